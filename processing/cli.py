@@ -1,0 +1,105 @@
+"""The ``leadline`` command: options from the stages, errors in one line, exit status 2 on bad input."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any
+
+import click
+import param
+
+from processing.errors import LeadlineError
+from processing.stages import Stage
+
+Command = Callable[..., Any]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+@click.version_option(package_name="leadline", prog_name="leadline")
+def cli(verbose: bool) -> None:
+    """Correct sea-ice labels along ICESat-2 tracks, retrain, and see freeboard at 2 m."""
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for name in ("processing", "training", "dashboard"):
+        logging.getLogger(name).setLevel(level)
+
+
+def stage_options(kind: type[Stage]) -> Callable[[Command], Command]:
+    """Decorate a command with one option for each parameter of the stage.
+
+    An option that is not given arrives as None, so that ``project.toml`` and the defaults can speak.
+    """
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(kind.own_parameters()):
+            command = _option(name, kind.param[name])(command)
+        return command
+
+    return decorate
+
+
+def given(options: dict[str, Any], kind: type[Stage]) -> dict[str, Any]:
+    """The stage's options that the user gave on the command line."""
+    return {name: options[name] for name in kind.own_parameters() if options.get(name) is not None}
+
+
+def _option(name: str, parameter: Any) -> Callable[[Command], Command]:
+    flag = "--" + name.replace("_", "-")
+    shown = f"{parameter.doc}. Default: {parameter.default!r}." if parameter.default != "" else f"{parameter.doc}."
+    if isinstance(parameter, param.Boolean):
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=shown)
+    return click.option(flag, name, default=None, type=_click_type(parameter), help=shown)
+
+
+def _click_type(parameter: Any) -> Any:
+    if isinstance(parameter, param.Selector):
+        return click.Choice([str(choice) for choice in parameter.objects])
+    low, high = getattr(parameter, "bounds", None) or (None, None)
+    if isinstance(parameter, param.Integer):
+        return click.IntRange(low, high)
+    if isinstance(parameter, param.Number):
+        return click.FloatRange(low, high)
+    return str
+
+
+def load_commands() -> None:
+    """Let each package register its commands; importing them must stay cheap."""
+    for entry in sorted(entry_points(group="leadline.commands"), key=lambda entry: entry.value, reverse=True):
+        entry.load()(cli)
+
+
+def main() -> None:
+    """Entry point: run the command and turn expected failures into one line and a status."""
+    load_commands()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line ``arguments`` and return the exit status: 0, 1, 2 (bad input) or 130 (interrupted)."""
+    try:
+        result = cli.main(args=arguments, prog_name="leadline", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted; what was finished is kept, the same command goes on from there", 130)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except LeadlineError as error:
+        return _say(error.line, 2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        return _say(f"{error.filename or 'disk'}: {os.strerror(error.errno)}; nothing half written was left behind", 2)
+
+
+def _say(line: str, status: int) -> int:
+    click.echo(f"leadline: {line}", err=True)
+    return status

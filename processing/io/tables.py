@@ -1,0 +1,122 @@
+"""Tables on disk: Parquet with zstd, sorted along the track, stamped with their provenance, written whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from processing.errors import InputError, MissingError, StaleError
+from processing.io.atomic import aside
+from processing.provenance import Stamp
+from processing.schema import SCHEMA_VERSION, Table
+
+ROW_GROUP = 8192
+_STAMP = b"leadline"
+
+
+def write(path: Path, schema: Table, batches: pa.Table | Iterable[pa.Table], stamp: Stamp) -> int:
+    """Write a table whole or not at all and return its number of rows.
+
+    ``batches`` is one table or tables in along-track order; each is validated against ``schema``.
+    """
+    tables = [batches] if isinstance(batches, pa.Table) else batches
+    arrow = schema.arrow.with_metadata({_STAMP: stamp.to_json().encode()})
+    rows = 0
+    with aside(path) as temporary, pq.ParquetWriter(temporary, arrow, compression="zstd", compression_level=3) as out:
+        for table in tables:
+            valid = schema.validate(table, str(path)).replace_schema_metadata(arrow.metadata)
+            out.write_table(valid.unify_dictionaries(), row_group_size=ROW_GROUP)
+            rows += valid.num_rows
+    return rows
+
+
+def read(
+    path: Path,
+    schema: Table,
+    columns: Sequence[str] | None = None,
+    between: tuple[str, float, float] | None = None,
+    command: str = "",
+) -> pa.Table:
+    """Read a table, or some of its columns, or the rows whose column lies in a closed range.
+
+    Parameters
+    ----------
+    between : ``(column, low, high)``; only the row groups that can hold such rows are read.
+    command : the command that makes the table, for the message when it is missing or stale.
+
+    Raises MissingError, StaleError (other schema version) or InputError (damaged file, wrong columns).
+    """
+    with _open(path, command) as file:
+        _check_version(file, path, command)
+        names = list(schema.names if columns is None else columns)
+        _check_columns(file.schema_arrow, schema, names, path)
+        if between is None:
+            return file.read(names).replace_schema_metadata()
+        return _read_between(file, names, between).replace_schema_metadata()
+
+
+def read_stamp(path: Path) -> Stamp | None:
+    """Provenance of the table at ``path``, or None when there is no readable stamped table."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        return Stamp.from_json(metadata[_STAMP].decode())
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+        return None
+
+
+def is_current(path: Path, stamp: Stamp) -> bool:
+    """Whether the table at ``path`` exists and was made from exactly what ``stamp`` says."""
+    found = read_stamp(path)
+    return found is not None and found.fingerprint == stamp.fingerprint
+
+
+def count_rows(path: Path) -> int:
+    """Rows of the table at ``path``, from its footer."""
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _open(path: Path, command: str) -> pq.ParquetFile:
+    mend = f"run: {command}" if command else ""
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except FileNotFoundError:
+        raise MissingError("table is not there", where=path, mend=mend) from None
+    except pa.ArrowException as error:
+        raise InputError(f"damaged table ({str(error)[:120]})", where=path, mend=mend) from error
+
+
+def _check_version(file: pq.ParquetFile, path: Path, command: str) -> None:
+    metadata = file.schema_arrow.metadata or {}
+    mend = f"run: {command}" if command else "make it again with this version"
+    if _STAMP not in metadata:
+        raise StaleError("table carries no provenance, so it was not written by leadline", where=path, mend=mend)
+    version = Stamp.from_json(metadata[_STAMP].decode()).schema_version
+    if version != SCHEMA_VERSION:
+        raise StaleError(f"table has schema version {version}, this is {SCHEMA_VERSION}", where=path, mend=mend)
+
+
+def _check_columns(found: pa.Schema, schema: Table, names: Sequence[str], path: Path) -> None:
+    for name in names:
+        kind = schema.column(name).type
+        if name not in found.names:
+            raise InputError(f"table {schema.name} lacks column {name!r}", where=path)
+        if found.field(name).type != kind:
+            raise InputError(f"column {name!r} is {found.field(name).type}, the contract says {kind}", where=path)
+
+
+def _read_between(file: pq.ParquetFile, names: list[str], between: tuple[str, float, float]) -> pa.Table:
+    column, low, high = between
+    index = file.schema_arrow.get_field_index(column)
+    groups = []
+    for group in range(file.metadata.num_row_groups):
+        statistics = file.metadata.row_group(group).column(index).statistics
+        if statistics is None or not statistics.has_min_max or (statistics.min <= high and statistics.max >= low):
+            groups.append(group)
+    wanted = names if column in names else [*names, column]
+    table = file.read_row_groups(groups, wanted)
+    keep = pc.and_(pc.greater_equal(table[column], low), pc.less_equal(table[column], high))
+    return table.filter(keep).select(names)

@@ -1,0 +1,203 @@
+"""A project on disk: where each input and table lies, and what is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+
+from processing.errors import InputError, MissingError
+from processing.io.atomic import write_text
+from processing.provenance import fingerprint_file
+from processing.stages import STAGES, Stage
+
+StageT = TypeVar("StageT", bound=Stage)
+
+CATEGORIES = ("granules", "scenes", "references")
+_PART = "part-0.parquet"
+_SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input file or folder of a project, as recorded in ``inputs/CATEGORY/ID.json``.
+
+    Attributes
+    ----------
+    ident : granule, scene or reference identifier, unique in its category.
+    kind : ``atl03``, ``photon_table``, ``safe``, ``geotiff``, ``atl07`` or ``atl10``.
+    path : link or copy inside the project.
+    fingerprint : of the content when it was added.
+    details : what the reader needs besides the file (scene time, band map, beam...).
+    """
+
+    ident: str
+    kind: str
+    path: Path
+    fingerprint: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Project:
+    """A project folder. Opening reads ``project.toml``; nothing else is touched."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.settings = self._load()
+
+    @classmethod
+    def create(cls, root: Path, hemisphere: str = "") -> Project:
+        """Make a new project folder; raises InputError when there is one already."""
+        root = Path(root)
+        if (root / "project.toml").exists():
+            raise InputError("a project is already there", where=root, mend="choose another folder")
+        if root.exists() and any(root.iterdir()):
+            raise InputError("the folder is not empty", where=root, mend="choose a new or an empty folder")
+        for category in CATEGORIES:
+            (root / "inputs" / category).mkdir(parents=True, exist_ok=True)
+        settings: dict[str, Any] = {"name": root.resolve().name}
+        if hemisphere:
+            settings["hemisphere"] = hemisphere
+        write_text(root / "project.toml", tomli_w.dumps(settings))
+        return cls(root)
+
+    @property
+    def name(self) -> str:
+        return str(self.settings.get("name", self.root.name))
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of label events and jobs: SQLite in the project unless ``database.url`` says otherwise."""
+        configured = self.settings.get("database", {}).get("url")
+        return str(configured) if configured else f"sqlite:///{(self.root / 'leadline.db').resolve()}"
+
+    def stage(self, kind: type[StageT], overrides: Mapping[str, Any] | None = None) -> StageT:
+        """The stage's parameters: defaults, then ``project.toml``, then ``overrides``.
+
+        Raises InputError naming the parameter whose value is unknown or out of bounds.
+        """
+        section = self.settings.get("stage", {}).get(kind.key, {})
+        chosen = {**section, **(overrides or {})}
+        stage = kind()
+        for name, value in chosen.items():
+            if name not in kind.own_parameters():
+                raise InputError(f"stage {kind.key} has no parameter {name!r}", where=self.root / "project.toml")
+            try:
+                setattr(stage, name, value)
+            except ValueError as error:
+                raise InputError(f"{kind.key} {name} = {value!r}: {error}", where=self.root / "project.toml") from None
+        return stage
+
+    def remember(self, stage: Stage) -> None:
+        """Keep the stage's parameters that differ from the defaults in ``project.toml``."""
+        stages = dict(self.settings.get("stage", {}))
+        differing = stage.differing(stage.values_dict())
+        if stages.get(stage.key, {}) == differing:
+            return
+        stages[stage.key] = differing
+        self.settings = {**self.settings, "stage": {key: values for key, values in stages.items() if values}}
+        write_text(self.root / "project.toml", tomli_w.dumps(self.settings))
+
+    def inputs(self, category: str) -> list[Input]:
+        """The inputs of ``granules``, ``scenes`` or ``references``, by identifier."""
+        folder = self.root / "inputs" / category
+        return [self._read_input(record) for record in sorted(folder.glob("*.json"))]
+
+    def input(self, category: str, ident: str) -> Input:
+        """One input; raises MissingError when there is none of that identifier."""
+        record = self.root / "inputs" / category / f"{ident}.json"
+        if not record.exists():
+            raise MissingError(f"no such input {ident!r} among {category}", where=self.root, mend="add it first")
+        return self._read_input(record)
+
+    def add_input(
+        self, category: str, ident: str, kind: str, source: Path, details: Mapping[str, Any], *, copy: bool = False
+    ) -> Input:
+        """Link (or copy) ``source`` into the project and record it.
+
+        The same content again is accepted quietly; other content under the same identifier raises InputError.
+        """
+        if not _SAFE_ID.fullmatch(ident):
+            raise InputError(f"identifier {ident!r} has characters that no file name should", where=source)
+        source = source.resolve()
+        folder = self.root / "inputs" / category
+        record = folder / f"{ident}.json"
+        suffix = "".join(source.suffixes[-2:]) if source.suffix == ".gz" else source.suffix
+        target = folder / f"{ident}{suffix}"
+        entry = Input(ident, kind, target, fingerprint_file(source), dict(details))
+        if record.exists():
+            previous = self._read_input(record)
+            if previous.fingerprint != entry.fingerprint:
+                raise InputError(
+                    f"{ident} is in the project already with other content", where=source, mend=f"remove {record} first"
+                )
+            if previous.details == entry.details:
+                return previous
+        elif not target.exists():
+            _place(source, target, copy=copy)
+        value = asdict(entry) | {"path": target.name}
+        write_text(record, json.dumps(value, indent=1, sort_keys=True) + "\n")
+        return entry
+
+    def table_path(self, kind: str, granule: str, beam: str, run: str = "") -> Path:
+        """Where a table of ``kind`` (a stage's output, or ``inputs/truth``) lies for one track."""
+        base = self.root / kind / run if run else self.root / kind
+        return base / f"granule={granule}" / f"beam={beam}" / _PART
+
+    def tracks(self, kind: str, run: str = "") -> list[tuple[str, str]]:
+        """(granule, beam) of every table of ``kind``, sorted."""
+        base = self.root / kind / run if run else self.root / kind
+        found = base.glob(f"granule=*/beam=*/{_PART}")
+        return sorted((p.parent.parent.name.split("=", 1)[1], p.parent.name.split("=", 1)[1]) for p in found)
+
+    def runs(self, kind: str) -> list[str]:
+        """Runs below ``models``, ``predictions``, ``freeboard`` or ``snapshots``, oldest first."""
+        folder = self.root / kind
+        if not folder.is_dir():
+            return []
+        found = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+        return [entry.name for entry in sorted(found, key=lambda entry: (entry.stat().st_mtime, entry.name))]
+
+    def newest_run(self, kind: str, command: str) -> str:
+        """The newest run of ``kind``; raises MissingError that names the command which makes one."""
+        runs = self.runs(kind)
+        if not runs:
+            raise MissingError(f"there are no {kind} yet", where=self.root, mend=f"run: leadline {command} {self.root}")
+        return runs[-1]
+
+    def _load(self) -> dict[str, Any]:
+        file = self.root / "project.toml"
+        try:
+            settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise MissingError("not a project", where=self.root, mend=f"run: leadline new {self.root}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"not valid TOML ({error})", where=file) from None
+        unknown = set(settings.get("stage", {})) - set(STAGES)
+        if unknown:
+            raise InputError(f"unknown stage {min(unknown)!r}", where=file, mend=f"one of {', '.join(STAGES)}")
+        return settings
+
+    def _read_input(self, record: Path) -> Input:
+        try:
+            value = json.loads(record.read_text(encoding="utf-8"))
+            return Input(**(value | {"path": record.parent / value["path"]}))
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"damaged input record ({error})", where=record, mend="remove it and add again") from None
+
+
+def _place(source: Path, target: Path, *, copy: bool) -> None:
+    if not copy:
+        target.symlink_to(os.path.relpath(source, target.parent.resolve()), target_is_directory=source.is_dir())
+    elif source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)

@@ -1,0 +1,64 @@
+"""What a table was made from, and whether it still follows from its inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from processing.schema import SCHEMA_VERSION
+
+_SAMPLE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Provenance of one table.
+
+    Attributes
+    ----------
+    stage : key of the stage that wrote it.
+    parameters : the stage's parameters as plain JSON values.
+    inputs : fingerprint of each input by a name such as ``granule:ATL03_...``.
+    schema_version : version of the table contract.
+    """
+
+    stage: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest that changes whenever any part of the provenance does."""
+        return digest(asdict(self))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Stamp:
+        return cls(**json.loads(text))
+
+
+def digest(value: Any) -> str:
+    """First 16 hex digits of the SHA-256 of ``value`` as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def fingerprint_file(path: Path) -> str:
+    """Fingerprint of a file's size, head and tail (1 MiB each), or of every file in a folder."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return digest([[str(file.relative_to(path)), fingerprint_file(file)] for file in files])
+    size = path.stat().st_size
+    hasher = hashlib.sha256(str(size).encode())
+    with path.open("rb") as stream:
+        hasher.update(stream.read(_SAMPLE))
+        if size > _SAMPLE:
+            stream.seek(max(_SAMPLE, size - _SAMPLE))
+            hasher.update(stream.read(_SAMPLE))
+    return hasher.hexdigest()[:16]
