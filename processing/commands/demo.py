@@ -1,0 +1,88 @@
+"""``leadline demo``: the synthetic project of ``assets/demo.toml``, every stage run, the page served."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+
+from processing.errors import InputError
+from processing.io.atomic import write_text
+from processing.project import Project
+from processing.stages import STAGES
+
+_RECIPE = "demo.toml"
+
+
+@click.command()
+@click.option(
+    "--project",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo-project"),
+    show_default=True,
+    help="Folder of the demo project; made when it is not there.",
+)
+@click.option("--no-serve", is_flag=True, help="Stop when every stage has run.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5006, show_default=True, help="Port of the page.")
+@click.option("--recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another demo.toml.")
+@click.pass_context
+def demo(context: click.Context, project: Path, no_serve: bool, port: int, recipe: Path | None) -> None:
+    """Make the synthetic demo project, run every stage, serve it.
+
+    What is there and current is kept, so that the second time is quick.
+    """
+    text = (recipe or files("assets").joinpath(_RECIPE)).read_text(encoding="utf-8")
+    settings = tomllib.loads(text)
+    _prepare(context, project, text, settings.get("stage", {}))
+    twin = project / "twin"
+    if not (twin / "twin.json").exists():
+        _call(context, "twin", str(twin), *_options(settings["twin"]))
+    _call(context, "add", str(project), str(twin))
+    _call(context, "run", str(project))
+    if not no_serve:
+        _call(context, "serve", str(project), "--port", str(port))
+
+
+def _prepare(context: click.Context, root: Path, recipe: str, stages: dict[str, dict[str, Any]]) -> None:
+    """Make the project with the recipe's parameters, or see that the one there follows the same recipe."""
+    kept = root / _RECIPE
+    if not (root / "project.toml").exists():
+        _call(context, "new", str(root))
+    project = Project(root)
+    if kept.exists() and kept.read_text(encoding="utf-8") == recipe:
+        return
+    if kept.exists() or project.inputs("granules"):
+        raise InputError("not a project of the present demo", where=root, mend="name another with --project")
+    for key, values in stages.items():
+        project.remember(project.stage(STAGES[key], values))
+    write_text(kept, recipe)
+
+
+def _options(values: dict[str, Any]) -> list[str]:
+    """Parameters as command-line words."""
+    words: list[str] = []
+    for name, value in values.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", str(value)]
+    return words
+
+
+def _call(context: click.Context, name: str, *words: str) -> None:
+    """Run another command of the program as if it had been typed."""
+    root = context.find_root()
+    program = root.command
+    assert isinstance(program, click.Group)
+    command = program.get_command(root, name)
+    if command is None:
+        raise click.UsageError(f"this installation has no command {name!r}")
+    with command.make_context(name, list(words), parent=root) as inner:
+        command.invoke(inner)
+
+
+COMMANDS: tuple[click.Command, ...] = (demo,)
