@@ -1,0 +1,140 @@
+"""``leadline snapshot`` and ``leadline label``: freeze labels, record corrections, take them back, list them."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from processing.cli import given, stage_options
+from processing.errors import InputError
+from processing.project import Project
+from processing.schema import SurfaceClass
+from processing.stages import Snapshot
+
+if TYPE_CHECKING:
+    from processing.labels import Event, LabelStore
+
+_CLASSES = {
+    "thick": SurfaceClass.THICK_ICE,
+    "thin": SurfaceClass.THIN_ICE,
+    "water": SurfaceClass.OPEN_WATER,
+    "unlabelled": SurfaceClass.UNLABELLED,
+}
+_NAMES = {int(code): name for name, code in _CLASSES.items()}
+_REASONS = ("cloud", "shadow", "transition", "drift", "other", "accept")
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("snapshot")
+@click.argument("project", type=_PATH)
+@stage_options(Snapshot)
+def snapshot_command(project: Path, **options: Any) -> None:
+    """Freeze the current labels of PROJECT under a new name, v0001 and on."""
+    from processing.local.snapshot import freeze, manifest
+
+    opened = Project(project)
+    frozen = freeze(opened, opened.stage(Snapshot, given(options, Snapshot)))
+    described = manifest(opened, frozen.name)
+    manual = sum(described["counts"]["manual"].values())
+    said = "frozen" if frozen.is_new else "unchanged: these labels are frozen already"
+    click.echo(f"{frozen.name} {said}, {described['rows']} segments, {manual} of them corrected")
+
+
+@click.group("label")
+def label_group() -> None:
+    """Record corrections of labels by interval, undo and redo them, list them."""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in some containers
+        return ""
+
+
+def _analyst(command: Any) -> Any:
+    return click.option("--analyst", default=_user, show_default="you", help="Who corrects.")(command)
+
+
+def _track(*, required: bool) -> Any:
+    def decorate(command: Any) -> Any:
+        command = click.option("--beam", required=required, help="Ground track, such as gt2l.")(command)
+        return click.option("--granule", required=required, help="Granule identifier.")(command)
+
+    return decorate
+
+
+@label_group.command("add")
+@click.argument("project", type=_PATH)
+@_track(required=True)
+@click.option("--from", "start", type=float, required=True, help="Start along the track, included [m].")
+@click.option("--to", "end", type=float, required=True, help="End along the track, not included [m].")
+@click.option("--label", type=click.Choice(list(_CLASSES)), required=True, help="Class of the interval.")
+@click.option("--reason", type=click.Choice(_REASONS), default="other", show_default=True, help="Why.")
+@_analyst
+def add_command(
+    project: Path, granule: str, beam: str, start: float, end: float, label: str, reason: str, analyst: str
+) -> None:
+    """Give an interval of a track a class."""
+    opened = Project(project)
+    if (granule, beam) not in opened.tracks("segments"):
+        raise InputError(f"no segments of {granule} {beam}", where=project, mend=f"run: leadline resample {project}")
+    with _store(opened) as store:
+        event = store.add(granule, beam, start, end, int(_CLASSES[label]), reason, analyst)
+    click.echo(_line(event))
+
+
+@label_group.command("undo")
+@click.argument("project", type=_PATH)
+@_track(required=False)
+@_analyst
+def undo_command(project: Path, granule: str | None, beam: str | None, analyst: str) -> None:
+    """Take back the analyst's newest correction, of all tracks or of one."""
+    with _store(Project(project)) as store:
+        event = store.undo(analyst, granule, beam)
+    click.echo(_line(event) if event else f"nothing of {analyst} to undo")
+
+
+@label_group.command("redo")
+@click.argument("project", type=_PATH)
+@_track(required=False)
+@_analyst
+def redo_command(project: Path, granule: str | None, beam: str | None, analyst: str) -> None:
+    """Bring back what the analyst undid last."""
+    with _store(Project(project)) as store:
+        event = store.redo(analyst, granule, beam)
+    click.echo(_line(event) if event else f"nothing of {analyst} to redo")
+
+
+@label_group.command("list")
+@click.argument("project", type=_PATH)
+@_track(required=False)
+@click.option("--all", "everything", is_flag=True, help="Also what was undone or superseded.")
+def list_command(project: Path, granule: str | None, beam: str | None, everything: bool) -> None:
+    """List the corrections that count, in the order they are painted."""
+    with _store(Project(project)) as store:
+        found = store.events(granule, beam) if everything else store.current(granule, beam)
+    for event in found:
+        click.echo(_line(event))
+    if not found:
+        click.echo("no corrections")
+
+
+def _store(project: Project) -> LabelStore:
+    from processing.labels import LabelStore
+
+    return LabelStore(project.database_url)
+
+
+def _line(event: Event) -> str:
+    about = f" of {event.supersedes}" if event.supersedes is not None else ""
+    return (
+        f"{event.id:>6}  {event.at:%Y-%m-%d %H:%M:%S}  {event.analyst}  {event.granule_id} {event.beam}  "
+        f"{event.x_start:.1f} to {event.x_end:.1f} m  {_NAMES[event.label]}  {event.reason}{about}"
+    )
+
+
+COMMANDS: tuple[click.Command, ...] = (snapshot_command, label_group)
