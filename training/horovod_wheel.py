@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from processing.errors import InputError, LeadlineError, MissingError
 from processing.io.atomic import aside
@@ -182,7 +183,9 @@ def _fetch(place: Workplace, environment: Mapping[str, str]) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-binary", ":all:", "--no-deps", "--no-build-isolation"]
     _run([*command, "--dest", str(folder), f"horovod=={VERSION}"], place.log, environment)
     with tarfile.open(next(folder.glob("horovod-*.tar.gz"))) as archive:
-        archive.extractall(place.root, filter="data")
+        # Python before 3.11.4 (Debian 12 has 3.11.2) knows no filters.
+        safe: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        archive.extractall(place.root, **safe)
     return place.root / f"horovod-{VERSION}"
 
 
