@@ -1,0 +1,232 @@
+"""Auto-labels of a scene along the tracks that cross it, tile by tile.
+
+Two passes over the tiles of the corridor. The first reads the visible bands, runs the thin-cloud filter as far as it
+goes without knowing the whole, and counts; the second, knowing the counts of the whole corridor, classifies. A tile is
+read with the margin that the filter, the distances and the cloud evidence look across, and every whole-corridor figure
+is counted over the corridor's cells, which do not depend on the tiles. So labels are the same whatever the tile size.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processing.core import cloud, colour
+from processing.core.tiles import Window, cell_mask, corridor, corridor_tiles
+from processing.io.raster_bands import SCENE_CLASS, Native
+from processing.io.sentinel2 import Scene
+from processing.stages import Autolabel
+
+BOUNDARY_CAP = 500.0
+"""Greatest distance to a class boundary that is told, m: beyond it stands 500."""
+
+REFLECTANCE_BANDS = ("B02", "B03", "B04", "B08", "B11")
+"""Bands of :attr:`LabelTile.reflectance`, in order."""
+
+KEPT_BYTES = 384 << 20
+"""Digital numbers kept from the first pass to the second; what goes beyond is read twice."""
+
+_VISIBLE = ("B04", "B03", "B02")
+_FIRST_PASS = (*_VISIBLE, "B11")
+_WORKERS = 4
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class LabelTile:
+    """Auto-labels of one rectangle of the scene's grid.
+
+    Attributes
+    ----------
+    window : the rectangle, in grid pixels.
+    classes : (h, w) int8 codes of SurfaceClass, UNLABELLED without data.
+    flags : (h, w) uint32 bits CLOUD, SHADOW and SATURATED of AutoFlag.
+    boundary_distance : (h, w) float32 m to the nearest pixel of another class, at most ``BOUNDARY_CAP``; NaN where
+        unlabelled.
+    reflectance : (5, h, w) float32 of ``REFLECTANCE_BANDS``, NaN without data.
+    """
+
+    window: Window
+    classes: NDArray[np.int8]
+    flags: NDArray[np.uint32]
+    boundary_distance: NDArray[np.float32]
+    reflectance: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """Whole-corridor figures that the second pass needs."""
+
+    filter: colour.FilterStatistics
+    limits: cloud.Thresholds
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """What the first pass leaves of a tile.
+
+    ``brightness`` and ``alike`` fill ``outer``, the tile with the margin of distances and evidence; ``natives`` are the
+    digital numbers read, empty when memory ran out.
+    """
+
+    core: Window
+    outer: Window
+    brightness: NDArray[np.uint8]
+    alike: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    likeness_counts: NDArray[np.int64]
+    snow_counts: NDArray[np.int64]
+    natives: dict[str, Native]
+
+
+def label_tiles(scene: Scene, x: NDArray[np.float64], y: NDArray[np.float64], stage: Autolabel) -> Iterator[LabelTile]:
+    """Label the scene around points, in tiles that together cover the corridor and never overlap.
+
+    Parameters
+    ----------
+    x, y : (n,) float64 m in the scene's CRS; for a track, its positions with the drift already added.
+    stage : corridor, tile size, colour thresholds and filter.
+
+    Yields
+    ------
+    LabelTile in row-major order. Every grid pixel within ``stage.corridor`` of a point, along each axis, lies in
+    exactly one tile. None is yielded when no point comes near the scene.
+    """
+    rows, cols = scene.index(x, y)
+    cells = corridor(rows, cols, stage.corridor / scene.pixel, scene.shape)
+    tiles = corridor_tiles(cells, scene.shape, stage.tile)
+    if not tiles:
+        return
+    labeller = _Labeller(scene, stage, cells)
+    with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
+        drafts = list(labeller.lean(_ordered(pool, labeller.draft, tiles)))
+        figures = labeller.figures(drafts)
+        drafts.reverse()
+        yield from _ordered(pool, lambda draft: labeller.finish(draft, figures), _consumed(drafts))
+
+
+def _consumed(stack: list[Item]) -> Iterator[Item]:
+    """Items from the end of a list, each let go once it was handed out."""
+    while stack:
+        yield stack.pop()
+
+
+def _ordered(pool: ThreadPoolExecutor, call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Results of ``call`` in order, with no more than a few tiles in the works at once."""
+    ahead: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            ahead.append(pool.submit(call, item))
+            if len(ahead) > min(_WORKERS, os.cpu_count() or 1):
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        for future in ahead:
+            future.cancel()
+
+
+class _Labeller:
+    """The two passes over one tile each, with everything that stays the same between tiles."""
+
+    def __init__(self, scene: Scene, stage: Autolabel, cells: NDArray[np.bool_]) -> None:
+        self.scene, self.stage, self.cells = scene, stage, cells
+        self.reach = max(cloud.MARGIN, math.ceil(BOUNDARY_CAP / scene.pixel))
+        self.filter_margin = colour.filter_margin(stage.filter_size)
+
+    def draft(self, core: Window) -> _Draft:
+        """First pass: brightness, likeness to the surroundings, and the tile's share of the counts."""
+        outer = core.expand(self.reach).clip(self.scene.shape)
+        full = outer.expand(self.filter_margin).clip(self.scene.shape)
+        natives = {name: self.scene.native(name, full) for name in _FIRST_PASS}
+        visible = np.stack([self.scene.expand(name, natives[name], full) for name in _VISIBLE])
+        valid = colour.valid_pixels(visible)
+        rgb = colour.to_rgb8(visible, self.stage.reflectance_white)
+        brightness = colour.value(rgb)
+        grey = colour.filter_grey(rgb, brightness, valid, self.stage.value_water)
+        alike = colour.likeness(grey, colour.background(grey, self.stage.filter_size))
+        inner = core.within(full)
+        mine = cell_mask(self.cells, core) & valid[inner]
+        index, _ = cloud.snow_index(visible[1], self.scene.expand("B11", natives["B11"], full))
+        bright = mine & (brightness[inner] >= self.stage.value_thick)
+        cut = outer.within(full)
+        return _Draft(
+            core=core,
+            outer=outer,
+            brightness=brightness[cut].copy(),
+            alike=alike[cut].copy(),
+            valid=valid[cut].copy(),
+            likeness_counts=colour.histogram(alike[inner], mine),
+            snow_counts=cloud.reference_histogram(index[inner], bright),
+            natives=natives,
+        )
+
+    def lean(self, drafts: Iterable[_Draft]) -> Iterator[_Draft]:
+        """Let go of the digital numbers of drafts once the kept ones fill ``KEPT_BYTES``."""
+        kept = 0
+        for draft in drafts:
+            size = sum(native.data.nbytes for native in draft.natives.values())
+            if kept + size > KEPT_BYTES:
+                draft.natives.clear()
+            kept += size if draft.natives else 0
+            yield draft
+
+    def figures(self, drafts: Iterable[_Draft]) -> _Figures:
+        """Sum the counts of every tile into the whole corridor's figures."""
+        likeness = np.zeros(256, np.int64)
+        snow = np.zeros(cloud.REFERENCE_BINS, np.int64)
+        for draft in drafts:
+            likeness += draft.likeness_counts
+            snow += draft.snow_counts
+        limits = cloud.Thresholds(self.stage.ndsi_cloud, self.stage.cirrus_cloud, cloud.snow_reference(snow))
+        return _Figures(colour.FilterStatistics.from_histogram(likeness), limits)
+
+    def finish(self, draft: _Draft, figures: _Figures) -> LabelTile:
+        """Second pass: classes, distances, evidence and reflectance of one tile."""
+        water, thick = self.stage.value_water, self.stage.value_thick
+        plain = colour.classify(draft.brightness, draft.valid, water, thick)
+        filtered = colour.classify_filtered(
+            draft.brightness, figures.filter.apply(draft.alike), draft.valid, water, thick
+        )
+        classes = filtered if self.stage.cloud_filter else plain
+        near = draft.core.expand(cloud.MARGIN).clip(self.scene.shape)
+        bands = self._bands(draft, near)
+        cut, close = draft.core.within(draft.outer), near.within(draft.outer)
+        flags = self._flags(bands, plain[close], filtered[close], figures)
+        core = draft.core.within(near)
+        return LabelTile(
+            window=draft.core,
+            classes=classes[cut].copy(),
+            flags=flags[core].copy(),
+            boundary_distance=colour.boundary_distance(classes, self.scene.pixel, BOUNDARY_CAP)[cut].copy(),
+            reflectance=np.stack([bands[name][core] for name in REFLECTANCE_BANDS]),
+        )
+
+    def _bands(self, draft: _Draft, window: Window) -> dict[str, NDArray[np.float32]]:
+        names = (*REFLECTANCE_BANDS, "B10", SCENE_CLASS)
+        natives = {name: draft.natives.get(name) or self.scene.native(name, window) for name in names}
+        return {name: self.scene.expand(name, natives[name], window) for name in names}
+
+    def _flags(
+        self,
+        bands: dict[str, NDArray[np.float32]],
+        plain: NDArray[np.int8],
+        filtered: NDArray[np.int8],
+        figures: _Figures,
+    ) -> NDArray[np.uint32]:
+        optical = cloud.Optical(bands["B03"], bands["B11"], bands["B10"], bands[SCENE_CLASS])
+        saturated = np.zeros(plain.shape, bool)
+        for name in REFLECTANCE_BANDS:
+            saturated |= bands[name] >= np.float32(self.scene.saturation(name))
+        shaded = np.zeros(plain.shape, bool)
+        return cloud.flags(optical, plain, filtered, saturated, shaded, figures.limits)
