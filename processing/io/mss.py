@@ -1,0 +1,222 @@
+"""Mean-sea-surface grids that a user supplies: GeoTIFF in any CRS, NetCDF on longitude and latitude or with a CRS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import h5py
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+from rasterio.windows import Window
+
+from processing.core.corrections import without_fill
+from processing.errors import InputError, MissingError
+
+F8 = NDArray[np.float64]
+
+_FAR = 256
+_NAMES = ("mean_sea_surface", "mss", "mean_sea_surface_sol1", "mdt_mss", "z", "height", "Band1")
+_X_NAMES = ("lon", "longitude", "x", "easting")
+_Y_NAMES = ("lat", "latitude", "y", "northing")
+
+
+class Grid(Protocol):
+    """Cells of a raster, read by block: rows ``row .. row + height``, columns likewise; NaN where there is no data."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    @property
+    def transform(self) -> Affine:
+        """Column and row of a cell's corner to x and y."""
+
+    @property
+    def crs(self) -> CRS:
+        """Reference system of x and y."""
+
+    def block(self, row: int, column: int, height: int, width: int) -> F8:
+        """The cells, which lie inside the raster."""
+
+
+@dataclass(frozen=True)
+class MeanSeaSurface:
+    """Height of the mean sea surface above WGS84 (m) anywhere on the grid: ``surface(lon, lat)``."""
+
+    grid: Grid
+    to_grid: Transformer
+
+    def __call__(self, lon: F8, lat: F8) -> F8:
+        """Bilinear height at longitudes and latitudes (degree); NaN outside the grid and beside missing cells."""
+        x, y = self.to_grid.transform(np.asarray(lon, float), np.asarray(lat, float))
+        column, row = ~self.grid.transform * (np.asarray(x), np.asarray(y))
+        column, row = self._around(np.asarray(column) - 0.5), np.asarray(row) - 0.5
+        result = np.full(len(row), np.nan)
+        inside = np.isfinite(row) & np.isfinite(column) & (row > -1) & (row < self.grid.shape[0])
+        places = np.flatnonzero(inside)
+        jumps = (np.abs(np.diff(row[places])) > _FAR) | (np.abs(np.diff(column[places])) > _FAR)
+        for run in np.split(places, np.flatnonzero(jumps) + 1):
+            if len(run):
+                result[run] = self._read(row[run], column[run])
+        return result
+
+    @property
+    def _columns_around(self) -> int:
+        """Columns in the full circle of longitudes, or 0 for a grid that does not go round."""
+        turn = 360.0 / abs(self.grid.transform.a) if self.grid.crs.is_geographic else np.inf
+        return round(turn) if turn <= self.grid.shape[1] + 1 else 0
+
+    def _around(self, column: F8) -> F8:
+        """Columns of a geographic grid brought into one turn from the grid's first."""
+        if not self.grid.crs.is_geographic:
+            return column
+        turn = 360.0 / abs(self.grid.transform.a)
+        return np.where(column < -0.5, column + turn, np.where(column > turn - 0.5, column - turn, column))
+
+    def _read(self, row: F8, column: F8) -> F8:
+        top, left = int(np.floor(row.min())), int(np.floor(column.min()))
+        height, width = int(np.floor(row.max())) + 2 - top, int(np.floor(column.max())) + 2 - left
+        cells = np.full((height, width), np.nan)
+        _fill(self.grid, cells, top, left, 0)
+        if self._columns_around:
+            _fill(self.grid, cells, top, left, self._columns_around)
+            _fill(self.grid, cells, top, left, -self._columns_around)
+        return _bilinear(cells, row - top, column - left)
+
+
+def _fill(grid: Grid, cells: F8, top: int, left: int, turn: int) -> None:
+    """Copy into ``cells`` what the grid, its columns moved by ``turn``, has there."""
+    rows, columns = grid.shape
+    first_row, last_row = max(top, 0), min(top + cells.shape[0], rows)
+    first, last = max(left - turn, 0), min(left - turn + cells.shape[1], columns)
+    if first_row < last_row and first < last:
+        block = grid.block(first_row, first, last_row - first_row, last - first)
+        start = first + turn - left
+        target = cells[first_row - top : last_row - top, start : start + last - first]
+        np.copyto(target, block, where=np.isnan(target))
+
+
+def _bilinear(cells: F8, row: F8, column: F8) -> F8:
+    i, j = np.floor(row).astype(int), np.floor(column).astype(int)
+    s, t = row - i, column - j
+    total = np.zeros(len(row))
+    for di, wi in ((0, 1.0 - s), (1, s)):
+        for dj, wj in ((0, 1.0 - t), (1, t)):
+            weight = wi * wj
+            # A neighbour of no weight may be missing.
+            total += np.where(weight > 0, weight * cells[i + di, j + dj], 0.0)
+    return total
+
+
+@dataclass(frozen=True)
+class _Raster:
+    source: Any
+    shape: tuple[int, int]
+    transform: Affine
+    crs: CRS
+
+    def block(self, row: int, column: int, height: int, width: int) -> F8:
+        band = self.source.read(1, window=Window(column, row, width, height), masked=True)
+        values = without_fill(np.ma.filled(band.astype(np.float64), np.nan))
+        return values * self.source.scales[0] + self.source.offsets[0]
+
+
+@dataclass(frozen=True)
+class _NetCdf:
+    values: Any
+    fill: float
+    scale: float
+    offset: float
+    shape: tuple[int, int]
+    transform: Affine
+    crs: CRS
+
+    def block(self, row: int, column: int, height: int, width: int) -> F8:
+        raw = np.asarray(self.values[row : row + height, column : column + width], np.float64)
+        return without_fill(np.where(raw == self.fill, np.nan, raw)) * self.scale + self.offset
+
+
+def mean_sea_surface(path: str | Path) -> MeanSeaSurface:
+    """Open a mean-sea-surface grid, in metres above WGS84, by windows.
+
+    Raises MissingError when the file is not there and InputError when it is no such grid.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingError("mean-sea-surface grid is not there", where=path)
+    netcdf = path.suffix.lower() in {".nc", ".nc4", ".h5", ".hdf5", ".grd"}
+    grid = _open_netcdf(path) if netcdf else _open_raster(path)
+    return MeanSeaSurface(grid, Transformer.from_crs(CRS.from_epsg(4326), grid.crs, always_xy=True))
+
+
+def _open_raster(path: Path) -> Grid:
+    try:
+        source = rasterio.open(path)
+    except rasterio.errors.RasterioError:
+        raise InputError("not a raster that can be read", where=path, mend="give a GeoTIFF or NetCDF grid") from None
+    if source.crs is None:
+        raise InputError("the grid has no coordinate reference system", where=path)
+    return _Raster(source, source.shape, source.transform, CRS.from_user_input(source.crs))
+
+
+def _open_netcdf(path: Path) -> Grid:
+    try:
+        file = h5py.File(path, "r")
+    except OSError:
+        raise InputError("not a NetCDF-4 grid", where=path, mend="convert it to NetCDF-4 or GeoTIFF") from None
+    x, y = _axis(file, _X_NAMES, path), _axis(file, _Y_NAMES, path)
+    values = _variable(file, (len(y), len(x)), path)
+    cell = Affine.scale(_step(x, path), _step(y, path)) * Affine.translation(-0.5, -0.5)
+    transform = Affine.translation(x[0], y[0]) * cell
+    return _NetCdf(
+        values=values,
+        fill=float(np.ravel(values.attrs.get("_FillValue", values.attrs.get("missing_value", np.nan)))[0]),
+        scale=float(np.ravel(values.attrs.get("scale_factor", 1.0))[0]),
+        offset=float(np.ravel(values.attrs.get("add_offset", 0.0))[0]),
+        shape=(len(y), len(x)),
+        transform=transform,
+        crs=_grid_mapping(file, values, path),
+    )
+
+
+def _axis(file: Any, names: tuple[str, ...], path: Path) -> F8:
+    for name in names:
+        if name in file and file[name].ndim == 1 and len(file[name]) > 1:
+            return np.asarray(file[name][:], np.float64)
+    raise InputError(f"the grid has no axis {' or '.join(names[:3])}", where=path)
+
+
+def _variable(file: Any, shape: tuple[int, int], path: Path) -> Any:
+    fitting = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset) and item.shape == shape}
+    for name in (*_NAMES, *fitting):
+        if name in fitting:
+            return fitting[name]
+    raise InputError(f"the grid has no variable of {shape[0]} x {shape[1]} cells", where=path)
+
+
+def _step(axis: F8, path: Path) -> float:
+    step = (axis[-1] - axis[0]) / (len(axis) - 1)
+    if not np.allclose(np.diff(axis), step, rtol=1e-3):
+        raise InputError("the grid's axes are not evenly spaced", where=path)
+    return float(step)
+
+
+def _grid_mapping(file: Any, values: Any, path: Path) -> CRS:
+    name = values.attrs.get("grid_mapping", b"")
+    name = name.decode() if isinstance(name, bytes) else str(name)
+    if not name or name not in file:
+        if any(axis in file for axis in _X_NAMES[:2]):
+            return CRS.from_epsg(4326)
+        raise InputError("the grid names no coordinate reference system", where=path)
+    attributes = {k: v.decode() if isinstance(v, bytes) else v for k, v in file[name].attrs.items()}
+    text = attributes.get("crs_wkt") or attributes.get("spatial_ref")
+    try:
+        return CRS.from_wkt(text) if text else CRS.from_cf(attributes)
+    except (CRSError, KeyError):
+        raise InputError(f"grid mapping {name!r} is not understood", where=path) from None

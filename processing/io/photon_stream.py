@@ -1,0 +1,340 @@
+"""What every source of photons shares: its layout along the track, and the stream of chunks made from it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processing.core import resample as core
+from processing.core.along_track import pieces
+from processing.core.corrections import Corrections
+from processing.errors import InputError
+from processing.io.mss import MeanSeaSurface, mean_sea_surface
+from processing.stages import Resample
+
+Result = TypeVar("Result")
+
+PHOTONS_PER_CHUNK = 500_000
+ATLAS_EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
+MEDIUM_CONFIDENCE = 3
+_SPLIT_GAP = 200.0
+_SEGMENT_LENGTH = 20.0
+
+
+@dataclass(frozen=True)
+class TrackLine:
+    """Decimated course of one beam: x_atc f8 m, lat and lon f8 degree, time datetime64[ns]; NaN rows part pieces."""
+
+    x_atc: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    lon: NDArray[np.float64]
+    time: NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class PhotonWindow:
+    """Photons of a stretch of track for display: x_atc f8 m, height f4 m corrected as in SEGMENT, confidence i1."""
+
+    x_atc: NDArray[np.float64]
+    height: NDArray[np.float32]
+    confidence: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class RawPhotons:
+    """Photons as read, in file order: columns as in ``core.resample.PhotonChunk``."""
+
+    height: NDArray[np.float32]
+    distance: NDArray[np.float32]
+    confidence: NDArray[np.int8]
+    quality: NDArray[np.int8]
+    frame: NDArray[np.uint32]
+    pulse: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class BeamLayout:
+    """Geolocation segments of a beam that hold photons, and points of known position.
+
+    Attributes
+    ----------
+    geolocation : segments in ascending ``start_x``; ``begin`` counts from the beam's first photon.
+    anchor_photon, anchor_segment : i8, the photon and segment of each known point, ascending.
+    lat, lon, time : f8 degree, degree, s after ``epoch`` of those points.
+    """
+
+    geolocation: core.Geolocation
+    anchor_photon: NDArray[np.int64]
+    anchor_segment: NDArray[np.int64]
+    lat: NDArray[np.float64]
+    lon: NDArray[np.float64]
+    time: NDArray[np.float64]
+    epoch: np.datetime64 = ATLAS_EPOCH
+
+    @property
+    def photons(self) -> int:
+        return int(self.geolocation.count.sum())
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Segments ``low`` to ``high`` (halo included) that give the windows whose centre lies in ``extent``."""
+
+    low: int
+    high: int
+    extent: tuple[float, float]
+    photons: int
+
+
+def stretches(geo: core.Geolocation, window: float, target: int = PHOTONS_PER_CHUNK) -> list[Stretch]:
+    """Cut a beam into stretches of about ``target`` photons; large gaps always part two of them."""
+    starts = _stretch_starts(geo, target)
+    stops = [*starts[1:], len(geo.start_x)]
+    edges = [-np.inf, *(_edge(geo.start_x, index) for index in starts[1:]), np.inf]
+    reach = core.halo(window)
+    result = []
+    for k, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        low = int(np.searchsorted(geo.start_x, max(edges[k], geo.start_x[start]) - reach))
+        high = int(np.searchsorted(geo.start_x, min(edges[k + 1], geo.start_x[stop - 1] + reach) + reach))
+        result.append(Stretch(low, high, (edges[k], edges[k + 1]), int(geo.count[start:stop].sum())))
+    return result
+
+
+def _stretch_starts(geo: core.Geolocation, target: int) -> list[int]:
+    breaks = set((np.flatnonzero(np.diff(geo.start_x) > _SPLIT_GAP) + 1).tolist())
+    total = np.cumsum(geo.count)
+    starts = [0]
+    while True:
+        done = total[starts[-1] - 1] if starts[-1] else 0
+        following = max(int(np.searchsorted(total, done + target, side="right")), starts[-1] + 1)
+        following = min([following, *(b for b in breaks if starts[-1] < b < following)])
+        if following >= len(total):
+            return starts
+        starts.append(following)
+
+
+def _edge(start_x: NDArray[np.float64], index: int) -> float:
+    gap = start_x[index] - start_x[index - 1]
+    return float(start_x[index] if gap <= _SPLIT_GAP else start_x[index - 1] + gap / 2.0)
+
+
+def confidence_from_weight(weight: NDArray[np.uint8], least: int) -> NDArray[np.int8]:
+    """Confidence codes from photon weights: 4 from midway between ``least`` and 255, 3 from ``least``, else 0."""
+    return np.where(weight >= (least + 255) / 2, 4, np.where(weight >= least, MEDIUM_CONFIDENCE, 0)).astype(np.int8)
+
+
+class StreamedSource(ABC):
+    """A granule's photons, beam by beam, read a stretch at a time.
+
+    Attributes
+    ----------
+    granule_id : identifier of the granule in the project.
+    beams : beams that hold photons over sea ice.
+    """
+
+    granule_id: str
+    beams: tuple[str, ...]
+
+    @abstractmethod
+    def is_strong(self, beam: str) -> bool | None:
+        """Whether the beam is a strong one; None where the file does not tell."""
+
+    @abstractmethod
+    def layout(self, beam: str) -> BeamLayout:
+        """The beam's segments and known points."""
+
+    @abstractmethod
+    def facts(self, beam: str, stage: Resample) -> core.Beam:
+        """Background rate, first-photon table and quality bits of the beam."""
+
+    @abstractmethod
+    def _photons(self, beam: str, begin: int, end: int, stage: Resample) -> RawPhotons:
+        """Photons ``begin`` to ``end`` of the beam."""
+
+    @abstractmethod
+    def _accept(self, beam: str, stage: Resample) -> int:
+        """Least confidence code of a signal photon."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def check(self, stage: Resample) -> None:  # noqa: B027 - most sources have nothing to refuse
+        """Raise InputError when the granule cannot be used with these parameters."""
+
+    def photon_count(self, beam: str) -> int:
+        """Photons in the beam's segments."""
+        return self.layout(beam).photons
+
+    def chunks(self, beam: str, stage: Resample, target: int = PHOTONS_PER_CHUNK) -> Iterator[core.PhotonChunk]:
+        """The beam's photons in along-track order; the next chunk is read while the caller works on the last."""
+        self.check(stage)
+        layout = self.layout(beam)
+        surface = self._surface(beam, stage)
+        plan = stretches(layout.geolocation, stage.window, target)
+        return read_ahead(lambda stretch: self._chunk(beam, stretch, stage, surface), plan)
+
+    def window(
+        self, beam: str, x_start: float, x_end: float, stage: Resample, limit: int | None = None
+    ) -> PhotonWindow:
+        """Photons with ``x_start <= x_atc < x_end`` (m); every k-th when there are more than ``limit``."""
+        geo = self.layout(beam).geolocation
+        low = int(np.searchsorted(geo.start_x, x_start - _SEGMENT_LENGTH - core.LONGEST_REACH))
+        high = int(np.searchsorted(geo.start_x, x_end + core.LONGEST_REACH))
+        if low >= high:
+            return PhotonWindow(np.zeros(0), np.zeros(0, np.float32), np.zeros(0, np.int8))
+        chunk = self._chunk(beam, Stretch(low, high, (x_start, x_end), 0), stage, self._surface(beam, stage))
+        x, height, confidence = core.photon_heights(chunk)
+        inside = np.flatnonzero((x >= x_start) & (x < x_end))
+        if limit is not None and len(inside) > limit:
+            inside = inside[:: -(-len(inside) // limit)]
+        return PhotonWindow(x[inside], height[inside].astype(np.float32), confidence[inside])
+
+    def track(self, beam: str, points: int = 2000) -> TrackLine:
+        """Course of the beam through at most about ``points`` known points; ``x_atc`` is good to 10 m."""
+        layout = self.layout(beam)
+        geo = layout.geolocation
+        piece = geo.piece[layout.anchor_segment]
+        step = max(-(-len(piece) // points), 1)
+        ends = np.flatnonzero(np.diff(piece, prepend=-1, append=-1))
+        kept = np.unique(np.concatenate((np.arange(0, len(piece), step), ends[:-1], ends[1:] - 1)))
+        x = geo.start_x[layout.anchor_segment[kept]] + _SEGMENT_LENGTH / 2.0
+        parted = np.flatnonzero(np.diff(piece[kept])) + 1
+        columns = [np.insert(column, parted, np.nan) for column in (x, layout.lat[kept], layout.lon[kept])]
+        time = np.insert(core.to_datetime(layout.epoch, layout.time[kept]), parted, np.datetime64("NaT"))
+        return TrackLine(columns[0], columns[1], columns[2], time)
+
+    def extent(self) -> str:
+        """Times and latitudes of the granule in words."""
+        lines = [self.track(beam, 50) for beam in self.beams]
+        time = np.concatenate([line.time for line in lines])
+        lat = np.concatenate([line.lat for line in lines])
+        first, last = np.nanmin(time).astype("datetime64[s]"), np.nanmax(time).astype("datetime64[s]")
+        moment = f"{str(first).replace('T', ' ')} to {str(last).split('T')[1]} UTC"
+        return f"{moment}, latitude {np.nanmin(lat):.2f} to {np.nanmax(lat):.2f}"
+
+    def _surface(self, beam: str, stage: Resample) -> MeanSeaSurface | None:
+        if not stage.mean_sea_surface:
+            return None
+        surface = mean_sea_surface(stage.mean_sea_surface)
+        layout = self.layout(beam)
+        some = slice(None, None, max(len(layout.lon) // 200, 1))
+        if np.isnan(surface(layout.lon[some], layout.lat[some])).all():
+            raise InputError(
+                f"the grid does not cover {self.granule_id} {beam}",
+                where=stage.mean_sea_surface,
+                mend="give a grid that does, or none to use the granule's geoid",
+            )
+        return surface
+
+    def _chunk(self, beam: str, stretch: Stretch, stage: Resample, surface: MeanSeaSurface | None) -> core.PhotonChunk:
+        layout = self.layout(beam)
+        geo = layout.geolocation
+        part = slice(stretch.low, stretch.high)
+        begin = int(geo.begin[part].min())
+        raw = self._photons(beam, begin, int((geo.begin[part] + geo.count[part]).max()), stage)
+        first, last = np.searchsorted(layout.anchor_segment, (stretch.low, stretch.high))
+        anchors = slice(int(first), int(last))
+        segments = _segments(layout, part, begin, surface)
+        return core.PhotonChunk(
+            height=raw.height,
+            distance=raw.distance,
+            confidence=raw.confidence,
+            quality=raw.quality,
+            frame=raw.frame,
+            pulse=raw.pulse,
+            segments=segments,
+            anchors=_anchors(layout, anchors, raw.distance, begin),
+            extent=stretch.extent,
+            accept=self._accept(beam, stage),
+            epoch=layout.epoch,
+            photons=stretch.photons,
+        )
+
+
+def _segments(layout: BeamLayout, part: slice, begin: int, surface: MeanSeaSurface | None) -> core.Geolocation:
+    geo = layout.geolocation
+    known = geo.corrections
+    reference = known.reference[part]
+    if surface is not None:
+        point = np.searchsorted(layout.anchor_segment, np.arange(part.start, part.stop))
+        reference = surface(layout.lon[point], layout.lat[point])
+    corrections = Corrections(reference, known.tide[part], known.dac[part])
+    return core.Geolocation(
+        start_x=geo.start_x[part],
+        begin=geo.begin[part] - begin,
+        count=geo.count[part],
+        piece=geo.piece[part],
+        corrections=corrections,
+        solar_elevation=geo.solar_elevation[part],
+        usable=geo.usable[part],
+        flags=geo.flags[part] | corrections.flags,
+    )
+
+
+def _anchors(layout: BeamLayout, part: slice, distance: NDArray[np.float32], begin: int) -> core.Anchors:
+    geo = layout.geolocation
+    segment = layout.anchor_segment[part]
+    x = geo.start_x[segment] + distance[layout.anchor_photon[part] - begin]
+    order = np.argsort(x, kind="stable")
+    return core.Anchors(
+        x=x[order],
+        lat=layout.lat[part][order],
+        lon=layout.lon[part][order],
+        time=layout.time[part][order],
+        piece=geo.piece[segment][order],
+    )
+
+
+def anchor_photons(
+    begin: NDArray[np.int64], count: NDArray[np.int64], piece: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Photon and segment of the points to know the position of: the middle photon of each segment.
+
+    A piece that is a single segment gets its first and its last photon, so that it has a direction.
+    """
+    alone = (np.diff(piece, prepend=-1) != 0) & (np.diff(piece, append=-1) != 0) & (count > 1)
+    segment = np.repeat(np.arange(len(begin)), np.where(alone, 2, 1))
+    second = np.diff(segment, prepend=-1) == 0
+    within = np.where(second, count[segment] - 1, np.where(alone[segment], 0, count[segment] // 2))
+    return begin[segment] + within, segment
+
+
+def number_pieces(start_x: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Pieces of contiguous track, numbered from 0."""
+    return pieces(start_x)
+
+
+def read_ahead(read: Callable[[Stretch], Result], plan: list[Stretch]) -> Iterator[Result]:
+    """Results of ``read`` in order, one ahead of the caller: decompression in a second thread does not hold it up."""
+    with closing(_ReadAhead(read, plan)) as queue:
+        yield from queue
+
+
+class _ReadAhead(Iterator[Result]):
+    def __init__(self, read: Callable[[Stretch], Result], plan: list[Stretch]) -> None:
+        self._read = read
+        self._plan = iter(plan)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="photons")
+        self._next = self._submit()
+
+    def _submit(self):  # type: ignore[no-untyped-def]
+        stretch = next(self._plan, None)
+        return None if stretch is None else self._pool.submit(self._read, stretch)
+
+    def __next__(self) -> Result:
+        if self._next is None:
+            raise StopIteration
+        result = self._next.result()
+        self._next = self._submit()
+        return result
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,126 @@
+"""The resample stage on this machine: a project's granules to SEGMENT tables, one beam at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from processing.core.resample import segment_columns
+from processing.errors import MissingError
+from processing.io import tables
+from processing.io.atomic import sweep
+from processing.io.photons import PhotonSource, open_photons
+from processing.progress import Bar, progress_bar
+from processing.project import Input, Project
+from processing.provenance import Stamp, fingerprint_file
+from processing.schema import SEGMENT
+from processing.stages import Resample
+
+log = logging.getLogger(__name__)
+
+_ROWS_AT_ONCE = 16 * tables.ROW_GROUP
+
+
+@dataclass(frozen=True)
+class _Track:
+    """One beam that needs its table made."""
+
+    item: Input
+    beam: str
+    path: Path
+    photons: int
+
+
+def resample(project: Project, stage: Resample, granules: Sequence[str] | None = None) -> None:
+    """Write ``segments/granule=G/beam=B`` for every beam whose table is missing or no longer follows from its inputs.
+
+    ``granules`` limits the work to these identifiers. Tables that are current are kept, which is how an interrupted
+    run goes on. Raises MissingError when the project has no granule, InputError for a granule that cannot be used.
+    """
+    items = _chosen(project, granules)
+    if stage.mean_sea_surface and not Path(stage.mean_sea_surface).is_file():
+        raise MissingError("mean-sea-surface grid is not there", where=stage.mean_sea_surface)
+    sweep(project.root / "segments")
+    todo = [track for item in items for track in _outdated(project, item, stage)]
+    if not todo:
+        log.info("segments are current")
+        return
+    with progress_bar("resample", sum(track.photons for track in todo), "photons") as bar:
+        for item in items:
+            tracks = [track for track in todo if track.item == item]
+            if tracks:
+                _resample_granule(item, tracks, stage, bar)
+
+
+def stamp_for(item: Input, stage: Resample) -> Stamp:
+    """Provenance of the tables made from ``item``."""
+    inputs = {f"granule:{item.ident}": item.fingerprint}
+    if stage.mean_sea_surface:
+        inputs["mean_sea_surface"] = fingerprint_file(Path(stage.mean_sea_surface))
+    return Stamp(stage.key, stage.values_dict(), inputs)
+
+
+def segment_tables(source: PhotonSource, beam: str, stage: Resample, bar: Bar | None = None) -> Iterator[pa.Table]:
+    """SEGMENT tables of one beam in along-track order."""
+    facts = source.facts(beam, stage)
+    detail = f"{source.granule_id} {beam}"
+    for chunk in source.chunks(beam, stage):
+        columns = segment_columns(chunk, stage.window, stage.height_limit, facts)
+        yield SEGMENT.build({"granule_id": source.granule_id, "beam": beam, **columns})
+        if bar is not None:
+            bar.advance(chunk.photons, detail)
+
+
+def _chosen(project: Project, granules: Sequence[str] | None) -> list[Input]:
+    if granules:
+        return [project.input("granules", ident) for ident in granules]
+    items = project.inputs("granules")
+    if not items:
+        raise MissingError(
+            "the project has no granule yet", where=project.root, mend=f"run: leadline add {project.root} FILE"
+        )
+    return items
+
+
+def _outdated(project: Project, item: Input, stage: Resample) -> list[_Track]:
+    stamp = stamp_for(item, stage)
+    known = item.details.get("beams")
+    if known and all(tables.is_current(project.table_path("segments", item.ident, beam), stamp) for beam in known):
+        return []
+    source = open_photons(item)
+    try:
+        source.check(stage)
+        paths = {beam: project.table_path("segments", item.ident, beam) for beam in source.beams}
+        wanted = [beam for beam in source.beams if not tables.is_current(paths[beam], stamp)]
+        return [_Track(item, beam, paths[beam], source.photon_count(beam)) for beam in wanted]
+    finally:
+        source.close()
+
+
+def _resample_granule(item: Input, tracks: Iterable[_Track], stage: Resample, bar: Bar) -> None:
+    stamp = stamp_for(item, stage)
+    source = open_photons(item)
+    try:
+        for track in tracks:
+            rows = tables.write(track.path, SEGMENT, _gathered(segment_tables(source, track.beam, stage, bar)), stamp)
+            if rows == 0:
+                log.warning("%s %s: no photon passed the filters; its table is empty", item.ident, track.beam)
+    finally:
+        source.close()
+
+
+def _gathered(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Join small tables, so that a track of many short pieces does not become as many row groups."""
+    held: list[pa.Table] = []
+    for part in parts:
+        if part.num_rows:
+            held.append(part)
+        if sum(table.num_rows for table in held) >= _ROWS_AT_ONCE:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
