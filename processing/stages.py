@@ -125,7 +125,7 @@ class Classify(Stage):
     output = "predictions"
 
     run_name = param.String("", doc="Model run to use; the newest when empty")
-    batch = _integer(65536, "Windows classified at a time", "1", (1, 10_000_000))
+    batch = _integer(4096, "Windows classified at a time by one core", "1", (1, 10_000_000))
 
 
 class Freeboard(Stage):

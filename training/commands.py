@@ -1,0 +1,52 @@
+"""``leadline train`` and ``leadline classify``. Torch is imported when a command runs, not before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from processing.cli import given, stage_options
+from processing.project import Project
+from processing.stages import Classify, Stage, Train
+
+
+def register(program: click.Group) -> None:
+    """Hang the commands of this package on ``program``."""
+    program.add_command(train)
+    program.add_command(classify)
+
+
+@click.command("train", short_help="Snapshot to model.")
+@click.argument("project", type=click.Path(path_type=Path))
+@stage_options(Train)
+def train(project: Path, **options: Any) -> None:
+    """Train a classifier on a snapshot of PROJECT, test it on whole granules held out, and write its model card."""
+    opened = Project(project)
+    stage = opened.stage(Train, given(options, Train))
+    from training.train import train as run_training
+
+    name = run_training(opened, stage)
+    _remember(opened, stage)
+    click.echo(f"model {name}: {opened.root / 'models' / name / 'card.md'}")
+
+
+@click.command("classify", short_help="Model to class probabilities for every segment.")
+@click.argument("project", type=click.Path(path_type=Path))
+@stage_options(Classify)
+def classify(project: Path, **options: Any) -> None:
+    """Classify every segment of PROJECT with a trained model."""
+    opened = Project(project)
+    stage = opened.stage(Classify, given(options, Classify))
+    from training.classify import classify as run_classification
+
+    name = run_classification(opened, stage)
+    _remember(opened, stage)
+    click.echo(f"predictions {name}: {opened.root / 'predictions' / name}")
+
+
+def _remember(project: Project, stage: Stage) -> None:
+    """Keep the options given for the next time, but for the run's name, which is this run's own."""
+    stage.run_name = ""
+    project.remember(stage)

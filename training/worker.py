@@ -1,0 +1,67 @@
+"""One training job as a file, and the rank that works on it: ``python -m training.worker FOLDER``.
+
+The command prepares the job once, checks included; the ranks that ``horovodrun`` starts read it from the folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from training.data import Windows
+from training.distributed import HorovodRanks, Ranks
+from training.evaluate import score
+from training.loop import Advance, Plan, fit
+from training.models import Classifier, probabilities
+from training.threads import torch_threads
+
+JOB = "job.pt"
+_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class Job:
+    """``train`` and ``watch`` hold normalised features; ``watch`` is looked at after each epoch and decides nothing."""
+
+    train: Windows
+    watch: Windows
+    plan: Plan
+
+    def save(self, folder: Path) -> None:
+        state = {"train": vars(self.train), "watch": vars(self.watch), "plan": asdict(self.plan)}
+        torch.save(state, folder / JOB)
+
+    @classmethod
+    def load(cls, folder: Path) -> Job:
+        state = torch.load(folder / JOB, weights_only=True, mmap=True)
+        return cls(Windows(**state["train"]), Windows(**state["watch"]), Plan(**state["plan"]))
+
+
+def work(job: Job, ranks: Ranks, folder: Path, advance: Advance) -> Classifier:
+    """Train on ``job``; checkpoint and metrics go to ``folder``.
+
+    A rank keeps to one core: steps of a model this small are over before several threads have met, and where other
+    programs run too they wait for each other a hundred times longer than they work.
+    """
+
+    def watch(model: Classifier) -> dict[str, float]:
+        guess = probabilities(model, job.watch.features, job.watch.index, _BATCH).argmax(dim=1)
+        scores = score(job.watch.labels.numpy(), guess.numpy())
+        return {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
+
+    with torch_threads(1):
+        return fit(job.train, job.plan, ranks, folder, watch, advance)
+
+
+def main() -> None:
+    """Entry point of one rank."""
+    folder = Path(sys.argv[1])
+    ranks = HorovodRanks()
+    work(Job.load(folder), ranks, folder, lambda _: None)
+
+
+if __name__ == "__main__":
+    main()
