@@ -276,7 +276,8 @@ def identify(path: Path) -> Found | None:
         beams = ", ".join(f"{beam} ({strength[source.is_strong(beam)]})" for beam in source.beams)
         release = granule_name(path).release
         note = ", orientation in transition" if source.orientation == TRANSITION else ""
-        summary = f"ATL03 {f'r{release}, ' if release else ''}{beams}, {sum(counts.values()):,} photons, {source.extent()}{note}"
+        product = f"ATL03 r{release}" if release else "ATL03"
+        summary = f"{product}, {beams}, {sum(counts.values()):,} photons, {source.extent()}{note}"
         return Found("granules", source.granule_id, "atl03", path, {"beams": list(source.beams)}, summary)
     finally:
         source.close()

@@ -1,0 +1,144 @@
+"""``leadline new``, ``add``, ``status`` and ``run``: a project, its inputs, its state, and all of its stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from processing.project import CATEGORIES, Project
+from processing.stages import STAGES
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from processing.local.status import Standing
+
+_PROJECT = click.argument("project", type=click.Path(path_type=Path))
+_COLOURS = {"current": "green", "stale": "yellow", "partly": "yellow", "missing": "dim"}
+
+
+@click.command("new")
+@_PROJECT
+@click.option(
+    "--hemisphere", type=click.Choice(["north", "south"]), default=None, help="Hemisphere of the maps."
+)
+def new(project: Path, hemisphere: str | None) -> None:
+    """Make a new, empty PROJECT folder."""
+    Project.create(project, hemisphere or "")
+    click.echo(f"{project}: new project; next: leadline add {project} FILE|FOLDER...")
+
+
+@click.command("add")
+@_PROJECT
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--copy", is_flag=True, help="Copy the files into the project instead of linking to them.")
+@click.option("--beam", default="", help="Beam of photon tables that do not name theirs, such as gt2r.")
+@click.option("--time", "moment", default="", help="Time (UTC, ISO) of scenes that do not carry theirs.")
+def add(project: Path, paths: tuple[Path, ...], copy: bool, beam: str, moment: str) -> None:
+    """Add granules, photon tables, scenes, ATL07/ATL10 and a twin's truth to PROJECT.
+
+    Each PATH is a file or a folder to search. What is found is recognised by its content; the rest is refused by name.
+    """
+    from processing.io.recognise import take_stock
+    from processing.local.inputs import take_in
+
+    opened = Project(project)
+    inventory = take_stock(paths, beam.lower(), {"time": moment} if moment else {})
+    take_in(opened, inventory, copy=copy)
+    for found in inventory.found:
+        click.echo(f"{found.ident}: {found.summary}")
+    if inventory.truth:
+        click.echo(f"truth of {len({table.granule for table in inventory.truth})} granules")
+    for line in inventory.refused:
+        click.echo(f"refused {line}", err=True)
+
+
+@click.command("status")
+@_PROJECT
+def status(project: Path) -> None:
+    """Show what PROJECT holds, what is stale and the command that mends it."""
+    from rich.console import Console
+
+    from processing.local.status import standing
+
+    opened = Project(project)
+    rows = standing(opened)
+    console = Console()
+    console.print(_inputs_table(opened))
+    console.print(_stages_table(rows))
+    mends = [row.mend for row in rows if row.state in {"stale", "partly"}]
+    console.print(f"next: {mends[0]}" if mends else _advice(opened, rows), soft_wrap=True)
+
+
+@click.command("run")
+@_PROJECT
+@click.pass_context
+def run(context: click.Context, project: Path) -> None:
+    """Run every stage of PROJECT that is stale, in order."""
+    Project(project)
+    program = context.find_root().command
+    assert isinstance(program, click.Group)
+    for key in STAGES:
+        command = program.get_command(context, key)
+        if command is None:
+            raise click.ClickException(f"this installation has no command {key!r}")
+        with command.make_context(key, [str(project)], parent=context) as inner:
+            command.invoke(inner)
+
+
+def _inputs_table(project: Project) -> Table:
+    from rich.table import Table
+
+    table = Table(title=f"{project.name}: inputs", title_justify="left")
+    for heading in ("input", "kind", "identifier", "tracks"):
+        table.add_column(heading, overflow="fold")
+    for category in CATEGORIES:
+        for item in project.inputs(category):
+            ident = item.ident if item.path.exists() else f"{item.ident} (its file is gone)"
+            table.add_row(category[:-1], item.kind, ident, " ".join(item.details.get("beams", ())))
+    truth = project.tracks("inputs/truth")
+    if truth:
+        table.add_row("truth", "synthetic", f"{len({granule for granule, _ in truth})} granules", str(len(truth)))
+    return table
+
+
+def _stages_table(rows: list[Standing]) -> Table:
+    from rich.table import Table
+
+    table = Table(title="tables", title_justify="left")
+    for heading in ("table", "run", "tracks", "rows", "size", "written (UTC)", "state", "why"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in {"tracks", "rows", "size"} else "left")
+    for row in rows:
+        colour = _COLOURS.get(row.state, "")
+        table.add_row(
+            row.kind,
+            row.run,
+            f"{row.tracks}/{row.expected}" if row.expected else "",
+            f"{row.rows:,}" if row.rows else "",
+            _size(row.size) if row.size else "",
+            f"{row.written:%Y-%m-%d %H:%M}" if row.written else "",
+            f"[{colour}]{row.state}[/]" if colour else row.state,
+            row.why,
+        )
+    return table
+
+
+def _advice(project: Project, rows: list[Standing]) -> str:
+    if not project.inputs("granules"):
+        return f"no granule yet; next: leadline add {project.root} FILE|FOLDER..."
+    missing = [row.mend for row in rows if row.state == "missing"]
+    return f"nothing is stale; next: {missing[0]}" if missing else "nothing is stale"
+
+
+def _size(value: int) -> str:
+    amount = float(value)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+COMMANDS: tuple[click.Command, ...] = (new, add, status, run)

@@ -1,0 +1,30 @@
+"""``leadline resample``: photons to 2 m segments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from processing.cli import given, stage_options
+from processing.project import Project
+from processing.stages import Resample
+
+
+@click.command("resample")
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option("--granule", "granules", multiple=True, help="Only this granule; may be given more than once.")
+@stage_options(Resample)
+def resample_command(project: Path, granules: tuple[str, ...], **options: Any) -> None:
+    """Gather the photons of PROJECT's granules in windows of 2 m along the track."""
+    from processing.local.resample import resample
+
+    opened = Project(project)
+    stage = opened.stage(Resample, given(options, Resample))
+    resample(opened, stage, list(granules) or None)
+    opened.remember(stage)
+    click.echo(f"segments are up to date, {len(opened.tracks('segments'))} tracks")
+
+
+COMMANDS: tuple[click.Command, ...] = (resample_command,)
