@@ -34,7 +34,7 @@ HEIGHT_FLOOR = 0.01
 EDGE = 6.0
 """Distance from a lead's border within which the footprint also sees the ice beside it, m: about half a footprint."""
 
-NARROW_SPREAD = 0.10
+NARROW_SPREAD = 0.20
 """Height uncertainty of a lead much narrower than the footprint, m, from the ice that shares the footprint."""
 
 BIWEIGHT = 4.685
@@ -72,6 +72,7 @@ class LeadHeights:
     ----------
     weighted, weighted_sigma : m, the ATBD's weighted height and its standard uncertainty.
     robust, robust_sigma : m, precision-weighted biweight height of the lead's inner part and its uncertainty.
+    robust_noise : m, the part of ``robust_sigma`` that does not come from the lead being narrow.
     robust_x : m, centroid of the weights of ``robust`` along the track.
     """
 
@@ -79,6 +80,7 @@ class LeadHeights:
     weighted_sigma: Floats
     robust: Floats
     robust_sigma: Floats
+    robust_noise: Floats
     robust_x: Floats
 
 
@@ -133,7 +135,7 @@ def lead_heights(x: Floats, h: Floats, s: Floats, leads: Leads, segment_length: 
     ----------
     x, h, s : f8 m, position, height and standard error of every segment of the track.
     """
-    columns = np.empty((5, len(leads)))
+    columns = np.empty((6, len(leads)))
     _lead_heights(x, h, s, leads.first, leads.stop, leads.open_left, leads.open_right, segment_length, columns)
     return LeadHeights(*columns)
 
@@ -195,11 +197,10 @@ def _lead_heights(
         a, b = first[lead], stop[lead]
         out[0, lead], out[1, lead] = _weighted(h[a:b], s[a:b])
         low, high = _inner(x, a, b, left[lead], right[lead], length)
-        height, sigma, centre = _robust(x[low:high], h[low:high], s[low:high], length)
-        width = x[b - 1] - x[a] + length
-        if not (left[lead] or right[lead]) and width < 2.0 * FOOTPRINT:
-            sigma = np.hypot(sigma, NARROW_SPREAD * (1.0 - width / (2.0 * FOOTPRINT)))
-        out[2, lead], out[3, lead], out[4, lead] = height, sigma, centre
+        height, noise, centre = _robust(x[low:high], h[low:high], s[low:high], length)
+        missing = 1.0 - (x[b - 1] - x[a] + length) / (2.0 * FOOTPRINT)
+        narrow = 0.0 if left[lead] or right[lead] else NARROW_SPREAD * max(0.0, missing)
+        out[2, lead], out[3, lead], out[4, lead], out[5, lead] = height, np.hypot(noise, narrow), noise, centre
 
 
 @njit(cache=True)
@@ -238,7 +239,7 @@ def _robust(x: Floats, h: Floats, s: Floats, length: float) -> tuple[float, floa
         distance[i] = abs(h[i] - centre) / s[i]
     birge = max(1.0, 1.4826 * weighted_quantile(distance, even, 0.5))
     scale = birge * s
-    centre = biweight(h, scale, centre)
+    centre = biweight(h, scale, weight, centre)
     total, place, variance = 0.0, 0.0, 0.0
     for i in range(len(h)):
         w = biweight_of((h[i] - centre) / scale[i]) * weight[i]
@@ -258,8 +259,8 @@ def biweight_of(residual: float) -> float:
 
 
 @njit(cache=True)
-def biweight(h: Floats, scale: Floats, start: float) -> float:
-    """Precision-weighted biweight location of ``h`` with the given scales, iterated from ``start``.
+def biweight(h: Floats, scale: Floats, weight: Floats, start: float) -> float:
+    """Weighted biweight location of ``h``, iterated from ``start``; ``scale`` says how far each value may stray.
 
     ``start`` itself when every value lies beyond reach of it.
     """
@@ -267,7 +268,7 @@ def biweight(h: Floats, scale: Floats, start: float) -> float:
     for _ in range(ITERATIONS):
         total, moved = 0.0, 0.0
         for i in range(len(h)):
-            w = biweight_of((h[i] - centre) / scale[i]) / scale[i] ** 2
+            w = biweight_of((h[i] - centre) / scale[i]) * weight[i]
             total += w
             moved += w * (h[i] - centre)
         if total == 0.0:

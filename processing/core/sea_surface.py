@@ -193,9 +193,8 @@ def lead_windows(
     surface, sigma, place = np.empty((5, len(index))), np.empty((5, len(index))), np.empty(len(index))
     _published(x, h, s, leads.first, leads.stop, low, high, index * rules.stride, surface, sigma)
     _combine_weighted(heights, low, high, surface, sigma)
-    _combine_robust(
-        heights.robust, heights.robust_sigma, heights.robust_x, low, high, surface[_ROBUST], sigma[_ROBUST], place
-    )
+    parts = (heights.robust, heights.robust_sigma, heights.robust_noise, heights.robust_x)
+    _combine_robust(*parts, low, high, surface[_ROBUST], sigma[_ROBUST], place)
     return Windows(index, high - low, surface, sigma, place)
 
 
@@ -295,18 +294,18 @@ def _keep_lowest(values: Any, places: Any, found: int, value: float, place: int)
 
 @njit(cache=True)
 def _combine_robust(
-    h: Floats, s: Floats, x: Floats, low: Ints, high: Ints, out: Floats, sigma: Floats, place: Floats
+    h: Floats, s: Floats, noise: Floats, x: Floats, low: Ints, high: Ints, out: Any, sigma: Any, place: Any
 ) -> None:
     for window in range(len(low)):
         a, b = low[window], high[window]
-        out[window], sigma[window], place[window] = _robust_level(h[a:b], s[a:b], x[a:b])
+        out[window], sigma[window], place[window] = _robust_level(h[a:b], s[a:b], noise[a:b], x[a:b])
 
 
 @njit(cache=True)
-def _robust_level(h: Floats, s: Floats, x: Floats) -> tuple[float, float, float]:
-    scale = np.sqrt(s**2 + LEAD_SPREAD**2)
-    start = weighted_quantile(h, scale**-2, START_SHARE)
-    centre = biweight(h, scale, start)
+def _robust_level(h: Floats, s: Floats, noise: Floats, x: Floats) -> tuple[float, float, float]:
+    # What a narrow lead may be wrong by weighs it down but gives it no leave to stray: it errs upward, as ice does.
+    scale, weight = np.sqrt(noise**2 + LEAD_SPREAD**2), 1.0 / (s**2 + LEAD_SPREAD**2)
+    centre = biweight(h, scale, weight, _at_or_below(h, weighted_quantile(h, weight, START_SHARE)))
     trust = np.empty(len(h))
     for i in range(len(h)):
         trust[i] = biweight_of((h[i] - centre) / scale[i])
@@ -319,6 +318,16 @@ def _robust_level(h: Floats, s: Floats, x: Floats) -> tuple[float, float, float]
         where += w * (x[i] - x[0])
         variance += w * w * (s[i] ** 2 + spread)
     return centre + height / total, np.sqrt(variance) / total, x[0] + where / total
+
+
+@njit(cache=True)
+def _at_or_below(h: Floats, level: float) -> float:
+    """The highest value not above ``level``, so that a start halfway between two leads comes to stand on one."""
+    found = -np.inf
+    for value in h:
+        if found < value <= level:
+            found = value
+    return found
 
 
 @njit(cache=True)

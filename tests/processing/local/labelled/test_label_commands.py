@@ -1,0 +1,61 @@
+"""The commands for labels and freeboard as a person types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from processing.commands.freeboard import export_command, freeboard_command
+from processing.commands.labels import label_group, snapshot_command
+from processing.errors import InputError
+from processing.project import Project
+
+
+@pytest.fixture(scope="module")
+def project(made: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(made.make_project(tmp_path_factory.mktemp("commands") / "project", kilometres=3).root)
+
+
+def say(command: object, *arguments: str) -> list[str]:
+    result = CliRunner().invoke(command, list(arguments), catch_exceptions=False)  # type: ignore[arg-type]
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def test_corrections_are_added_listed_undone_and_redone(made: SimpleNamespace, project: str) -> None:
+    track = ("--granule", made.granule, "--beam", "gt1l")
+    added = say(
+        label_group,
+        *("add", project, *track, "--from", "2000100", "--to", "2000200"),
+        *("--label", "water", "--reason", "cloud", "--analyst", "ada"),
+    )
+    assert "2000100.0 to 2000200.0 m  water  cloud" in added[0]
+    assert say(label_group, "list", project) == added
+    assert "undo of 1" in say(label_group, "undo", project, "--analyst", "ada")[0]
+    assert say(label_group, "list", project, *track) == ["no corrections"]
+    assert say(label_group, "undo", project, "--analyst", "ada") == ["nothing of ada to undo"]
+    assert "redo of 2" in say(label_group, "redo", project, "--analyst", "ada")[0]
+    assert say(label_group, "list", project) == added
+    assert len(say(label_group, "list", project, "--all")) == 3
+
+
+def test_a_track_that_is_not_there_is_refused(project: str) -> None:
+    arguments = ["add", project, "--granule", "ATL03_none", "--beam", "gt1l", "--from", "0", "--to", "1"]
+    with pytest.raises(InputError, match="ATL03_none"):
+        say(label_group, *arguments, "--label", "thin", "--analyst", "ada")
+
+
+def test_freeze_compute_export(made: SimpleNamespace, project: str, tmp_path: Path) -> None:
+    assert say(snapshot_command, project, "--note", "x")[0].startswith("v0001 frozen")
+    assert say(snapshot_command, project)[0].startswith("v0001 unchanged")
+    assert (
+        say(freeboard_command, project, "--estimator", "average")[0] == f"freeboard {made.run} is up to date, 2 tracks"
+    )
+    assert Project(Path(project)).settings["stage"]["freeboard"] == {"estimator": "average"}, "it is remembered"
+    assert say(freeboard_command, project, "--source", "labels")[0].startswith("freeboard labels-v0001")
+    out = tmp_path / "freeboard.csv"
+    say(export_command, project, "--run", made.run, "--format", "csv", "--out", str(out))
+    assert out.read_text().startswith('"granule_id","beam","segment"')
