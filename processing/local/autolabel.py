@@ -1,0 +1,293 @@
+"""The autolabel stage on this machine: scenes' labels carried to the segments of each granule."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from processing.core.transfer import Carried, Pixels, carry
+from processing.errors import InputError, MissingError
+from processing.io import tables
+from processing.io.atomic import sweep
+from processing.io.scene_labels import label_tiles
+from processing.io.sentinel2 import Scene, open_scene
+from processing.local.drift import BeamSignals, Drift, drift_path, find_drift, keep
+from processing.local.meetings import Frame, Meeting, Miss, courses, frame, meet, nearest_miss, seconds_between
+from processing.progress import Bar, progress_bar
+from processing.project import Project
+from processing.provenance import Stamp
+from processing.schema import LABEL, SEGMENT, AutoFlag, SurfaceClass
+from processing.stages import Autolabel
+
+log = logging.getLogger(__name__)
+
+_SIGNALS = (
+    "x_atc",
+    "time",
+    "lat",
+    "lon",
+    "background_rate",
+    "height_median",
+    "height_std",
+    "photon_rate",
+    "photon_count",
+)
+_BANDS = ("b02", "b03", "b04", "b08", "b11")
+_ROWS_AT_ONCE = 32 * tables.ROW_GROUP
+
+
+@dataclass(frozen=True)
+class _Granule:
+    """A granule whose labels must be made: its beams, their number of segments, the scenes it meets."""
+
+    ident: str
+    segments: Mapping[str, int]
+    meetings: Sequence[Meeting]
+    stamp: Stamp
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What one scene gave to some rows of one beam."""
+
+    rows: npt.NDArray[np.int64]
+    carried: Carried
+    scene: str
+    time_offset: npt.NDArray[np.float64]
+    drift: Drift
+
+
+@dataclass
+class _Beam:
+    """One beam while its granule is worked on: its rows without a label yet, and what scenes gave so far."""
+
+    open_rows: npt.NDArray[np.bool_]
+    batches: list[_Batch] = field(default_factory=list)
+
+
+def autolabel(project: Project, stage: Autolabel, granules: Sequence[str] | None = None) -> None:
+    """Write ``autolabels/granule=G/beam=B`` for every beam whose table is missing or no longer follows from its inputs.
+
+    Each segment takes its label from the scene nearest in time that shows it, after the ice drift was undone; the drift
+    and its correlation surface are kept in ``autolabels/drift``. ``granules`` limits the work to these identifiers.
+    Raises MissingError without segments or scenes, InputError when no track meets any scene.
+    """
+    beams = _beams(project, granules)
+    frames = [frame(item) for item in project.inputs("scenes")]
+    if not frames:
+        raise MissingError(
+            "the project has no scene yet", where=project.root, mend=f"run: leadline add {project.root} SCENE"
+        )
+    sweep(project.root / "autolabels")
+    met = _meet_all(project, stage, beams, frames, alone=granules is not None)
+    todo = [granule for granule in met if not _is_current(project, granule)]
+    if not todo:
+        log.info("auto-labels are current")
+        return
+    with progress_bar("autolabel", sum(sum(granule.segments.values()) for granule in todo), "segments") as bar:
+        for granule in todo:
+            _label_granule(project, stage, granule, bar)
+
+
+def _beams(project: Project, granules: Sequence[str] | None) -> dict[str, list[str]]:
+    """Beams that have segments, by granule."""
+    found: dict[str, list[str]] = {}
+    for granule, beam in project.tracks("segments"):
+        if not granules or granule in granules:
+            found.setdefault(granule, []).append(beam)
+    lacking = sorted(set(granules or ()) - set(found))
+    if lacking or not found:
+        what = f"granule {lacking[0]} has no segments" if lacking else "there are no segments yet"
+        raise MissingError(what, where=project.root, mend=f"run: leadline resample {project.root}")
+    return found
+
+
+def _meet_all(
+    project: Project, stage: Autolabel, beams: Mapping[str, list[str]], frames: Sequence[Frame], *, alone: bool
+) -> list[_Granule]:
+    """Every granule with the scenes it meets; says which scenes and granules stay alone."""
+    most = stage.max_time_offset * 3600.0
+    found, misses = [], []
+    for ident, names in beams.items():
+        lines = courses(project, ident, names)
+        meetings, missed = meet(ident, lines, frames, most)
+        misses += missed
+        segments = {line.beam: len(line.lon) for line in lines}
+        found.append(_Granule(ident, segments, meetings, _stamp(project, stage, ident, names, meetings)))
+    if not any(granule.meetings for granule in found):
+        mend = "add a scene of the same place within max_time_offset of the track"
+        raise InputError(f"no track meets a scene: {nearest_miss(misses, most)}", where=project.root, mend=mend)
+    if not alone:
+        _tell_alone(found, frames, misses, most)
+    return found
+
+
+def _tell_alone(found: Sequence[_Granule], frames: Sequence[Frame], misses: Sequence[Miss], most: float) -> None:
+    met = {meeting.scene.ident for granule in found for meeting in granule.meetings}
+    for candidate in frames:
+        if candidate.item.ident not in met:
+            mine = [miss for miss in misses if miss.scene == candidate.item.ident]
+            log.warning("scene %s misses every track: %s", candidate.item.ident, nearest_miss(mine, most))
+    for granule in found:
+        if not granule.meetings:
+            mine = [miss for miss in misses if miss.granule == granule.ident]
+            log.warning("granule %s stays unlabelled: %s", granule.ident, nearest_miss(mine, most))
+
+
+def _stamp(
+    project: Project, stage: Autolabel, granule: str, beams: Sequence[str], meetings: Sequence[Meeting]
+) -> Stamp:
+    """Provenance of a granule's labels: every beam counts, since all of them settle the drift."""
+    inputs = {}
+    for beam in beams:
+        found = tables.read_stamp(project.table_path("segments", granule, beam))
+        inputs[f"segments:{granule}/{beam}"] = found.fingerprint if found else ""
+    inputs |= {f"scene:{meeting.scene.ident}": meeting.scene.fingerprint for meeting in meetings}
+    return Stamp(stage.key, stage.values_dict(), inputs)
+
+
+def _is_current(project: Project, granule: _Granule) -> bool:
+    paths = [project.table_path("autolabels", granule.ident, beam) for beam in granule.segments]
+    return all(tables.is_current(path, granule.stamp) for path in paths)
+
+
+def _label_granule(project: Project, stage: Autolabel, granule: _Granule, bar: Bar) -> None:
+    beams = {beam: _Beam(np.ones(count, bool)) for beam, count in granule.segments.items()}
+    for meeting in granule.meetings:
+        with open_scene(meeting.scene) as scene:
+            done = _from_scene(project, stage, granule, meeting, scene, beams, bar)
+        if not done:
+            log.warning("scene %s shows nothing under granule %s", meeting.scene.ident, granule.ident)
+    _forget_drifts(project, granule)
+    for beam, work in beams.items():
+        path = project.table_path("autolabels", granule.ident, beam)
+        tables.write(path, LABEL, _label_tables(project, granule, beam, work), granule.stamp)
+        bar.advance(int(work.open_rows.sum()), f"{granule.ident} {beam}")
+
+
+def _from_scene(
+    project: Project,
+    stage: Autolabel,
+    granule: _Granule,
+    meeting: Meeting,
+    scene: Scene,
+    beams: Mapping[str, _Beam],
+    bar: Bar,
+) -> int:
+    """Carry a scene's labels to the segments that have none yet; returns how many it gave."""
+    bar.advance(0, f"drift of {granule.ident} in {scene.scene_id}")
+    loaded = {
+        beam: _load(project, granule.ident, beam, rows, scene) for beam, rows in meeting.rows.items() if len(rows)
+    }
+    drift = find_drift(scene, [signals for signals, _ in loaded.values()], stage)
+    facts = {"granule_id": granule.ident, "scene_id": scene.scene_id, "time_offset": meeting.offset}
+    keep(drift_path(project, granule.ident, scene.scene_id), drift, {**facts, "beams": sorted(loaded)})
+    batches = []
+    for beam, (signals, time) in loaded.items():
+        free = beams[beam].open_rows[meeting.rows[beam]]
+        rows = meeting.rows[beam][free]
+        offset = seconds_between(scene.time, time[free])
+        batch = _Batch(rows, Carried.outside(len(rows)), scene.scene_id, offset, drift)
+        beams[beam].batches.append(batch)
+        batches.append((batch, signals.x[free] + drift.x, signals.y[free] + drift.y))
+    done = _carry_all(stage, scene, batches, bar)
+    for beam in loaded:
+        batch = beams[beam].batches[-1]
+        beams[beam].open_rows[batch.rows[batch.carried.label != SurfaceClass.UNLABELLED]] = False
+    return done
+
+
+def _carry_all(
+    stage: Autolabel,
+    scene: Scene,
+    batches: Sequence[tuple[_Batch, npt.NDArray[np.float64], npt.NDArray[np.float64]]],
+    bar: Bar,
+) -> int:
+    if not any(len(batch.rows) for batch, _, _ in batches):
+        return 0
+    places = [(batch, *scene.index(x, y)) for batch, x, y in batches]
+    x, y = (np.concatenate([entry[axis] for entry in batches]) for axis in (1, 2))
+    done = 0
+    for tile in label_tiles(scene, x, y, stage):
+        pixels = Pixels(tile.window, tile.classes, tile.flags, tile.boundary_distance, tile.reflectance)
+        count = sum(carry(batch.carried, row, col, pixels, stage.transition) for batch, row, col in places)
+        done += count
+        bar.advance(count, f"labels from {scene.scene_id}")
+    if any(batch.drift.unsure for batch, _, _ in batches):
+        for batch, _, _ in batches:
+            batch.carried.flags[:] |= np.uint32(AutoFlag.DRIFT_UNSURE)
+    return done
+
+
+def _load(
+    project: Project, granule: str, beam: str, rows: npt.NDArray[np.int64], scene: Scene
+) -> tuple[BeamSignals, npt.NDArray[np.datetime64]]:
+    """Signals and times of some rows of a beam."""
+    path = project.table_path("segments", granule, beam)
+    table = tables.read(path, SEGMENT, _SIGNALS, command=f"leadline resample {project.root}").take(pa.array(rows))
+    value = {name: table[name].to_numpy().astype(np.float64) for name in _SIGNALS if name != "time"}
+    x, y = scene.project(value["lon"], value["lat"])
+    signals = BeamSignals(
+        beam=beam,
+        x_atc=value["x_atc"],
+        x=x,
+        y=y,
+        background_rate=value["background_rate"],
+        height=value["height_median"],
+        height_std=value["height_std"],
+        photon_rate=value["photon_rate"],
+        photon_count=value["photon_count"],
+    )
+    return signals, table["time"].to_numpy().astype("datetime64[ns]")
+
+
+def _forget_drifts(project: Project, granule: _Granule) -> None:
+    """Remove drifts of an earlier run that scenes met then and do not now."""
+    kept = {drift_path(project, granule.ident, meeting.scene.ident).stem for meeting in granule.meetings}
+    folder = drift_path(project, granule.ident, "").parent
+    for file in folder.glob("scene=*") if folder.is_dir() else ():
+        if file.stem not in kept:
+            file.unlink()
+
+
+def _label_tables(project: Project, granule: _Granule, beam: str, work: _Beam) -> Iterator[pa.Table]:
+    """LABEL tables of one beam, some rows at a time."""
+    segment = tables.read(project.table_path("segments", granule.ident, beam), SEGMENT, ["segment"])["segment"]
+    for start in range(0, max(len(segment), 1), _ROWS_AT_ONCE):
+        part = segment.slice(start, _ROWS_AT_ONCE)
+        columns = _columns(work.batches, start, len(part))
+        yield LABEL.build({"granule_id": granule.ident, "beam": beam, "segment": part, **columns})
+
+
+def _columns(batches: Sequence[_Batch], start: int, count: int) -> dict[str, object]:
+    """Columns of rows ``start`` to ``start + count``, later scenes filling only what earlier ones left."""
+    whole = Carried.outside(count)
+    scene = np.zeros(count, np.int32)
+    names = ["", *dict.fromkeys(batch.scene for batch in batches)]
+    numbers = {name: np.full(count, np.nan, np.float32) for name in ("time_offset", "drift_confidence")}
+    numbers |= {name: np.zeros(count, np.float32) for name in ("drift_x", "drift_y")}
+    for batch in batches:
+        labelled = batch.carried.label != SurfaceClass.UNLABELLED
+        mine = np.flatnonzero(labelled & (batch.rows >= start) & (batch.rows < start + count))
+        at = batch.rows[mine] - start
+        whole.label[at] = batch.carried.label[mine]
+        whole.flags[at] = batch.carried.flags[mine]
+        whole.reflectance[:, at] = batch.carried.reflectance[:, mine]
+        whole.boundary_distance[at] = batch.carried.boundary_distance[mine]
+        scene[at] = names.index(batch.scene)
+        numbers["time_offset"][at] = batch.time_offset[mine]
+        numbers["drift_x"][at], numbers["drift_y"][at] = batch.drift.x, batch.drift.y
+        numbers["drift_confidence"][at] = batch.drift.confidence
+    return {
+        "label_auto": whole.label,
+        "auto_flags": whole.flags,
+        **dict(zip(_BANDS, whole.reflectance, strict=True)),
+        "boundary_distance": whole.boundary_distance,
+        "scene_id": pa.DictionaryArray.from_arrays(pa.array(scene), pa.array(names, pa.string())),
+        **numbers,
+    }

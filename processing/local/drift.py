@@ -1,0 +1,146 @@
+"""Ice drift between a granule and a scene: estimated, and kept with its correlation surface for the page."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from processing.core import drift as core
+from processing.core.proxies import PROXIES, brightness_proxies
+from processing.core.tiles import Window
+from processing.io.atomic import aside, write_text
+from processing.io.sentinel2 import Scene
+from processing.project import Project
+from processing.stages import Autolabel
+
+Floats = npt.NDArray[np.float64]
+
+_BAND = "B03"
+_BRIGHTEST = 1.2
+_LEAST_PHOTONS = 3
+
+
+@dataclass(frozen=True)
+class BeamSignals:
+    """One beam's segments on a scene: places in the scene's CRS at track time, and what brightness shows in.
+
+    Attributes
+    ----------
+    x_atc : (n,) f8 m, ascending. x, y : (n,) f8 m in the scene's CRS.
+    background_rate : Hz. height, height_std : m. photon_rate : photons a shot. photon_count. All (n,) f8, NaN unknown.
+    """
+
+    beam: str
+    x_atc: Floats
+    x: Floats
+    y: Floats
+    background_rate: Floats
+    height: Floats
+    height_std: Floats
+    photon_rate: Floats
+    photon_count: Floats
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Drift of the ice from track time to scene time in the scene's CRS.
+
+    Attributes
+    ----------
+    x, y : m applied to the labels: the estimate, or 0 when it is unsure.
+    confidence : 0 to 1, probability that the estimate is within 15 m; NaN when none was asked for.
+    unsure : whether the confidence is below the stage's.
+    correlation : (m, m) f4, row 0 being the largest motion along +y; None when none was asked for.
+    shift_x, shift_y : (m,) f4 m, the motion that each column and row of it stands for.
+    facts : JSON values about the estimate.
+    """
+
+    x: float = 0.0
+    y: float = 0.0
+    confidence: float = math.nan
+    unsure: bool = False
+    correlation: npt.NDArray[np.float32] | None = None
+    shift_x: npt.NDArray[np.float32] | None = None
+    shift_y: npt.NDArray[np.float32] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def find_drift(scene: Scene, beams: Sequence[BeamSignals], stage: Autolabel) -> Drift:
+    """Estimate the drift from all beams on the scene; nothing is estimated when ``stage.drift`` is off."""
+    reach = math.ceil(stage.drift_reach / scene.pixel)
+    if not stage.drift or reach == 0:
+        return Drift()
+    pieces = core.cut([_on_pixels(scene, beam) for beam in beams])
+    products = core.add_up(_with_brightness(scene, pieces, reach), reach)
+    pixels = sum(piece.pixels for piece in pieces)
+    return _in_metres(core.locate(products, reach, scene.pixel, pixels), scene, reach, pixels, stage)
+
+
+def _on_pixels(scene: Scene, beam: BeamSignals) -> core.Beam:
+    row, col = scene.index(beam.x, beam.y)
+    spread = np.where(beam.photon_count >= _LEAST_PHOTONS, beam.height_std, np.nan)
+    proxies = brightness_proxies(beam.x_atc, beam.background_rate, beam.height, beam.photon_rate, spread)
+    return core.Beam(beam.beam[:3], beam.x_atc, row, col, proxies)
+
+
+def _with_brightness(
+    scene: Scene, pieces: Sequence[core.Piece], reach: int
+) -> Iterator[tuple[core.Piece, npt.NDArray[np.float32]]]:
+    for piece in pieces:
+        brightness = scene.read((_BAND,), Window(*piece.box(reach)))[0]
+        yield piece, np.minimum(brightness, np.float32(_BRIGHTEST))
+
+
+def _in_metres(shift: core.Shift, scene: Scene, reach: int, pixels: int, stage: Autolabel) -> Drift:
+    estimate_x, estimate_y = shift.col * scene.pixel, -shift.row * scene.pixel
+    unsure = shift.confidence < stage.drift_confidence
+    axis = (np.arange(-reach, reach + 1) * scene.pixel).astype(np.float32)
+    facts = {
+        "estimate_x": estimate_x,
+        "estimate_y": estimate_y,
+        "sigma_x": shift.sigma_col * scene.pixel,
+        "sigma_y": shift.sigma_row * scene.pixel,
+        "confidence": shift.confidence,
+        "applied": not unsure,
+        "correlation": float(shift.correlation.max()),
+        "second_correlation": shift.second,
+        "weights": dict(zip(PROXIES, shift.weights, strict=False)),
+        "pixels": pixels,
+        "pixel": scene.pixel,
+        "band": _BAND,
+    }
+    return Drift(
+        0.0 if unsure else estimate_x,
+        0.0 if unsure else estimate_y,
+        shift.confidence,
+        unsure,
+        shift.correlation,
+        axis,
+        -axis,
+        facts,
+    )
+
+
+def drift_path(project: Project, granule: str, scene: str) -> Path:
+    """Where the correlation surface of a granule and a scene lies; the facts lie beside it as ``.json``."""
+    return project.root / "autolabels" / "drift" / f"granule={granule}" / f"scene={scene}.npz"
+
+
+def keep(path: Path, drift: Drift, facts: dict[str, Any]) -> None:
+    """Write the surface (``correlation``, ``shift_x``, ``shift_y``) and the facts, each whole or not at all."""
+    if drift.correlation is None or drift.shift_x is None or drift.shift_y is None:
+        return
+    with aside(path) as temporary:
+        np.savez_compressed(temporary, correlation=drift.correlation, shift_x=drift.shift_x, shift_y=drift.shift_y)
+    known = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in drift.facts.items()
+    }
+    write_text(path.with_suffix(".json"), json.dumps({**facts, **known}, indent=1, allow_nan=False) + "\n")
