@@ -1,4 +1,4 @@
-"""Fixtures that every part shares."""
+"""Fixtures that every part shares, and how tests are spread over processes."""
 
 from __future__ import annotations
 
@@ -15,3 +15,12 @@ def shared_data() -> Path:
     if not _SHARED.is_dir():
         pytest.skip(f"real data not found at {_SHARED}")
     return _SHARED
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one file in one process, so that its fixtures are made once; all browser tests in one."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            group = "browser" if item.get_closest_marker("browser") else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
