@@ -10,7 +10,7 @@ Five kinds of evidence, used as far as the scene has the bands for them:
   where the short-wave infrared shows clear snow.
 - the thin-cloud filter: where it lifts thin ice to thick ice, something wide and even has darkened or greyed the
   image. That may be a veil, a shadow, or thin ice wider than the filter's window; brightness alone cannot tell.
-- geometry: dark pixels that lie down-sun of cloud within reach of its shadow (:func:`shadow_zone`).
+- geometry: dark pixels that lie down-sun of cloud within reach of its shadow (:mod:`processing.core.shadow`).
 
 Flags mark what deserves a look. None of them says that the label is wrong.
 """
@@ -113,6 +113,13 @@ def snow_index(green: Image, swir: Image) -> tuple[Image, Image]:
         index = np.where(total > 0, (green_sum - swir_sum).astype(np.float32) / total, np.float32(np.nan))
         mean = np.where(count > 0, swir_sum.astype(np.float32) / (count * np.float32(10_000)), np.float32(np.nan))
     return index.astype(np.float32), mean.astype(np.float32)
+
+
+def opaque(green: Image, swir: Image, ndsi: float) -> Mask:
+    """Cloud thick enough to cast a shadow, from bands averaged over coarse pixels: (h, w) bool."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        index = (green - swir) / (green + swir)
+    return np.asarray((index < ndsi) & (swir >= SWIR_BRIGHT))
 
 
 def _box_sum(image: Image, where: Mask) -> NDArray[np.int32]:

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.core import cloud, colour
-from processing.core.tiles import Window, cell_mask, corridor, corridor_tiles
+from processing.core.shadow import Sun, shadow_zone
+from processing.core.tiles import CELL, Window, cell_mask, corridor, corridor_tiles
 from processing.io.raster_bands import SCENE_CLASS, Native
 from processing.io.sentinel2 import Scene
 from processing.stages import Autolabel
@@ -33,6 +34,9 @@ REFLECTANCE_BANDS = ("B02", "B03", "B04", "B08", "B11")
 
 KEPT_BYTES = 384 << 20
 """Digital numbers kept from the first pass to the second; what goes beyond is read twice."""
+
+COARSE = 16
+"""Edge in grid pixels of the coarse pixels on which cloud shadow is looked for; also the step of the reading."""
 
 _VISIBLE = ("B04", "B03", "B02")
 _FIRST_PASS = (*_VISIBLE, "B11")
@@ -69,6 +73,25 @@ class _Figures:
 
     filter: colour.FilterStatistics
     limits: cloud.Thresholds
+    shade: _Shade
+
+
+@dataclass(frozen=True)
+class _Shade:
+    """Zone of cloud shadow on a coarse grid of ``COARSE`` pixels that begins at ``window``."""
+
+    window: Window
+    zone: NDArray[np.bool_]
+
+    def fine(self, window: Window) -> NDArray[np.bool_]:
+        """(h, w) bool: the zone at the grid pixels of ``window``."""
+        result = np.zeros(window.shape, bool)
+        inside = window.intersect(self.window)
+        rows = (np.arange(inside.row, inside.row_stop) - self.window.row) // COARSE
+        cols = (np.arange(inside.col, inside.col_stop) - self.window.col) // COARSE
+        if not inside.empty and self.zone.size:
+            result[inside.within(window)] = self.zone[np.ix_(rows, cols)]
+        return result
 
 
 @dataclass(frozen=True)
@@ -155,9 +178,10 @@ class _Labeller:
         brightness = colour.value(rgb)
         grey = colour.filter_grey(rgb, brightness, valid, self.stage.value_water)
         alike = colour.likeness(grey, colour.background(grey, self.stage.filter_size))
-        inner = core.within(full)
+        inner, near = core.within(full), core.expand(cloud.MARGIN).clip(self.scene.shape)
         mine = cell_mask(self.cells, core) & valid[inner]
-        index, _ = cloud.snow_index(visible[1], self.scene.expand("B11", natives["B11"], full))
+        green, swir = visible[1][near.within(full)], self.scene.expand("B11", natives["B11"], near)
+        index = cloud.snow_index(green, swir)[0][core.within(near)]
         bright = mine & (brightness[inner] >= self.stage.value_thick)
         cut = outer.within(full)
         return _Draft(
@@ -167,7 +191,7 @@ class _Labeller:
             alike=alike[cut].copy(),
             valid=valid[cut].copy(),
             likeness_counts=colour.histogram(alike[inner], mine),
-            snow_counts=cloud.reference_histogram(index[inner], bright),
+            snow_counts=cloud.reference_histogram(index, bright),
             natives=natives,
         )
 
@@ -189,7 +213,24 @@ class _Labeller:
             likeness += draft.likeness_counts
             snow += draft.snow_counts
         limits = cloud.Thresholds(self.stage.ndsi_cloud, self.stage.cirrus_cloud, cloud.snow_reference(snow))
-        return _Figures(colour.FilterStatistics.from_histogram(likeness), limits)
+        return _Figures(colour.FilterStatistics.from_histogram(likeness), limits, self.shade())
+
+    def shade(self) -> _Shade:
+        """Look for cloud shadow around the corridor, as far as cloud can throw one into it."""
+        sun = Sun(self.scene.layout.sun_azimuth, self.scene.layout.sun_elevation)
+        if not sun.casts or "B11" not in self.scene.bands:
+            return _Shade(Window(0, 0, 0, 0), np.zeros((0, 0), bool))
+        window = self._neighbourhood(math.ceil(sun.reach[1] / self.scene.pixel))
+        green, swir = self.scene.read(("B03", "B11"), window, COARSE)
+        cloudy = cloud.opaque(green, swir, self.stage.ndsi_cloud)
+        dark = green < self.stage.reflectance_white * self.stage.value_thick / colour.WHITE
+        return _Shade(window, shadow_zone(cloudy, dark, np.isfinite(green), COARSE * self.scene.pixel, sun))
+
+    def _neighbourhood(self, reach: int) -> Window:
+        rows, cols = np.flatnonzero(self.cells.any(axis=1)), np.flatnonzero(self.cells.any(axis=0))
+        row, col = (max(0, (int(edge[0]) * CELL - reach) // COARSE * COARSE) for edge in (rows, cols))
+        height, width = (int(rows[-1]) + 1) * CELL + reach - row, (int(cols[-1]) + 1) * CELL + reach - col
+        return Window(row, col, height, width).clip(self.scene.shape)
 
     def finish(self, draft: _Draft, figures: _Figures) -> LabelTile:
         """Second pass: classes, distances, evidence and reflectance of one tile."""
@@ -202,7 +243,7 @@ class _Labeller:
         near = draft.core.expand(cloud.MARGIN).clip(self.scene.shape)
         bands = self._bands(draft, near)
         cut, close = draft.core.within(draft.outer), near.within(draft.outer)
-        flags = self._flags(bands, plain[close], filtered[close], figures)
+        flags = self._flags(bands, plain[close], filtered[close], figures, near)
         core = draft.core.within(near)
         return LabelTile(
             window=draft.core,
@@ -223,10 +264,10 @@ class _Labeller:
         plain: NDArray[np.int8],
         filtered: NDArray[np.int8],
         figures: _Figures,
+        window: Window,
     ) -> NDArray[np.uint32]:
         optical = cloud.Optical(bands["B03"], bands["B11"], bands["B10"], bands[SCENE_CLASS])
         saturated = np.zeros(plain.shape, bool)
         for name in REFLECTANCE_BANDS:
             saturated |= bands[name] >= np.float32(self.scene.saturation(name))
-        shaded = np.zeros(plain.shape, bool)
-        return cloud.flags(optical, plain, filtered, saturated, shaded, figures.limits)
+        return cloud.flags(optical, plain, filtered, saturated, figures.shade.fine(window), figures.limits)
