@@ -21,6 +21,7 @@ from training.data import Windows
 from training.distributed import Ranks, broadcast_parameters, wrap_optimizer
 from training.loss import focal_loss
 from training.models import Classifier, gather, make
+from training.threads import torch_threads
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
@@ -74,6 +75,9 @@ def fit(data: Windows, plan: Plan, ranks: Ranks, folder: Path, watch: Watch, adv
     same steps. After each epoch rank 0 writes ``folder/checkpoint.pt`` and ``folder/metrics.jsonl``, each whole or not
     at all; a later call with the same plan goes on from there and ends with the weights of an uninterrupted one.
 
+    A rank keeps to one core: steps of a model this small are over before several threads have met, and where other
+    programs run too the threads wait for each other a hundred times longer than they work.
+
     Parameters
     ----------
     watch : measures the model after each epoch, on rank 0. advance : told of each batch's windows.
@@ -87,7 +91,8 @@ def fit(data: Windows, plan: Plan, ranks: Ranks, folder: Path, watch: Watch, adv
     advance(len(history) * len(data))
     for epoch in range(len(history), plan.epochs):
         started = time.perf_counter()
-        loss = train_epoch(model, optimizer, data, plan, epoch, ranks, advance)
+        with torch_threads(1):
+            loss = train_epoch(model, optimizer, data, plan, epoch, ranks, advance)
         seconds = time.perf_counter() - started
         if not math.isfinite(loss):
             raise InputError(f"the loss is {loss} after epoch {epoch + 1}", where="train", mend="lower --learning-rate")

@@ -16,7 +16,6 @@ from training.distributed import HorovodRanks, Ranks
 from training.evaluate import score
 from training.loop import Advance, Plan, fit
 from training.models import Classifier, probabilities
-from training.threads import torch_threads
 
 JOB = "job.pt"
 _BATCH = 2048
@@ -41,19 +40,14 @@ class Job:
 
 
 def work(job: Job, ranks: Ranks, folder: Path, advance: Advance) -> Classifier:
-    """Train on ``job``; checkpoint and metrics go to ``folder``.
-
-    A rank keeps to one core: steps of a model this small are over before several threads have met, and where other
-    programs run too they wait for each other a hundred times longer than they work.
-    """
+    """Train on ``job``; checkpoint and metrics go to ``folder``."""
 
     def watch(model: Classifier) -> dict[str, float]:
         guess = probabilities(model, job.watch.features, job.watch.index, _BATCH).argmax(dim=1)
         scores = score(job.watch.labels.numpy(), guess.numpy())
         return {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
 
-    with torch_threads(1):
-        return fit(job.train, job.plan, ranks, folder, watch, advance)
+    return fit(job.train, job.plan, ranks, folder, watch, advance)
 
 
 def main() -> None:
