@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processing.core import drift as core
+from processing.core.correlation import Piece
 from processing.core.proxies import PROXIES, brightness_proxies
 from processing.core.tiles import Window
 from processing.io.atomic import aside, write_text
@@ -91,8 +92,8 @@ def _on_pixels(scene: Scene, beam: BeamSignals) -> core.Beam:
 
 
 def _with_brightness(
-    scene: Scene, pieces: Sequence[core.Piece], reach: int
-) -> Iterator[tuple[core.Piece, npt.NDArray[np.float32]]]:
+    scene: Scene, pieces: Sequence[Piece], reach: int
+) -> Iterator[tuple[Piece, npt.NDArray[np.float32]]]:
     for piece in pieces:
         brightness = scene.read((_BAND,), Window(*piece.box(reach)))[0]
         yield piece, np.minimum(brightness, np.float32(_BRIGHTEST))
