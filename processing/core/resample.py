@@ -118,10 +118,12 @@ class Background:
         """Rate interpolated in time; NaN further than 0.05 s (ten samples) from any sample."""
         if len(self.time) == 0:
             return np.full(len(time), np.nan)
-        after = np.clip(np.searchsorted(self.time, time), 0, len(self.time) - 1)
-        before = np.maximum(after - 1, 0)
-        away = np.minimum(np.abs(self.time[after] - time), np.abs(time - self.time[before]))
-        return np.where(away <= _BACKGROUND_GAP, np.interp(time, self.time, self.rate), np.nan)
+        place = bracket(self.time, np.zeros(len(self.time), np.int64), time)
+        before, after = self.time[place.left], self.time[place.right]
+        away = np.minimum(np.abs(after - time), np.abs(time - before))
+        held = np.clip(place.fraction, 0.0, 1.0)
+        rate = self.rate[place.left] + (self.rate[place.right] - self.rate[place.left]) * held
+        return np.where(away <= _BACKGROUND_GAP, rate, np.nan)
 
 
 @dataclass(frozen=True)

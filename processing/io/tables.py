@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +17,7 @@ from processing.schema import SCHEMA_VERSION, Table
 
 ROW_GROUP = 8192
 _STAMP = b"leadline"
+_ASCENDING = (pa.int32(), pa.int64())
 
 
 def write(path: Path, schema: Table, batches: pa.Table | Iterable[pa.Table], stamp: Stamp) -> int:
@@ -26,12 +28,28 @@ def write(path: Path, schema: Table, batches: pa.Table | Iterable[pa.Table], sta
     tables = [batches] if isinstance(batches, pa.Table) else batches
     arrow = schema.arrow.with_metadata({_STAMP: stamp.to_json().encode()})
     rows = 0
-    with aside(path) as temporary, pq.ParquetWriter(temporary, arrow, compression="zstd", compression_level=3) as out:
+    with aside(path) as temporary, pq.ParquetWriter(temporary, arrow, **_layout(arrow)) as out:
         for table in tables:
             valid = schema.validate(table, str(path)).replace_schema_metadata(arrow.metadata)
             out.write_table(valid.unify_dictionaries(), row_group_size=ROW_GROUP)
             rows += valid.num_rows
     return rows
+
+
+def _layout(schema: pa.Schema) -> dict[str, Any]:
+    """How columns are stored: dictionaries where values recur, differences where they ascend, floats as they are.
+
+    A dictionary of measured values costs three times the time of writing without it, and more space.
+    """
+    kinds = {field.name: field.type for field in schema}
+    ascending = [name for name, kind in kinds.items() if kind in _ASCENDING or pa.types.is_timestamp(kind)]
+    plain = [name for name, kind in kinds.items() if pa.types.is_floating(kind)]
+    return {
+        "compression": "zstd",
+        "compression_level": 3,
+        "use_dictionary": [name for name in kinds if name not in {*ascending, *plain}],
+        "column_encoding": dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
+    }
 
 
 def read(
