@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from processing.schema import Cloud
-from processing.twin.noise import fractal
+from processing.twin.noise import fractal, noise
 from processing.twin.parameters import Twin
 
 CLEAR, THIN_CLOUD, THICK_CLOUD, SHADOW = int(Cloud.CLEAR), int(Cloud.THIN), int(Cloud.THICK), int(Cloud.SHADOW)
@@ -36,7 +36,10 @@ def thin_field(x, y, law):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def thick_field(x, y, law):
     """What thick cloud is cut from: banks with ragged edges."""
-    return fractal(x / 5600.0, y / 4700.0, 7, law.seed + 2)
+    u = x + 260.0 * noise(x / 1900.0, y / 1900.0, law.seed + 5)
+    v = y + 260.0 * noise(x / 1900.0, y / 1900.0, law.seed + 6)
+    bank = fractal(u / 9500.0, v / 7000.0, 3, law.seed + 2)
+    return 0.8 * bank + 0.4 * fractal(u / 1500.0, v / 1100.0, 5, law.seed + 7)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)

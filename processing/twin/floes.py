@@ -23,7 +23,8 @@ _ROUND = 6.0
 class IceLaw(NamedTuple):
     """The numbers a surface is evaluated with; lengths in metres, freeboards in metres, rates in photons a shot.
 
-    ``opening`` and ``water_age`` are found by calibration so that the wanted fractions of thin ice and water come out.
+    ``opening`` widens every lead and ``water_age`` divides water from ice; calibration finds both, so that the wanted
+    fractions of thin ice and water come out.
     """
 
     seed: int
@@ -47,9 +48,9 @@ class IceLaw(NamedTuple):
 
 
 class Lead(NamedTuple):
-    """State of the opening at a place: ``ratio`` below the law's opening is lead.
+    """State of the opening at a place: ``ratio`` below one is lead.
 
-    ``age`` grows from open water to grey-white ice, ``width`` is that of the lead before calibration, ``lead`` and
+    ``age`` grows from open water to grey-white ice, ``width`` m is the lead's, ``lead`` and
     ``floe`` are hashes of the lead and of the floe, ``contact`` the distance to the nearest closed floe contact and
     ``contact_hash`` its hash.
     """
@@ -72,7 +73,7 @@ def _warp(x, y, seed):
     return x + 230.0 * a + 46.0 * c + 10.0 * e + 2.6 * g, y + 230.0 * b + 46.0 * d + 10.0 * f + 2.6 * h
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _power_width(u, least, power, most):
     return min(least * max(u, 1e-9) ** (-1.0 / power), most)
 
@@ -101,7 +102,7 @@ def _mosaic(x, y, size, opened, least, most, swell, seed, power):
     own = lattice_hash(bi, bj, seed)
     total, nearest, age, width, lead = 0.0, FAR, 1.0, 0.0, own
     contact, contact_hash = FAR, own
-    reach = min(max(1.5 * most, 30.0) / size, 0.5)
+    reach = min(max(0.75 * most * swell, 80.0) / size, 0.7)
     limit = np.sqrt(best) + 2.0 * reach
     limit *= limit
     for i in range(bi - 2, bi + 3):
@@ -125,7 +126,7 @@ def _mosaic(x, y, size, opened, least, most, swell, seed, power):
                 if edge * size < contact:
                     contact, contact_hash = edge * size, shared
                 continue
-            wide = _power_width(derived(shared, 2), least, power, most) * swell
+            wide = max(_power_width(derived(shared, 2), least, power, most) * swell, 0.5)
             ratio = 2.0 * edge * size / wide
             if ratio < 3.0:
                 total += np.exp(-_ROUND * ratio)
@@ -149,13 +150,15 @@ def _long_lead(x, y, law, family, swell):
     nearest, age, width, lead = FAR, 1.0, 0.0, lattice_hash(cell, family, seed)
     for k in range(cell - 1, cell + 2):
         state = lattice_hash(k, family, seed)
+        away = abs(across - (k + 0.15 + 0.7 * derived(state, 2)) * spacing)
+        if away > 0.75 * law.lead_most * swell:
+            continue
         strength = 0.7 * noise(along / 5200.0, 7.3 * k, seed + 2) + 2.2 * unit(state) - 1.3
         if strength <= 0.0:
             continue
-        wide = swell * min(
-            strength * _power_width(derived(state, 1), 60.0, law.lead_power, law.lead_most), law.lead_most
-        )
-        ratio = 2.0 * abs(across - (k + 0.15 + 0.7 * derived(state, 2)) * spacing) / max(wide, 0.5)
+        wide = strength * _power_width(derived(state, 1), 60.0, law.lead_power, law.lead_most)
+        wide = max(swell * min(wide, law.lead_most), 0.5)
+        ratio = 2.0 * away / wide
         if ratio < nearest:
             drifted = derived(state, 3) + 0.25 * noise(along / 4000.0, 3.1 * k, seed + 3)
             nearest, age, width, lead = ratio, min(max(drifted, 0.0), 1.0), wide, state
@@ -163,11 +166,16 @@ def _long_lead(x, y, law, family, swell):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _finer(level, size, law):
-    """Share of open contacts, least and largest width of a mosaic's leads."""
-    opened = 0.62 if level == 0 else (0.42 if level == 1 else (0.36 if level == 2 else 0.32))
-    least = 22.0 if level == 0 else (11.0 if level == 1 else (7.0 if level == 2 else 5.0))
-    return opened, least, min(law.lead_most, 0.3 * size)
+def _looseness(level, parent, size, law):
+    """Share of open contacts, least and largest lead width, and common age, of the pieces of one broken floe.
+
+    A broken floe is either loose, its pieces apart in water or ice of one age, or tight with a few cracks.
+    """
+    if level == 0:
+        return 0.6, 22.0, min(law.lead_most, 0.3 * size), -1.0
+    if derived(parent, 14) < 0.33:
+        return 0.9, 0.035 * size + 4.0, min(law.lead_most, 0.35 * size), derived(parent, 15)
+    return 0.13, 5.0 + 0.004 * size, min(law.lead_most, 0.2 * size), -1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -175,7 +183,7 @@ def lead_state(x, y, law):
     """The Lead at (x, y) in metres."""
     wx, wy = _warp(x, y, law.seed)
     regime = noise(x / 8500.0, y / 8500.0, law.seed + 5)
-    swell = np.exp(0.55 * regime + 0.4 * noise(x / 640.0, y / 640.0, law.seed + 6))
+    swell = law.opening * np.exp(0.55 * regime + 0.4 * noise(x / 640.0, y / 640.0, law.seed + 6))
     ratio, age, width, lead = _long_lead(wx, wy, law, 0, swell)
     other = _long_lead(wx, wy, law, 1, swell)
     if other[0] < ratio:
@@ -185,17 +193,19 @@ def lead_state(x, y, law):
     size = law.floe_scale
     broken = min(max(law.split + 0.18 * regime, 0.05), 0.95)
     for level in range(_LEVELS):
-        opened, least, most = _finer(level, size, law)
+        opened, least, most, common = _looseness(level, floe, size, law)
         found = _mosaic(wx, wy, size, opened, least, most, swell, law.seed + 100 * (level + 1), law.lead_power)
         if found[0] < ratio:
             ratio, age, width, lead = found[0], found[1], found[2], found[3]
+            if common >= 0.0:
+                age = 0.8 * common + 0.2 * age
         if found[5] < contact:
             contact, contact_hash = found[5], found[6]
         own = found[4]
         floe = own if level == 0 else scramble(floe ^ own)
         if level > 0 and derived(own, 7) < law.young:
             aged = 0.35 + 0.65 * derived(own, 8)
-            young = 0.4 + derived(own, 9)
+            young = (0.4 + derived(own, 9)) / law.opening
             if young < ratio:
                 ratio, age, width, lead = young, aged, size, own
         if derived(own, 6) > broken:

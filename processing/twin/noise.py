@@ -24,7 +24,7 @@ _TO_UNIT = 1.0 / 9007199254740992.0
 _UNIT_VARIANCE = 5.68
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def scramble(state):
     """Finaliser of the splitmix64 generator (Steele et al. 2014): u8 to u8, every bit depends on every bit."""
     state = (state ^ (state >> _S30)) * _M1
@@ -32,13 +32,13 @@ def scramble(state):
     return state ^ (state >> _S31)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def lattice_hash(i, j, seed):
     """Hash of an integer lattice point: three i8 to u8."""
     return scramble((np.uint64(i) * _A) ^ (np.uint64(j) * _B) ^ (np.uint64(seed) * _C))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _quick_hash(i, j, seed):
     """Cheaper hash of a lattice point, good enough for the gradients of noise."""
     state = np.uint64(i) * _A + np.uint64(j) * _B + np.uint64(seed) * _C
@@ -46,19 +46,19 @@ def _quick_hash(i, j, seed):
     return state ^ (state >> _S29)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def unit(state):
     """Uniform f8 in [0, 1) from a hash."""
     return np.float64(state >> _S11) * _TO_UNIT
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def halves(state):
     """Two uniforms f8 in [0, 1) from the two halves of one hash, as a tuple."""
     return np.float64(state & _HALF_MASK) * _TO_HALF, np.float64(state >> _S32) * _TO_HALF
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def derived(state, salt):
     """Another uniform f8 in [0, 1) from the same hash, one for each small integer ``salt``."""
     return np.float64(scramble(state + np.uint64(salt) * _A) >> _S11) * _TO_UNIT
@@ -80,12 +80,12 @@ def noise(x, y, seed):
     return _UNIT_VARIANCE * (low + v * (c + u * (d - c) - low))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _corner(state, fx, fy):
     return (np.float64(state & _LOW) * _HALF - 1.0) * fx + (np.float64((state >> _S16) & _LOW) * _HALF - 1.0) * fy
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _second(state, fx, fy):
     gx = np.float64((state >> _S32) & _LOW) * _HALF - 1.0
     return gx * fx + (np.float64((state >> _S48) & _LOW) * _HALF - 1.0) * fy
@@ -108,6 +108,34 @@ def noise_pair(x, y, seed):
     a, b, c, d = _second(ha, fx, fy), _second(hb, gx, fy), _second(hc, fx, gy), _second(hd, gx, gy)
     low = a + u * (b - a)
     return _UNIT_VARIANCE * first, _UNIT_VARIANCE * (low + v * (c + u * (d - c) - low))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def noise_slope(x, y, seed):
+    """Gradient noise at (x, y) and its derivatives along x and y, as a tuple."""
+    ix, iy = np.floor(x), np.floor(y)
+    fx, fy = x - ix, y - iy
+    i, j = np.int64(ix), np.int64(iy)
+    u = fx * fx * fx * (fx * (fx * 6.0 - 15.0) + 10.0)
+    v = fy * fy * fy * (fy * (fy * 6.0 - 15.0) + 10.0)
+    du = 30.0 * fx * fx * (fx * (fx - 2.0) + 1.0)
+    dv = 30.0 * fy * fy * (fy * (fy - 2.0) + 1.0)
+    ax, ay = _gradient(_quick_hash(i, j, seed))
+    bx, by = _gradient(_quick_hash(i + 1, j, seed))
+    cx, cy = _gradient(_quick_hash(i, j + 1, seed))
+    dx, dy = _gradient(_quick_hash(i + 1, j + 1, seed))
+    a, b = ax * fx + ay * fy, bx * (fx - 1.0) + by * fy
+    c, d = cx * fx + cy * (fy - 1.0), dx * (fx - 1.0) + dy * (fy - 1.0)
+    skew = a - b - c + d
+    value = a + u * (b - a) + v * (c - a) + u * v * skew
+    along = ax + u * (bx - ax) + v * (cx - ax) + u * v * (ax - bx - cx + dx) + du * (b - a + v * skew)
+    across = ay + u * (by - ay) + v * (cy - ay) + u * v * (ay - by - cy + dy) + dv * (c - a + u * skew)
+    return _UNIT_VARIANCE * value, _UNIT_VARIANCE * along, _UNIT_VARIANCE * across
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _gradient(state):
+    return np.float64(state & _LOW) * _HALF - 1.0, np.float64((state >> _S16) & _LOW) * _HALF - 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)

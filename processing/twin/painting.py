@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from processing.twin.cloud import sky
+from processing.twin.floes import IceLaw
 from processing.twin.noise import derived, fractal, lattice_hash, noise, unit
-from processing.twin.surface import THICK, THIN, WATER, spot
+from processing.twin.surface import THICK, THIN, Spots, spots
+
+F8 = NDArray[np.float64]
+F4 = NDArray[np.float32]
 
 BANDS = ("B02", "B03", "B04", "B08", "B11", "B10")
 """Bands that are painted, in this order along the first axis."""
@@ -28,71 +34,80 @@ class Light(NamedTuple):
     noise: float
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
-def _colour(at, x, y, law, light, result):
-    """Top-of-atmosphere reflectance of a Spot under a clear sky into ``result`` (bands,)."""
-    if at.kind == THICK:
-        floe = 0.80 + 0.13 * derived(at.hash, 51) - 0.05 * (derived(at.hash, 52) < 0.12)
-        drifts = 0.018 * noise(x / 520.0, y / 520.0, law.seed + 51) + 0.016 * noise(x / 75.0, y / 28.0, law.seed + 52)
-        white = floe + drifts + 0.02 * at.deformed
-        result[0], result[1], result[2], result[3] = white + 0.02, white, white - 0.012, white - 0.075
-        result[4], result[5] = 0.085 + 0.03 * derived(at.hash, 53), 0.0012
-    elif at.kind == THIN:
-        patch = 0.02 * at.age * noise(x / 55.0, y / 55.0, law.seed + 53)
-        grey = 0.103 + 0.13 * at.age + 0.23 * at.age * at.age + patch + 0.012 * (unit(at.hash) - 0.5)
-        result[0], result[1], result[2], result[3] = 1.07 * grey + 0.008, 1.01 * grey, 0.95 * grey, 0.74 * grey
-        result[4], result[5] = 0.02 + 0.03 * at.age, 0.0012
-    else:
-        glint = light.glint * (0.5 * fractal(x / 210.0, y / 210.0, 2, law.seed + 54) + 0.5 * (unit(at.hash) - 0.5))
-        result[0], result[1], result[2], result[3] = 0.073 + glint, 0.054 + glint, 0.043 + glint, 0.03 + glint
-        result[4], result[5] = 0.01 + 0.5 * glint, 0.0012
-
-
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def paint_ice(left, top, step, rows, cols, wanted, law, light):
-    """Reflectance (bands, rows, cols) f4 of the ice and (rows, cols) i1 class at pixel centres, clear sky.
+def _colours(x, y, law, light, kind, state, age, deformed, contact, result):
+    """Top-of-atmosphere reflectance under a clear sky at places into ``result`` (bands, places)."""
+    for k in range(x.size):
+        u = unit(state[k])
+        if kind[k] == THICK:
+            tone = 0.075 * (u + derived(state[k], 51) - 1.0) - 0.07 * (derived(state[k], 52) < 0.1)
+            tone *= min(0.25 + contact[k] / 70.0, 1.0)
+            a, b = 0.8 * x[k] + 0.6 * y[k], 0.8 * y[k] - 0.6 * x[k]
+            drifts = 0.011 * fractal(a / 1700.0, b / 800.0, 4, law.seed + 51)
+            drifts += 0.013 * noise(a / 70.0, b / 26.0, law.seed + 52)
+            rubble = (deformed[k] - 0.4) * (0.012 + 0.022 * noise(x[k] / 21.0, y[k] / 21.0, law.seed + 55))
+            white = 0.855 + tone + drifts + rubble
+            result[0, k], result[1, k], result[2, k], result[3, k] = white + 0.02, white, white - 0.012, white - 0.075
+            result[4, k], result[5, k] = 0.085 + 0.03 * u, 0.0012
+        elif kind[k] == THIN:
+            patch = 0.02 * age[k] * noise(x[k] / 55.0, y[k] / 55.0, law.seed + 53)
+            grey = 0.103 + 0.13 * age[k] + 0.23 * age[k] * age[k] + patch + 0.012 * (u - 0.5)
+            result[0, k], result[1, k], result[2, k] = 1.07 * grey + 0.008, 1.01 * grey, 0.95 * grey
+            result[3, k], result[4, k], result[5, k] = 0.74 * grey, 0.02 + 0.03 * age[k], 0.0012
+        else:
+            glint = light.glint * (0.5 * fractal(x[k] / 210.0, y[k] / 210.0, 2, law.seed + 54) + 0.5 * (u - 0.5))
+            result[0, k], result[1, k], result[2, k] = 0.073 + glint, 0.054 + glint, 0.043 + glint
+            result[3, k], result[4, k], result[5, k] = 0.03 + glint, 0.01 + 0.5 * glint, 0.0012
 
-    ``left`` and ``top`` m of the upper left corner, in the place of the ice at track time. Pixels that are not
-    ``wanted`` (bool) stay zero. Pixels beside another class are the mean of five places, so edges are mixed.
+
+def colours(x: F8, y: F8, law: IceLaw, light: Light) -> tuple[Spots, F4]:
+    """The surface at places (f8, m) and its reflectance (bands, places) f4 under a clear sky."""
+    at, result = spots(x, y, law), np.empty((len(BANDS), x.size), np.float32)
+    _colours(x, y, law, light, at.kind, at.state, at.age, at.deformed, at.contact, result)
+    return at, result
+
+
+def paint_ice(
+    left: float, top: float, step: float, wanted: NDArray[np.bool_], law: IceLaw, light: Light
+) -> tuple[F4, NDArray[np.int8]]:
+    """Reflectance (bands, rows, cols) f4 of the ice and its class i1 (rows, cols) at pixel centres, clear sky.
+
+    ``left`` and ``top`` m of the upper left corner, in the place of the ice at track time; ``wanted`` (rows, cols)
+    pixels, others stay 0 and -1. Pixels beside another class are the mean of five places, so edges are mixed.
     """
-    kind, height = np.full((rows, cols), np.int8(-1)), np.zeros((rows, cols), np.float32)
-    image, colour = np.zeros((len(BANDS), rows, cols), np.float32), np.zeros(len(BANDS))
-    for i in range(rows):
-        for j in range(cols):
-            if wanted[i, j]:
-                x, y = left + (j + 0.5) * step, top - (i + 0.5) * step
-                at = spot(x, y, law)
-                kind[i, j], height[i, j] = at.kind, at.freeboard
-                _colour(at, x, y, law, light, colour)
-                image[:, i, j] = colour
-    for i in range(rows):
-        for j in range(cols):
-            if not wanted[i, j]:
-                continue
-            if _beside_another(kind, i, j):
-                x, y = left + (j + 0.5) * step, top - (i + 0.5) * step
-                for quarter in range(4):
-                    px = x + step * (0.27 if quarter % 2 else -0.27)
-                    py = y + step * (0.27 if quarter // 2 else -0.27)
-                    _colour(spot(px, py, law), px, py, law, light, colour)
-                    for band in range(len(BANDS)):
-                        image[band, i, j] += colour[band]
-                image[:, i, j] /= 5.0
-            elif kind[i, j] == THICK and 0 < i < rows - 1 and 0 < j < cols - 1:
-                east = (height[i, j + 1] - height[i, j - 1]) / (2.0 * step)
-                north = (height[i - 1, j] - height[i + 1, j]) / (2.0 * step)
-                slope = light.shade_x * east + light.shade_y * north
-                image[:, i, j] *= 1.0 - min(max(slope, -0.16), 0.22)
+    cols, rows = np.meshgrid(np.arange(wanted.shape[1]) + 0.5, np.arange(wanted.shape[0]) + 0.5)
+    x, y = left + cols[wanted] * step, top - rows[wanted] * step
+    at, seen = colours(x, y, law, light)
+    kind, height = np.full(wanted.shape, -1, np.int8), np.zeros(wanted.shape, np.float32)
+    kind[wanted], height[wanted] = at.kind, at.freeboard
+    mixed = beside_another(kind)
+    edge = np.flatnonzero(mixed[wanted])
+    for east, north in ((-0.27, -0.27), (0.27, -0.27), (-0.27, 0.27), (0.27, 0.27)):
+        seen[:, edge] += colours(x[edge] + east * step, y[edge] + north * step, law, light)[1]
+    seen[:, edge] /= 5.0
+    image, shading = np.zeros((len(BANDS), *wanted.shape), np.float32), _shading(height, (kind == THICK) & ~mixed, step, light)
+    for band in range(len(BANDS)):
+        image[band][wanted] = seen[band]
+        image[band] *= shading
     return image, kind
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _beside_another(kind, i, j):
-    for a in range(max(i - 1, 0), min(i + 2, kind.shape[0])):
-        for b in range(max(j - 1, 0), min(j + 2, kind.shape[1])):
-            if kind[a, b] != kind[i, j] and kind[a, b] >= 0:
-                return True
-    return False
+def beside_another(kind: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Pixels (rows, cols) with a neighbour of another class, the unwanted (-1) aside."""
+    known = kind >= 0
+    highest = cv2.dilate(kind.astype(np.uint8) * known, np.ones((3, 3), np.uint8))
+    lowest = cv2.erode(np.where(known, kind, 9).astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(known & (highest != lowest))
+
+
+def _shading(height: F4, level: NDArray[np.bool_], step: float, light: Light) -> F4:
+    """How slopes brighten towards the sun and darken away from it, where ``level`` says so; 1 elsewhere."""
+    across = np.array([[-1.0, 0.0, 1.0]]) / (2.0 * step)
+    kernel = np.zeros((3, 3))
+    kernel[1] += light.shade_x * across[0]
+    kernel[:, 1] -= light.shade_y * across[0]
+    slope = cv2.filter2D(height, cv2.CV_32F, kernel)
+    return np.where(level, 1.0 - np.clip(slope, -0.16, 0.22), np.float32(1.0)).astype(np.float32)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -140,7 +155,7 @@ def add_sky(image, nodes, row, col):
                 image[4, i, j] += cover * (0.46 + 0.04 * bumps - image[4, i, j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _mix(values, a, b, w00, w01, w10, w11):
     return w00 * values[a, b] + w01 * values[a, b + 1] + w10 * values[a + 1, b] + w11 * values[a + 1, b + 1]
 
@@ -158,6 +173,3 @@ def add_noise(image, wanted, row, seed, sigma):
                 draw = unit(state) + derived(state, 1) + derived(state, 2) - 1.5
                 value = image[band, i, j]
                 image[band, i, j] = max(value + 2.0 * sigma * draw * (0.25 + 0.75 * value), 0.0002)
-
-
-__all__ = ["BANDS", "SKY_STEP", "THIN", "WATER", "Light", "add_noise", "add_sky", "paint_ice", "sky_nodes"]

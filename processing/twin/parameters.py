@@ -93,7 +93,7 @@ class Twin(Stage):
     minutes_high = _number(48.0, "Largest time between track and scene", "min", (0.0, 2880.0))
     drift_low = _number(120.0, "Least distance the ice drifts between track and scene", "m", (0.0, 20_000.0))
     drift_high = _number(600.0, "Largest distance the ice drifts between track and scene", "m", (0.0, 20_000.0))
-    swath = _number(12_000.0, "Width of the scene across the track; no data beyond", "m", (1000.0, 109_800.0))
+    swath = _number(11_000.0, "Width of the scene across the track; no data beyond", "m", (1000.0, 109_800.0))
     full_tile = param.Boolean(False, doc="Write the whole 109.8 km tile, 10980 by 10980 pixels")
     baseline = param.Selector(
         default="04.00",

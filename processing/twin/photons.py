@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from processing.twin.floes import IceLaw
 from processing.twin.noise import derived, noise, unit
 from processing.twin.parameters import Twin
-from processing.twin.surface import THICK, THIN, spot
+from processing.twin.surface import THICK, THIN, spots
 
 F8 = NDArray[np.float64]
 F4 = NDArray[np.float32]
@@ -113,46 +113,39 @@ def receiver(parameters: Twin, *, strong: bool) -> Receiver:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _answer(at, x, y, law, how):
-    """Rate, roughness and albedo of a Spot."""
-    slow = np.exp(how.spread * noise(x / 260.0, y / 260.0, law.seed + 41))
-    if at.kind == THICK:
-        bright = 0.86 + 0.2 * derived(at.hash, 41)
-        return how.rate_thick * bright * slow, how.rough_thick * (0.6 + 1.2 * at.deformed), 0.72 + 0.18 * bright
-    lead = np.exp(how.spread_leads * 1.7320508 * (2.0 * unit(at.hash) - 1.0))
-    if at.kind == THIN:
-        rate = how.thin_dark * lead * (1.0 - at.age) + how.thin_bright * at.age
-        return rate * slow, how.rough_thin * (0.7 + 0.6 * at.age), 0.12 + 0.4 * at.age
-    if at.calm:
-        glitter = np.exp(0.6 * noise(x / 22.0, y / 22.0, law.seed + 42))
-        return how.rate_specular * lead * glitter, 0.15 * how.rough_water, 0.07
-    return how.rate_rough * lead * slow, how.rough_water, 0.07
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _fill_strip(x, y, ux, uy, step, law, how, height, rate, rough, snow, albedo):
-    middle = COLUMNS // 2
+def _answers(x, y, law, how, kind, state, calm, age, deformed, result):
+    """Rate, roughness and albedo at places into ``result`` (places, 3)."""
     for k in range(x.size):
-        for column in range(COLUMNS):
-            away = (column - middle) * step
-            px, py = x[k] + away * ux, y[k] + away * uy
-            at = spot(px, py, law)
-            strength, scatter, white = _answer(at, px, py, law, how)
-            height[k, column], rate[k, column], rough[k, column] = at.freeboard, strength, scatter
-            snow[k, column] = at.kind == THICK
-            if column == middle:
-                albedo[k] = white
+        slow = np.exp(how.spread * noise(x[k] / 260.0, y[k] / 260.0, law.seed + 41))
+        lead = np.exp(how.spread_leads * 1.7320508 * (2.0 * unit(state[k]) - 1.0))
+        if kind[k] == THICK:
+            bright = 0.86 + 0.2 * derived(state[k], 41)
+            rate, rough, white = how.rate_thick * bright, how.rough_thick * (0.6 + 1.2 * deformed[k]), 0.72 + 0.18 * bright
+        elif kind[k] == THIN:
+            rate = how.thin_dark * lead * (1.0 - age[k]) + how.thin_bright * age[k]
+            rough, white = how.rough_thin * (0.7 + 0.6 * age[k]), 0.12 + 0.4 * age[k]
+        elif calm[k]:
+            slow = np.exp(0.6 * noise(x[k] / 22.0, y[k] / 22.0, law.seed + 42))
+            rate, rough, white = how.rate_specular * lead, 0.15 * how.rough_water, 0.07
+        else:
+            rate, rough, white = how.rate_rough * lead, how.rough_water, 0.07
+        result[k, 0], result[k, 1], result[k, 2] = rate * slow, rough, white
 
 
 def surface_strip(x: F8, y: F8, law: IceLaw, how: Sensing, sigma: float) -> Strip:
     """The surface under shots at projected places (f8, m), freeboard only; ``sigma`` of the footprint, m."""
     shape = (x.size, COLUMNS)
     along = np.hypot(x[-1] - x[0], y[-1] - y[0]) or 1.0
-    ux, uy = -(y[-1] - y[0]) / along, (x[-1] - x[0]) / along
-    height, rate, rough = (np.empty(shape, np.float32) for _ in range(3))
-    snow, albedo = np.empty(shape, np.bool_), np.empty(x.size, np.float32)
-    _fill_strip(x, y, ux, uy, COLUMN_STEP * sigma, law, how, height, rate, rough, snow, albedo)
-    return Strip(height, rate, rough, snow, albedo)
+    away = (np.arange(COLUMNS) - COLUMNS // 2) * COLUMN_STEP * sigma / along
+    px = (x[:, None] - away * (y[-1] - y[0])).ravel()
+    py = (y[:, None] + away * (x[-1] - x[0])).ravel()
+    at, answers = spots(px, py, law), np.empty((px.size, 3), np.float32)
+    _answers(px, py, law, how, at.kind, at.state, at.calm, at.age, at.deformed, answers)
+    rate, rough, albedo = (np.ascontiguousarray(answers[:, place].reshape(shape)) for place in range(3))
+    return Strip(
+        at.freeboard.astype(np.float32).reshape(shape), rate, rough, (at.kind == THICK).reshape(shape),
+        albedo[:, COLUMNS // 2],
+    )
 
 
 def footprint_weights(sigma: float, spacing: float) -> F8:
@@ -211,6 +204,19 @@ def _ring(rng):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _from_above(heights):
+    """Places of ``heights`` from the highest down: insertion sort, for a shot has few photons."""
+    order = np.empty(heights.size, np.int64)
+    for n in range(heights.size):
+        m = n
+        while m > 0 and heights[order[m - 1]] < heights[n]:
+            order[m] = order[m - 1]
+            m -= 1
+        order[m] = n
+    return order
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _detect(heights, flags, order, channels, blind, last, seen, rng):
     """Let a shot's photons, from the highest down, meet their channels; returns how many are kept.
 
@@ -219,7 +225,7 @@ def _detect(heights, flags, order, channels, blind, last, seen, rng):
     kept = 0
     for channel in range(channels):
         last[channel, 0], last[channel, 1] = 1e9, 0.0
-    for place in np.argsort(-heights):
+    for place in _from_above(heights):
         channel = int(rng.random() * channels)
         if flags[place] == 0 and last[channel, 0] - heights[place] < blind:
             continue
@@ -240,7 +246,9 @@ def shoot(rng, signal, background, middle, rate, height, rough, snow, expected, 
     u1, count u1, quality i1, signal b1), long enough for every photon and its afterpulses.
     """
     total = 0
-    most = 2 * (np.max(signal) + np.max(background)) + 4
+    most = 4
+    for k in range(signal.size):
+        most = max(most, 2 * (signal[k] + background[k]))
     heights, flags = np.empty(most), np.empty(most, np.int8)
     true = np.empty(most, np.bool_)
     order, seen, last = np.empty(most, np.int64), np.empty((most, 2), np.int64), np.empty((kit.channels, 2))

@@ -176,7 +176,7 @@ def paint_block(world: World, grid: Grid, row: int, rows: int) -> list[NDArray[n
     wanted = grid.inside(row - _HALO, rows + 2 * _HALO, _HALO)
     left = grid.left - _HALO * PIXEL - world.drift_x
     top = grid.top - (row - _HALO) * PIXEL - world.drift_y
-    image, _ = paint_ice(left, top, PIXEL, *wanted.shape, wanted, world.ice, _light(world))
+    image, _ = paint_ice(left, top, PIXEL, wanted, world.ice, _light(world))
     image = np.stack([cv2.GaussianBlur(band, (0, 0), 0.55) for band in image])
     image = np.ascontiguousarray(image[:, _HALO:-_HALO, _HALO:-_HALO])
     wanted = wanted[_HALO:-_HALO, _HALO:-_HALO]

@@ -6,30 +6,39 @@ Thick ice stands at a log-normal freeboard by floe, with snow relief and ridges 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from processing.twin.floes import IceLaw, brash, lead_state
-from processing.twin.noise import derived, fractal, noise, scramble
+from processing.twin.noise import derived, fractal, noise, noise_slope, scramble
+
+F8 = NDArray[np.float64]
 
 THICK, THIN, WATER = 0, 1, 2
+_ROUNDS = 4
 
 
-class Spot(NamedTuple):
-    """The surface at a place.
+@dataclass(frozen=True)
+class Spots:
+    """The surface at places, one array each.
 
-    ``kind`` class code; ``age`` 0 to 1 through thin ice from dark nilas to grey-white; ``hash`` of the floe or lead;
-    ``calm`` whether water mirrors; ``freeboard`` m; ``deformed`` 0 to 1, how ridged the ice is.
+    ``kind`` i1 class code; ``age`` f8, 0 to 1 through thin ice from dark nilas to grey-white, 1 on thick ice; ``state``
+    u8 hash of the floe or lead; ``calm`` whether water mirrors; ``freeboard`` f8 m; ``deformed`` f8, 0 to 1, how ridged;
+    ``contact`` f8 m to the nearest closed contact between floes; ``ratio`` and ``raw_age`` f8 what calibration needs.
     """
 
-    kind: int
-    age: float
-    hash: np.uint64
-    calm: bool
-    freeboard: float
-    deformed: float
+    kind: NDArray[np.int8]
+    age: F8
+    state: NDArray[np.uint64]
+    calm: NDArray[np.bool_]
+    freeboard: F8
+    deformed: F8
+    contact: F8
+    ratio: F8
+    raw_age: F8
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -42,11 +51,8 @@ def _gauss(state, salt):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _crest(x, y, scale, width, seed):
     """Profile, 0 to 1, of curved ridge lines about ``scale`` apart and ``width`` m across the foot."""
-    value = noise(x / scale, y / scale, seed)
-    dx = noise((x + 2.0) / scale, y / scale, seed) - value
-    dy = noise(x / scale, (y + 2.0) / scale, seed) - value
-    slope = np.sqrt(dx * dx + dy * dy) / 2.0
-    distance = abs(value) / max(slope, 0.25 / scale)
+    value, dx, dy = noise_slope(x / scale, y / scale, seed)
+    distance = scale * abs(value) / max(np.sqrt(dx * dx + dy * dy), 0.25)
     return max(0.0, 1.0 - distance / width)
 
 
@@ -92,66 +98,70 @@ def _thin_freeboard(x, y, law, age):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def lead_age(x, y, law, ratio, age):
     """Age of the lead's ice at a place: the middle freezes last, and frost and finger rafting make it patchy."""
-    inner = min(max(ratio / max(law.opening, 1e-6), 0.0), 1.0)
+    inner = min(max(ratio, 0.0), 1.0)
     patch = 0.07 * noise(x / 170.0, y / 170.0, law.seed + 9) + 0.03 * noise(x / 38.0, y / 38.0, law.seed + 10)
     return age + 0.22 * (inner - 0.5) + patch
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def spot(x, y, law):
-    """The Spot at (x, y), metres of the scene's projection at the time of the track."""
-    at = lead_state(x, y, law)
-    if at.ratio >= law.opening:
-        height, deformed = _thick_freeboard(x, y, law, at.floe, at.contact, at.contact_hash, False)
-        return Spot(THICK, 1.0, at.floe, False, height, deformed)
-    piece = brash(x, y, law, at.lead, at.width * law.opening)
-    if piece != np.uint64(0):
-        height, deformed = _thick_freeboard(x, y, law, piece, 1.0e6, piece, True)
-        return Spot(THICK, 1.0, scramble(piece), False, height, 0.5 * deformed)
-    age = lead_age(x, y, law, at.ratio, at.age)
+def _water_or_thin(x, y, law, at, age):
+    """(kind, age, calm, freeboard) in a lead clear of brash."""
     if age < law.water_age:
         calm = derived(at.lead, 13) + 0.12 * noise(x / 400.0, y / 400.0, law.seed + 11) < law.specular
-        return Spot(WATER, 0.0, at.lead, calm, 0.0, 0.0)
+        return WATER, 0.0, calm, 0.0
     grown = min((age - law.water_age) / max(1.05 - law.water_age, 1e-3), 1.0)
-    return Spot(THIN, grown, at.lead, False, _thin_freeboard(x, y, law, grown), 0.0)
+    return THIN, grown, False, _thin_freeboard(x, y, law, grown)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def classes_and_heights(x, y, law):
-    """Class code i1 and freeboard f8 (m) at each place; ``x`` and ``y`` f8 of one length."""
-    kind, freeboard = np.empty(x.size, np.int8), np.empty(x.size)
-    for k in range(x.size):
-        at = spot(x[k], y[k], law)
-        kind[k], freeboard[k] = at.kind, at.freeboard
-    return kind, freeboard
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _openness(x, y, law):
-    """Opening ratio and lead age at each place, before the law is calibrated."""
-    ratio, age = np.empty(x.size), np.empty(x.size)
+def _evaluate(x, y, law, kind, state, calm, values):
+    """Fill ``kind``, ``state``, ``calm`` and ``values`` (places, 6: age, freeboard, deformed, contact, ratio, raw age)."""
     for k in range(x.size):
         at = lead_state(x[k], y[k], law)
-        ratio[k] = at.ratio
-        age[k] = lead_age(x[k], y[k], law, at.ratio, at.age)
-    return ratio, age
+        values[k, 3], values[k, 4], values[k, 5] = at.contact, at.ratio, at.age
+        kind[k], state[k], calm[k], values[k, 0] = THICK, at.floe, False, 1.0
+        piece = np.uint64(0)
+        if at.ratio < 1.0:
+            piece = brash(x[k], y[k], law, at.lead, at.width)
+            values[k, 5] = lead_age(x[k], y[k], law, at.ratio, at.age)
+        if at.ratio < 1.0 and piece == np.uint64(0):
+            found = _water_or_thin(x[k], y[k], law, at, values[k, 5])
+            kind[k], state[k], calm[k] = found[0], at.lead, found[2]
+            values[k, 0], values[k, 1], values[k, 2] = found[1], found[3], 0.0
+            continue
+        adrift = piece != np.uint64(0)
+        floe = piece if adrift else at.floe
+        contact = 1.0e6 if adrift else at.contact
+        height, deformed = _thick_freeboard(x[k], y[k], law, floe, contact, at.contact_hash, adrift)
+        state[k], values[k, 1], values[k, 2] = scramble(floe), height, deformed
+        values[k, 3] = contact
 
 
-def calibrated(law: IceLaw, x: np.ndarray, y: np.ndarray, thin: float, water: float) -> IceLaw:
+def spots(x: F8, y: F8, law: IceLaw) -> Spots:
+    """The surface at places (f8, m) of the scene's projection at the time of the track."""
+    size = x.size
+    kind, state, calm = np.empty(size, np.int8), np.empty(size, np.uint64), np.empty(size, np.bool_)
+    values = np.empty((size, 6))
+    _evaluate(x, y, law, kind, state, calm, values)
+    age, freeboard, deformed, contact, ratio, raw_age = np.ascontiguousarray(values.T)
+    return Spots(kind, age, state, calm, freeboard, deformed, contact, ratio, raw_age)
+
+
+def calibrated(law: IceLaw, x: F8, y: F8, thin: float, water: float) -> IceLaw:
     """The law whose surface has the fractions ``thin`` and ``water`` over the sample places (f8, metres).
 
-    The opening is a quantile of the opening ratio, the age that divides water from ice a quantile within the leads;
-    two corrections make up for the brash that floats in leads.
+    Leads are widened until the wanted share of places lies in one, and the age that divides water from ice is a
+    quantile within them; the rounds after the first make up for the brash that floats in leads.
     """
     wanted_open, wanted_water = thin + water, water
-    for _ in range(3):
-        ratio, _ = _openness(x, y, law)
-        law = law._replace(opening=float(np.quantile(ratio, min(max(wanted_open, 0.0), 0.95))))
-        ratio, age = _openness(x, y, law)
-        ages = age[ratio < law.opening]
+    for _ in range(_ROUNDS):
+        at = float(np.quantile(spots(x, y, law).ratio, min(max(wanted_open, 0.0), 0.95)))
+        law = law._replace(opening=law.opening * min(max(at, 0.2), 5.0))
+        found = spots(x, y, law)
+        ages = found.raw_age[found.ratio < 1.0]
         share = min(max(wanted_water / max(wanted_open, 1e-9), 0.0), 1.0)
         law = law._replace(water_age=float(np.quantile(ages, share)) if ages.size else 0.0)
-        kind, _ = classes_and_heights(x, y, law)
+        kind = spots(x, y, law).kind
         wanted_open += thin + water - float(np.mean(kind != THICK))
         wanted_water += water - float(np.mean(kind == WATER))
     return law

@@ -13,7 +13,7 @@ from processing.provenance import Stamp
 from processing.schema import TRUTH
 from processing.twin.cloud import sky_codes
 from processing.twin.place import beam_nodes
-from processing.twin.surface import classes_and_heights
+from processing.twin.surface import spots
 from processing.twin.world import World
 
 _WINDOWS = 100_000
@@ -39,9 +39,9 @@ def _batch(world: World, beam: str, segment: np.ndarray) -> pa.Table:
     nodes = beam_nodes(world.place, beam)
     inner = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
     x, y = nodes.at(((segment[:, None] + inner) * window).ravel())
-    kind, freeboard = classes_and_heights(x, y, world.ice)
-    label = majority(kind.reshape(-1, _SAMPLES))
-    mean = freeboard.reshape(-1, _SAMPLES).mean(axis=1)
+    found = spots(x, y, world.ice)
+    label = majority(found.kind.reshape(-1, _SAMPLES))
+    mean = found.freeboard.reshape(-1, _SAMPLES).mean(axis=1)
     middle = slice(_SAMPLES // 2, None, _SAMPLES)
     sea = world.ocean.sea_surface(x[middle], y[middle])
     swell = world.ocean.swell(x, y).reshape(-1, _SAMPLES).mean(axis=1)

@@ -82,7 +82,7 @@ def _ice(parameters: Twin, rng: np.random.Generator) -> IceLaw:
         lead_most=parameters.lead_most,
         brash=parameters.brash,
         young=parameters.young,
-        opening=1.0,
+        opening=0.9,
         water_age=0.3,
         specular=parameters.specular,
         thin_low=parameters.thin_freeboard_low,
