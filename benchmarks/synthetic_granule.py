@@ -17,7 +17,7 @@ _START = 9_000_000.0
 
 
 def write_granule(path: Path, photons: int, beams: tuple[str, ...] = ("gt1r",), seed: int = 0) -> None:
-    """Write ``photons`` photons over ``beams``: gzip level 6 in chunks of 10 000, shuffled where the product shuffles."""
+    """Write ``photons`` photons over ``beams``: gzip level 6, chunks of 10 000, shuffled where the product shuffles."""
     rng = np.random.default_rng(seed)
     with h5py.File(path, "w") as file:
         file.attrs["short_name"] = "ATL03"

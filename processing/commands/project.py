@@ -21,9 +21,7 @@ _COLOURS = {"current": "green", "stale": "yellow", "partly": "yellow", "missing"
 
 @click.command("new")
 @_PROJECT
-@click.option(
-    "--hemisphere", type=click.Choice(["north", "south"]), default=None, help="Hemisphere of the maps."
-)
+@click.option("--hemisphere", type=click.Choice(["north", "south"]), default=None, help="Hemisphere of the maps.")
 def new(project: Path, hemisphere: str | None) -> None:
     """Make a new, empty PROJECT folder."""
     Project.create(project, hemisphere or "")
@@ -68,8 +66,11 @@ def status(project: Path) -> None:
     console = Console()
     console.print(_inputs_table(opened))
     console.print(_stages_table(rows))
-    mends = [row.mend for row in rows if row.state in {"stale", "partly"}]
-    console.print(f"next: {mends[0]}" if mends else _advice(opened, rows), soft_wrap=True)
+    unfit = [row for row in rows if row.state in {"stale", "partly"}]
+    for row in unfit:
+        console.print(f"{row.kind}: {row.why}; next: {row.mend}", soft_wrap=True, highlight=False)
+    if not unfit:
+        console.print(_advice(opened, rows), soft_wrap=True, highlight=False)
 
 
 @click.command("run")
@@ -108,7 +109,7 @@ def _stages_table(rows: list[Standing]) -> Table:
     from rich.table import Table
 
     table = Table(title="tables", title_justify="left")
-    for heading in ("table", "run", "tracks", "rows", "size", "written (UTC)", "state", "why"):
+    for heading in ("table", "run", "tracks", "rows", "size", "written (UTC)", "state"):
         table.add_column(heading, overflow="fold", justify="right" if heading in {"tracks", "rows", "size"} else "left")
     for row in rows:
         colour = _COLOURS.get(row.state, "")
@@ -120,7 +121,6 @@ def _stages_table(rows: list[Standing]) -> Table:
             _size(row.size) if row.size else "",
             f"{row.written:%Y-%m-%d %H:%M}" if row.written else "",
             f"[{colour}]{row.state}[/]" if colour else row.state,
-            row.why,
         )
     return table
 

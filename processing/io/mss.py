@@ -54,9 +54,10 @@ class MeanSeaSurface:
 
     def __call__(self, lon: F8, lat: F8) -> F8:
         """Bilinear height at longitudes and latitudes (degree); NaN outside the grid and beside missing cells."""
-        x, y = self.to_grid.transform(np.asarray(lon, float), np.asarray(lat, float))
-        column, row = ~self.grid.transform * (np.asarray(x), np.asarray(y))
-        column, row = self._around(np.asarray(column) - 0.5), np.asarray(row) - 0.5
+        x, y = map(np.asarray, self.to_grid.transform(np.asarray(lon, float), np.asarray(lat, float)))
+        cell = ~self.grid.transform
+        column = self._around(cell.a * x + cell.b * y + cell.c - 0.5)
+        row = cell.d * x + cell.e * y + cell.f - 0.5
         result = np.full(len(row), np.nan)
         inside = np.isfinite(row) & np.isfinite(column) & (row > -1) & (row < self.grid.shape[0])
         places = np.flatnonzero(inside)
@@ -172,8 +173,8 @@ def _open_netcdf(path: Path) -> Grid:
         raise InputError("not a NetCDF-4 grid", where=path, mend="convert it to NetCDF-4 or GeoTIFF") from None
     x, y = _axis(file, _X_NAMES, path), _axis(file, _Y_NAMES, path)
     values = _variable(file, (len(y), len(x)), path)
-    cell = Affine.scale(_step(x, path), _step(y, path)) * Affine.translation(-0.5, -0.5)
-    transform = Affine.translation(x[0], y[0]) * cell
+    dx, dy = _step(x, path), _step(y, path)
+    transform = Affine(dx, 0.0, x[0] - dx / 2.0, 0.0, dy, y[0] - dy / 2.0)
     return _NetCdf(
         values=values,
         fill=float(np.ravel(values.attrs.get("_FillValue", values.attrs.get("missing_value", np.nan)))[0]),

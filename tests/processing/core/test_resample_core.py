@@ -47,12 +47,18 @@ def chunk(photons: list[tuple[float, float, int, int, int]], reference: float = 
             usable=np.ones(1, np.bool_),
             flags=np.array([Quality.NO_DAC | (Quality.NO_REFERENCE_HEIGHT if np.isnan(reference) else 0)], np.uint32),
         ),
-        anchors=Anchors(np.array([100.0, 120.0]), np.array([80.0, 80.2]), np.array([179.9, -179.9]), np.array([1.0, 3.0]), np.zeros(2, np.int64)),
+        anchors=Anchors(
+            x=np.array([100.0, 120.0]),
+            lat=np.array([80.0, 80.2]),
+            lon=np.array([179.9, -179.9]),
+            time=np.array([1.0, 3.0]),
+            piece=np.zeros(2, np.int64),
+        ),
         extent=(-np.inf, np.inf),
         accept=3,
         epoch=EPOCH,
         photons=len(shot),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.kernel
@@ -147,9 +153,10 @@ def test_longitude_goes_the_short_way_round() -> None:
 
 def table(rng: np.random.Generator, beam: float) -> FirstPhotonTable:
     strength, width = np.linspace(0.5, 10, 6), np.linspace(1, 8, 5)
+    correction = rng.uniform(0, 900, (3, 6, 5))
     return FirstPhotonTable(
-        np.array([2.0, 3.0, 4.0]), np.tile(strength, (3, 1)), np.tile(width, (3, 1)), rng.uniform(0, 900, (3, 6, 5)), beam
-    )  # fmt: skip
+        np.array([2.0, 3.0, 4.0]), np.tile(strength, (3, 1)), np.tile(width, (3, 1)), correction, beam
+    )
 
 
 @pytest.mark.kernel

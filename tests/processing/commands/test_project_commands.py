@@ -1,0 +1,155 @@
+"""``leadline new``, ``add``, ``status`` and ``run``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+from made_granules import Recipe, make_granule
+
+from processing import cli
+from processing.io import tables
+from processing.project import Project
+from processing.provenance import Stamp
+from processing.schema import TRUTH
+from processing.stages import STAGES
+
+Leadline = Callable[..., int]
+
+
+def truth_table(path: Path) -> Path:
+    numbers = {"segment": np.arange(3), "label": np.zeros(3, np.int8), "cloud": np.zeros(3, np.uint8)}
+    floats = {name: np.zeros(3, np.float32) for name in ("height", "sea_surface", "freeboard", "drift_x", "drift_y")}
+    table = TRUTH.build({"granule_id": "A", "beam": "gt1r", **numbers, **floats})
+    tables.write(path, TRUTH, table, Stamp("twin"))
+    return path
+
+
+@pytest.fixture
+def downloads(tmp_path: Path) -> Path:
+    """A folder as people have them: granules in a folder, papers beside them, a truth."""
+    folder = tmp_path / "downloads"
+    make_granule(folder / "a" / "ATL03_20191104195311_05940510_006_01.h5")
+    make_granule(folder / "b" / "processed_ATL03_20191105195311_05940510_006_01.h5", Recipe(beams=("gt2l",)))
+    (folder / "README").write_text("about")
+    (folder / "a" / "pair.json").write_text("{}")
+    (folder / ".hidden").write_text("x")
+    truth_table(folder / "truth" / "granule=A" / "beam=gt1r" / "part-0.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_folder_is_searched(
+    downloads: Path, tmp_path: Path, leadline: Leadline, capsys: pytest.CaptureFixture[str], copy: bool
+) -> None:
+    leadline("new", tmp_path / "P")
+    capsys.readouterr()
+    assert leadline("add", tmp_path / "P", downloads, *(["--copy"] if copy else [])) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("ATL03_20191104195311_05940510_006_01: ATL03 r006, gt1r (strong)")
+    project = Project(tmp_path / "P")
+    assert [item.path.is_symlink() for item in project.inputs("granules")] == [not copy] * 2
+    assert project.tracks("inputs/truth") == [("A", "gt1r")]
+    assert leadline("add", tmp_path / "P", downloads) == 0
+    assert len(project.inputs("granules")) == 2
+
+
+def test_strange_file_is_refused_by_name(
+    downloads: Path, tmp_path: Path, leadline: Leadline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = downloads / "song.ogg"
+    strange.write_bytes(b"OggS\x00\x02")
+    leadline("new", tmp_path / "P")
+    capsys.readouterr()
+    assert leadline("add", tmp_path / "P", strange) == 2
+    assert "song.ogg: not recognised: it looks like a binary file" in capsys.readouterr().err
+    assert leadline("add", tmp_path / "P", downloads) == 0
+    assert "refused" in (told := capsys.readouterr()).err
+    assert "song.ogg" in told.err
+    assert len(told.out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("spoil", ["missing columns", "same name", "other content", "disk"])
+def test_nothing_is_half_added(
+    spoil: str,
+    downloads: Path,
+    tmp_path: Path,
+    leadline: Leadline,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leadline("new", tmp_path / "P")
+    last = downloads / "b" / "processed_ATL03_20191105195311_05940510_006_01.h5"
+    if spoil == "missing columns":
+        pd.DataFrame({"lat_ph": [1.0], "lon_ph": [1.0], "weight_ph": [1]}).to_csv(downloads / "z_gt1l.csv")
+    elif spoil == "same name":
+        make_granule(downloads / "c" / last.name)
+    elif spoil == "other content":
+        leadline("add", tmp_path / "P", last)
+        make_granule(last, Recipe(beams=("gt2l",), seed=9))
+    before = sorted((tmp_path / "P").rglob("*"))
+    if spoil == "disk":
+        monkeypatch.setattr("processing.local.inputs.fingerprint_file", lambda _: 1 / 0)
+        monkeypatch.setattr("processing.local.inputs._take_truth", _no_space)
+    capsys.readouterr()
+    assert leadline("add", tmp_path / "P", downloads) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert sorted((tmp_path / "P").rglob("*")) == before
+
+
+def _no_space(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_status_tells_what_is_stale_and_why(
+    downloads: Path, tmp_path: Path, leadline: Leadline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "P"
+    leadline("new", root)
+
+    def status() -> str:
+        capsys.readouterr()
+        assert leadline("status", root) == 0
+        return capsys.readouterr().out
+
+    assert "no granule yet" in status()
+    leadline("add", root, downloads)
+    assert f"next: leadline resample {root}" in status()
+    leadline("resample", root)
+    assert "nothing is stale" in status()
+    project = Project(root)
+    project.remember(project.stage(STAGES["resample"], {"height_limit": 5.0}))
+    text = status()
+    assert "stale" in text
+    assert "height_limit" in text
+    assert f"next: leadline resample {root}" in text
+    leadline("resample", root)
+    assert "nothing is stale" in status()
+    next((root / "segments").rglob("beam=gt2l/*.parquet")).unlink()
+    assert "1 tracks not made" in " ".join(status().split())
+
+
+def test_run_calls_every_stage_in_order(tmp_path: Path, leadline: Leadline, monkeypatch: pytest.MonkeyPatch) -> None:
+    leadline("new", tmp_path / "P")
+    called: list[str] = []
+
+    def command(key: str) -> click.Command:
+        @click.command(key)
+        @click.argument("project")
+        def stage(project: str) -> None:
+            called.append(f"{key} {project}")
+            if key == "train":
+                raise KeyboardInterrupt
+
+        return stage
+
+    for key in STAGES:
+        monkeypatch.setitem(cli.cli.commands, key, command(key))
+    assert leadline("run", tmp_path / "P") == 130
+    assert called == [f"{key} {tmp_path / 'P'}" for key in ("resample", "autolabel", "snapshot", "train")]
+    assert leadline("run", tmp_path / "Q") == 2
