@@ -34,7 +34,7 @@ _AROUND = 6
 _STEP = 0.05
 _TINY = 1e-9
 
-ALIKE = 160.0
+ALIKE = 200.0
 """Metres along the track over which the brightness that the proxies leave unexplained is alike: one independent value.
 
 Found on synthetic pairs, where it makes the confidence the share of drifts that are within NEAR of the truth."""

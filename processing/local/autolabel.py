@@ -163,7 +163,7 @@ def _label_granule(project: Project, stage: Autolabel, granule: _Granule, bar: B
             done = _from_scene(project, stage, granule, meeting, scene, beams, bar)
         if not done:
             log.warning("scene %s shows nothing under granule %s", meeting.scene.ident, granule.ident)
-    _forget_drifts(project, granule)
+    _forget_drifts(project, granule, stage)
     for beam, work in beams.items():
         path = project.table_path("autolabels", granule.ident, beam)
         tables.write(path, LABEL, _label_tables(project, granule, beam, work), granule.stamp)
@@ -246,9 +246,10 @@ def _load(
     return signals, table["time"].to_numpy().astype("datetime64[ns]")
 
 
-def _forget_drifts(project: Project, granule: _Granule) -> None:
-    """Remove drifts of an earlier run that scenes met then and do not now."""
-    kept = {drift_path(project, granule.ident, meeting.scene.ident).stem for meeting in granule.meetings}
+def _forget_drifts(project: Project, granule: _Granule, stage: Autolabel) -> None:
+    """Remove drifts that an earlier run estimated and this one did not."""
+    estimated = granule.meetings if stage.drift and stage.drift_reach else ()
+    kept = {drift_path(project, granule.ident, meeting.scene.ident).stem for meeting in estimated}
     folder = drift_path(project, granule.ident, "").parent
     for file in folder.glob("scene=*") if folder.is_dir() else ():
         if file.stem not in kept:

@@ -1,0 +1,237 @@
+"""The autolabel stage on small scenes: labels moved with the ice, scenes in order of time, what is refused."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+import rasterio
+from affine import Affine
+from pyproj import Transformer
+from scipy import ndimage
+
+from processing.errors import InputError, MissingError
+from processing.io import tables
+from processing.io.sentinel2 import identify
+from processing.local.autolabel import autolabel
+from processing.local.drift import drift_path
+from processing.project import Project
+from processing.provenance import Stamp
+from processing.schema import LABEL, SEGMENT, AutoFlag
+from processing.stages import Autolabel
+
+Array = npt.NDArray[np.float64]
+
+GRANULE = "ATL03_20191104195311_05940510_006_01"
+TRACK_TIME = np.datetime64("2019-11-04T19:53:11", "ns")
+SHAPE = (700, 160)
+LEFT, TOP = 400_000.0, 2_000_000.0
+CRS = "EPSG:3031"
+
+
+def surface() -> npt.NDArray[np.int8]:
+    """Classes: thick ice with aslant bands of water and thin ice."""
+    relief = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=SHAPE), 6)
+    relief /= relief.std()
+    return np.select([relief < -1.4, relief < -0.9], [2, 1], 0).astype(np.int8)
+
+
+def write_scene(folder: Path, name: str, classes: npt.NDArray[np.int8], valid: slice = slice(None)) -> Path:
+    """Four bands as the scenes of the archive hold them: 0.9, 0.3, 0.05 of reflectance by class, 0 for no data."""
+    numbers = np.choose(classes, [9000, 3000, 500]).astype(np.uint16)
+    kept = np.zeros_like(numbers)
+    kept[valid] = numbers[valid]
+    path = folder / f"{name}.tif"
+    profile = {"driver": "GTiff", "count": 4, "dtype": "uint16", "nodata": 0, "crs": CRS}
+    transform = Affine(10, 0, LEFT, 0, -10, TOP)
+    with rasterio.open(path, "w", width=SHAPE[1], height=SHAPE[0], transform=transform, **profile) as file:
+        file.write(np.stack([kept] * 4))
+        file.descriptions = ("B02", "B03", "B04", "B08")
+    return path
+
+
+def add_scene(project: Project, path: Path, minutes: float) -> str:
+    time = str(TRACK_TIME + np.timedelta64(round(minutes * 60e9), "ns"))
+    found = identify(path, {"time": time, "offset": 0.0})
+    assert found is not None
+    return project.add_input("scenes", found.ident, found.kind, path, found.details).ident
+
+
+def track_pixels(col: float) -> tuple[Array, Array]:
+    """Rows and columns of 2 m segments from row 20 to row 680, leaning."""
+    row = np.arange(20.0, 680.0, 0.2)
+    return row, col + 0.03 * row
+
+
+def write_segments(
+    project: Project, beam: str, col: float, shift: tuple[float, float], granule: str = GRANULE, far: float = 0.0
+) -> tuple[Array, Array]:
+    """SEGMENT table of a track that saw the ice before it moved by ``shift`` (m in x and y); its pixels then."""
+    row, col_ = track_pixels(col)
+    seen = surface()[(row - shift[1] / 10).astype(int), (col_ + shift[0] / 10).astype(int)]
+    x, y = LEFT + 10 * col_ + far, TOP - 10 * row
+    lon, lat = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True).transform(x, y)
+    n = len(row)
+    rng = np.random.default_rng(int(col))
+    bright = np.choose(seen, [0.9, 0.3, 0.05]) * rng.normal(1, 0.05, n)
+    height = np.choose(seen, [0.3, 0.05, 0.0]) + rng.normal(0, 0.03, n)
+    columns = {
+        column.name: np.zeros(n, column.type.to_pandas_dtype())
+        for column in SEGMENT.columns[4:]
+        if column.name != "time"
+    }
+    columns |= {
+        "background_rate": 2e6 * bright,
+        "height_median": height,
+        "photon_rate": 5 * bright,
+        "lat": lat,
+        "lon": lon,
+    }
+    columns |= {"height_std": 0.1 + 0 * row, "photon_count": np.full(n, 9, np.int32), "x_atc": 2.0 * np.arange(n) + 1}
+    time = TRACK_TIME + (np.arange(n) * 285_000).astype("timedelta64[ns]")
+    keys = {"granule_id": granule, "beam": beam, "segment": np.arange(n)}
+    fitting = {name: np.asarray(v).astype(SEGMENT.column(name).type.to_pandas_dtype()) for name, v in columns.items()}
+    path = project.table_path("segments", granule, beam)
+    tables.write(path, SEGMENT, SEGMENT.build(keys | fitting | {"time": time}), Stamp("resample", {"n": int(col)}))
+    return row, col_
+
+
+def labels(project: Project, beam: str, granule: str = GRANULE) -> pd.DataFrame:
+    return tables.read(project.table_path("autolabels", granule, beam), LABEL).to_pandas()
+
+
+def flagged(found: pd.DataFrame, flag: AutoFlag) -> npt.NDArray[np.bool_]:
+    return (found.auto_flags.to_numpy() & int(flag)) > 0
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project.create(tmp_path / "project")
+
+
+def stage(**values: object) -> Autolabel:
+    return Autolabel(**{"cloud_filter": False, "drift_reach": 300.0, **values})
+
+
+def test_labels_follow_the_ice(project: Project, tmp_path: Path) -> None:
+    shift = (120.0, -70.0)
+    row, col = write_segments(project, "gt1l", 50.0, shift)
+    write_segments(project, "gt1r", 59.0, shift)
+    scene = add_scene(project, write_scene(tmp_path, "moved", surface()), 30.0)
+    autolabel(project, stage())
+    found = labels(project, "gt1l")
+    truth = surface()[(row + 7.0).astype(int), (col + 12.0).astype(int)]
+    assert (found.label_auto == truth).mean() > 0.97
+    assert (found.scene_id == scene).all()
+    assert found.drift_x.to_numpy() == pytest.approx(shift[0], abs=5)
+    assert found.drift_y.to_numpy() == pytest.approx(shift[1], abs=5)
+    assert (found.drift_confidence > 0.9).all()
+    assert found.b03.to_numpy() == pytest.approx(np.choose(found.label_auto, [0.9, 0.3, 0.05]))
+    assert found.b11.isna().all()
+    assert found.time_offset.iloc[0] == pytest.approx(1800.0, abs=0.01)
+    assert (found.time_offset.diff().iloc[1:] < 0).mean() > 0.5
+    near = found.boundary_distance < 20
+    assert (flagged(found, AutoFlag.TRANSITION) == near).all()
+    assert 0.02 < near.mean() < 0.6
+
+
+def test_the_surface_is_kept_with_the_estimate(project: Project, tmp_path: Path) -> None:
+    write_segments(project, "gt1l", 50.0, (120.0, -70.0))
+    scene = add_scene(project, write_scene(tmp_path, "moved", surface()), 30.0)
+    autolabel(project, stage())
+    path = drift_path(project, GRANULE, scene)
+    with np.load(path) as kept:
+        assert kept["correlation"].shape == (61, 61)
+        i, j = np.unravel_index(kept["correlation"].argmax(), (61, 61))
+        assert (kept["shift_x"][j], kept["shift_y"][i]) == (120.0, -70.0)
+    facts = json.loads(path.with_suffix(".json").read_text())
+    assert facts["estimate_x"] == pytest.approx(120.0, abs=5)
+    assert facts["applied"] is True
+    assert facts["beams"] == ["gt1l"]
+
+
+def test_an_unsure_drift_moves_nothing_and_says_so(project: Project, tmp_path: Path) -> None:
+    write_segments(project, "gt1l", 50.0, (120.0, -70.0))
+    scene = add_scene(project, write_scene(tmp_path, "white", np.zeros(SHAPE, np.int8)), 30.0)
+    autolabel(project, stage())
+    found = labels(project, "gt1l")
+    assert flagged(found, AutoFlag.DRIFT_UNSURE).all()
+    assert not found[["drift_x", "drift_y"]].to_numpy().any()
+    assert (found.drift_confidence < 0.5).all()
+    assert json.loads(drift_path(project, GRANULE, scene).with_suffix(".json").read_text())["applied"] is False
+    autolabel(project, stage(drift=False))
+    found = labels(project, "gt1l")
+    assert not flagged(found, AutoFlag.DRIFT_UNSURE).any()
+    assert found.drift_confidence.isna().all()
+    assert not drift_path(project, GRANULE, scene).exists()
+
+
+def test_the_scene_nearest_in_time_counts_and_the_next_fills_the_rest(project: Project, tmp_path: Path) -> None:
+    row, _ = write_segments(project, "gt1l", 50.0, (0.0, 0.0))
+    late = add_scene(project, write_scene(tmp_path, "late", surface(), slice(0, 600)), 50.0)
+    early = add_scene(project, write_scene(tmp_path, "early", surface(), slice(200, 400)), -20.0)
+    never = add_scene(project, write_scene(tmp_path, "never", surface()), 300.0)
+    autolabel(project, stage(drift=False))
+    found = labels(project, "gt1l")
+    wanted = np.select([(row >= 200) & (row < 400), row < 600], [early, late], "")
+    assert found.scene_id.tolist() == wanted.tolist()
+    outside = found[wanted == ""]
+    assert (outside.label_auto == -1).all()
+    assert (outside.auto_flags == AutoFlag.OUTSIDE_SCENE).all()
+    assert outside[["b03", "time_offset", "boundary_distance"]].isna().all(axis=None)
+    assert (found[wanted == early].time_offset < 0).all()
+    assert never not in set(found.scene_id)
+
+
+def test_what_is_current_is_kept_and_what_is_not_is_made_again(project: Project, tmp_path: Path) -> None:
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0))
+    add_scene(project, write_scene(tmp_path, "only", surface()), 10.0)
+    path = project.table_path("autolabels", GRANULE, "gt1l")
+    autolabel(project, stage(drift=False))
+    first = path.stat().st_mtime_ns
+    autolabel(project, stage(drift=False))
+    assert path.stat().st_mtime_ns == first
+    write_segments(project, "gt1r", 60.0, (0.0, 0.0))
+    autolabel(project, stage(drift=False))
+    assert path.stat().st_mtime_ns != first
+    stamp = tables.read_stamp(path)
+    assert stamp is not None
+    assert set(stamp.inputs) == {f"segments:{GRANULE}/gt1l", f"segments:{GRANULE}/gt1r", "scene:only"}
+
+
+def test_a_track_that_misses_every_scene_is_refused_in_one_line(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="leadline resample"):
+        autolabel(project, stage())
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0), far=150_000.0)
+    with pytest.raises(MissingError, match="leadline add"):
+        autolabel(project, stage())
+    add_scene(project, write_scene(tmp_path, "only", surface()), 10.0)
+    with pytest.raises(InputError, match=r"no track meets a scene: .*about 14\d km apart") as caught:
+        autolabel(project, stage())
+    assert "\n" not in caught.value.line
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0))
+    with pytest.raises(InputError, match=r"crosses scene only, but 0.2 h apart, more than the 0.1 h"):
+        autolabel(project, stage(max_time_offset=0.1))
+    with pytest.raises(MissingError, match="granule nowhere has no segments"):
+        autolabel(project, stage(), ["nowhere"])
+    assert (
+        not list((project.root / "autolabels").rglob("*.parquet")) if (project.root / "autolabels").exists() else True
+    )
+
+
+def test_one_granule_off_every_scene_is_told_and_unlabelled(
+    project: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0))
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0), "elsewhere", far=150_000.0)
+    add_scene(project, write_scene(tmp_path, "only", surface()), 10.0)
+    with caplog.at_level(logging.WARNING):
+        autolabel(project, stage(drift=False))
+    assert [record.message for record in caplog.records if "elsewhere stays unlabelled" in record.message]
+    assert (labels(project, "gt1l", "elsewhere").auto_flags == AutoFlag.OUTSIDE_SCENE).all()
+    assert (labels(project, "gt1l").label_auto >= 0).all()
