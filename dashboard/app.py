@@ -1,0 +1,310 @@
+"""One server process: the page of every session over one project, its tiles and its static files."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import webbrowser
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import panel as pn
+from bokeh.document import Document
+
+from dashboard import detail, palette, tiles
+from dashboard.auth import Secret, provider, read_users
+from dashboard.controls import STATIC
+from dashboard.data import Workspace
+from dashboard.pages.base import Page
+from dashboard.pages.freeboard import FreeboardPage
+from dashboard.pages.overview import OverviewPage
+from dashboard.pages.track import TrackPage
+from dashboard.place import Place
+from dashboard.shell import Shell
+from dashboard.state import Change, State
+from processing.errors import InputError
+
+log = logging.getLogger(__name__)
+
+PAGES: tuple[type[Page], ...] = (OverviewPage, TrackPage, FreeboardPage)
+POLL = 4_000
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens; ``origins`` may open the page's websocket besides the address itself."""
+
+    host: str = "127.0.0.1"
+    port: int = 5006
+    origins: tuple[str, ...] = ()
+
+
+class Application:
+    """One analyst's session: state, shell and pages, which are built when first looked at."""
+
+    def __init__(self, workspace: Workspace, query: dict[str, str], theme: str, user: str = "") -> None:
+        self.state = State(theme=theme)
+        self.shell = Shell(self.state, project=workspace.project.name, user=user)
+        self.shell.pages = [{"key": page.key, "title": page.title} for page in PAGES]
+        self.shell.on_key = self._key
+        self.place = Place(workspace, self.state, self.shell)
+        self.main = pn.Column(sizing_mode="stretch_both", margin=0)
+        self._document: Document | None = pn.state.curdoc
+        self._pages: dict[str, Page] = {}
+        self._missed: dict[str, set[str]] = {}
+        self._settling = False
+        self._open(query)
+
+    def _open(self, query: dict[str, str]) -> None:
+        with self.shell.guard("opening the project"):
+            for line in self.state.restore(query):
+                self.shell.tell(line, "warning")
+            self.place.refresh()
+            self._show_badge()
+            for trouble in self.place.catalog.troubles:
+                self.shell.tell(trouble, "error")
+        self.state.listen(self._changed)
+        self._changed(Change(frozenset(self.state.parts())))
+
+    def poll(self) -> None:
+        """Look whether a stage has written something since; everything in sight is then drawn again."""
+        with self.shell.guard("reading the project"):
+            if self.place.refresh():
+                self._show_badge()
+                self._changed(Change(frozenset(self.state.parts())))
+
+    def _show_badge(self) -> None:
+        synthetic = self.place.catalog.synthetic
+        self.shell.badge = "synthetic data" if synthetic else ""
+        self.shell.badge_meaning = "Granules and scenes of this project were made by leadline twin" if synthetic else ""
+
+    def _changed(self, change: Change) -> None:
+        if self._settling:
+            self._moved |= change.names
+            return
+        self._moved: set[str] = set(change.names)
+        self._settling = True
+        try:
+            with self.shell.guard("finding the place"):
+                self.place.settle()
+        finally:
+            self._settling = False
+        self._dispatch(Change(frozenset(self._moved), change.origin))
+
+    def _dispatch(self, change: Change) -> None:
+        for missed in self._missed.values():
+            missed |= change.names
+        key = self.state.page
+        with self.shell.guard(f"drawing the {key} page"):
+            page = self._page(key)
+            names = self._missed[key] | change.names
+            self._missed[key] = set()
+            for other, built in self._pages.items():
+                built.view.visible = other == key
+            page.update(Change(frozenset(names), change.origin))
+            self.shell.ready(key)
+
+    def _page(self, key: str) -> Page:
+        if key not in self._pages:
+            kind = next((page for page in PAGES if page.key == key), PAGES[0])
+            page = kind(self.place, self.state.theme, self._later)
+            self._pages[key] = page
+            self._missed[key] = set(self.state.parts())
+            self.main.append(page.view)
+        return self._pages[key]
+
+    def _later(self, call: Callable[[], None]) -> None:
+        """Run ``call`` on the session's own thread, soon."""
+
+        def guarded() -> None:
+            with self.shell.guard("drawing"):
+                call()
+
+        if self._document is None:
+            guarded()
+        elif self._document.session_context is not None:
+            self._document.add_next_tick_callback(guarded)
+
+    def _key(self, key: str, shift: bool) -> None:
+        with self.shell.guard(f"key {key}"):
+            KEY_ACTIONS[key](self, shift)
+
+
+def _step(direction: int) -> Callable[[Application, bool], None]:
+    def act(app: Application, shift: bool) -> None:
+        low, high = app.place.extent
+        x = app.state.x + direction * app.state.span * (1.0 if shift else 0.2)
+        app.state.move(x=float(np.clip(x, low, high)))
+
+    return act
+
+
+def _zoom(factor: float) -> Callable[[Application, bool], None]:
+    def act(app: Application, _: bool) -> None:
+        low, high = app.place.extent
+        app.state.move(span=min(app.state.span * factor, max(1.2 * (high - low), 200.0)))
+
+    return act
+
+
+def _whole(app: Application, _: bool) -> None:
+    low, high = app.place.extent
+    app.state.move(x=(low + high) / 2, span=max(high - low, 100.0) * 1.02)
+
+
+def _next(values: list[str], now: str, back: bool) -> str:
+    if not values:
+        return now
+    at = values.index(now) if now in values else 0
+    return values[(at + (-1 if back else 1)) % len(values)]
+
+
+def _beam(app: Application, shift: bool) -> None:
+    app.state.move(beam=_next(app.place.beams, app.state.beam, shift))
+
+
+def _granule(app: Application, shift: bool) -> None:
+    idents = [granule.ident for granule in app.place.catalog.granules]
+    app.state.move(granule=_next(idents, app.state.granule, shift), x=float("nan"))
+
+
+def _image(app: Application, shift: bool) -> None:
+    scene = app.place.scene
+    app.state.move(image=_next([*(tiles.images_of(scene) if scene else []), "none"], app.state.image, shift))
+
+
+def _go(index: int) -> Callable[[Application, bool], None]:
+    def act(app: Application, _: bool) -> None:
+        if index < len(PAGES):
+            app.state.move(page=PAGES[index].key)
+
+    return act
+
+
+KEY_ACTIONS: dict[str, Callable[[Application, bool], None]] = {
+    "ArrowLeft": _step(-1),
+    "ArrowRight": _step(1),
+    "+": _zoom(0.5),
+    "=": _zoom(0.5),
+    "-": _zoom(2.0),
+    "_": _zoom(2.0),
+    "0": _whole,
+    "b": _beam,
+    "B": _beam,
+    "g": _granule,
+    "G": _granule,
+    "c": _image,
+    "C": _image,
+    **{str(index + 1): _go(index) for index in range(3)},
+}
+
+
+def make_page(workspace: Workspace) -> Callable[[], pn.Template]:
+    """A function that makes the page of one session."""
+    source = (STATIC / "page.html").read_text(encoding="utf-8")
+
+    def page() -> pn.Template:
+        query = {name: values[0].decode() for name, values in pn.state.session_args.items() if values}
+        wanted = pn.state.cookies.get("leadline-theme", "light")
+        theme = wanted if wanted in palette.THEMES else "light"
+        app = Application(workspace, query, theme, str(pn.state.user or ""))
+        template = pn.Template(source)
+        template.add_panel("shell", app.shell)
+        template.add_panel("main", app.main)
+        template.add_variable("theme", theme)
+        template.add_variable("theme_css", theme_css())
+        template.add_variable("project", workspace.project.name)
+        template.add_variable("root_path", "")
+        template.title = f"{workspace.project.name} · Leadline"
+        pn.state.add_periodic_callback(app.poll, POLL)
+        return template
+
+    return page
+
+
+def theme_css() -> str:
+    """The themes' colours as CSS variables."""
+    rules = []
+    for name in palette.THEMES:
+        where = ":root" if name == "light" else ':root[data-theme="dark"]'
+        body = "".join(f"--{role}:{colour};" for role, colour in palette.theme(name).items())
+        rules.append(f"{where}{{color-scheme:{name};{body}}}")
+    return "".join(rules)
+
+
+def make_server(root: Path, address: Address, users: Mapping[str, Secret] | None = None) -> Any:
+    """A server for the project, listening but not yet running; with ``users`` it asks who opens the page.
+
+    Raises MissingError when ``root`` is no project, InputError when the port is taken.
+    """
+    workspace = Workspace(root)
+    pn.config.notifications = False
+    pn.config.design = None
+    options: dict[str, Any] = {}
+    if users:
+        options = {"auth_provider": provider(users), "cookie_secret": secrets.token_hex(32)}
+    try:
+        server = pn.serve(
+            {"/": make_page(workspace)},
+            address=address.host,
+            port=address.port,
+            websocket_origin=_origins(address),
+            show=False,
+            start=False,
+            verbose=False,
+            title="Leadline",
+            static_dirs={"assets": str(palette.ASSETS), "static-leadline": str(STATIC)},
+            extra_patterns=tiles.patterns(workspace.painter),
+            **options,
+        )
+    except OSError as error:
+        mend = "choose another --port or --address"
+        raise InputError(
+            f"cannot listen ({error.strerror})", where=f"{address.host}:{address.port}", mend=mend
+        ) from None
+    workspace.workers.submit(warm, workspace)
+    return server
+
+
+def _origins(address: Address) -> list[str]:
+    """Hosts that may open the websocket; the port is only known in advance when it was chosen."""
+    if address.port == 0:
+        return ["127.0.0.1:*", "localhost:*", *address.origins]
+    own = {f"{name}:{address.port}" for name in ("127.0.0.1", "localhost", address.host) if name != "0.0.0.0"}  # noqa: S104
+    return sorted(own | set(address.origins))
+
+
+def run(root: Path, address: Address, auth: Path | None = None, show: bool = True) -> None:
+    """Serve until interrupted; says where the page is."""
+    users = read_users(auth) if auth is not None else None
+    server = make_server(root, address, users)
+    shown = "localhost" if address.host in ("127.0.0.1", "0.0.0.0") else address.host  # noqa: S104
+    where = f"http://{shown}:{server.port}/"
+    click.echo(f"Leadline shows {root} at {where} (Ctrl-C ends it)")
+    if users is None and address.host not in ("127.0.0.1", "localhost"):
+        log.warning("anybody who reaches %s may look at the project; restrict it with --auth FILE", where)
+    server.start()
+    if show:
+        server.io_loop.add_callback(webbrowser.open, where)
+    try:
+        server.io_loop.start()
+    except KeyboardInterrupt:
+        click.echo("stopped")
+    finally:
+        server.stop(wait=False)
+
+
+def warm(workspace: Workspace) -> None:
+    """Compile and read what the first look needs, before anybody looks."""
+    try:
+        from dashboard import catalog
+
+        view = detail.View((0.0, 1.0), (0.0, 1.0), 8, 8)
+        detail.highest(np.zeros(2), np.zeros(2, np.float32), np.ones(2, np.int8), view)
+        workspace.catalog(catalog.signature(workspace.project))
+    except Exception:
+        log.exception("warming up failed; the first look will be slower")

@@ -1,0 +1,66 @@
+"""A cache bounded by bytes and safe between threads, and a lock for each key so that nothing is made twice."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Generic, TypeVar
+
+ValueT = TypeVar("ValueT")
+
+
+class ByteCache(Generic[ValueT]):
+    """Keeps the values used last, up to ``limit`` bytes together.
+
+    Parameters
+    ----------
+    limit : bytes kept at most; one value larger than that is handed out but not kept.
+    size : bytes of a value.
+    """
+
+    def __init__(self, limit: int, size: Callable[[ValueT], int]) -> None:
+        self.limit = limit
+        self.used = 0
+        self._size = size
+        self._values: OrderedDict[Hashable, tuple[ValueT, int]] = OrderedDict()
+        self._lock = Lock()
+        self._making: defaultdict[Hashable, Lock] = defaultdict(Lock)
+
+    def get(self, key: Hashable, make: Callable[[], ValueT]) -> ValueT:
+        """The value of ``key``, made by ``make`` when it is not kept. What ``make`` raises is raised."""
+        found = self._find(key)
+        if found is not None:
+            return found[0]
+        with self._lock:
+            making = self._making[key]
+        with making:
+            found = self._find(key)
+            if found is not None:
+                return found[0]
+            value = make()
+            self._keep(key, value)
+        with self._lock:
+            self._making.pop(key, None)
+        return value
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _find(self, key: Hashable) -> tuple[ValueT, int] | None:
+        with self._lock:
+            found = self._values.get(key)
+            if found is not None:
+                self._values.move_to_end(key)
+            return found
+
+    def _keep(self, key: Hashable, value: ValueT) -> None:
+        size = self._size(value)
+        if size > self.limit:
+            return
+        with self._lock:
+            self._values[key] = (value, size)
+            self.used += size
+            while self.used > self.limit:
+                _, (_, freed) = self._values.popitem(last=False)
+                self.used -= freed

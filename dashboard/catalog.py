@@ -1,0 +1,261 @@
+"""What is in a project, for the overview: granules, beams, scenes, how far each stage has come and what is stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyproj
+from shapely import LineString, Polygon, segmentize, transform
+
+from dashboard.data import Workspace
+from dashboard.geometry import MapLine
+from processing.errors import LeadlineError
+from processing.io import tables
+from processing.project import Input, Project
+from processing.stages import STAGES
+
+if TYPE_CHECKING:
+    from processing.io.photons import PhotonSource
+
+ARCTIC, ANTARCTIC = "EPSG:3413", "EPSG:3031"
+POLAR_STEP = 2_000.0
+TRACK_STAGES = ("resample", "autolabel", "snapshot", "classify", "freeboard")
+_RUN_STAGES = {"snapshot": "snapshots", "classify": "predictions", "freeboard": "freeboard"}
+_UPSTREAM = ("segments", "autolabels", "predictions", "snapshots")
+
+
+@dataclass(frozen=True)
+class Beam:
+    """One beam of a granule: ``rows`` is its number of segments, 0 before they are made; ``x_*`` in m, times UTC."""
+
+    name: str
+    strong: bool | None
+    rows: int
+    x_start: float
+    x_end: float
+    t_start: np.datetime64
+    t_end: np.datetime64
+    line: MapLine
+
+    def time_at(self, x_atc: float) -> np.datetime64:
+        """When the beam passed an along-track distance; the satellite's ground speed is steady."""
+        share = (x_atc - self.x_start) / max(self.x_end - self.x_start, 1.0)
+        return self.t_start + np.timedelta64(
+            round(share * float((self.t_end - self.t_start) / np.timedelta64(1, "ns"))), "ns"
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage has come for one granule: beams done of those that could be, and whether any is stale."""
+
+    done: int
+    total: int
+    stale: bool
+    run: str = ""
+
+    @property
+    def word(self) -> str:
+        if self.done == 0:
+            return "none"
+        return "stale" if self.stale else ("done" if self.done >= self.total else "part")
+
+
+@dataclass(frozen=True)
+class Granule:
+    """A granule with its beams and the state of every stage."""
+
+    ident: str
+    kind: str
+    time: np.datetime64
+    beams: tuple[Beam, ...]
+    stages: dict[str, Progress]
+    trouble: str = ""
+
+    @property
+    def rows(self) -> int:
+        return sum(beam.rows for beam in self.beams)
+
+    @property
+    def length(self) -> float:
+        """Longest beam, m."""
+        return max((beam.x_end - beam.x_start for beam in self.beams), default=0.0)
+
+
+@dataclass(frozen=True)
+class SceneFacts:
+    """A scene: when, where and what; ``outline`` is in the overview's projection, m."""
+
+    ident: str
+    level: str
+    time: np.datetime64
+    bands: tuple[str, ...]
+    shape: tuple[int, int]
+    pixel: float
+    crs: str
+    outline: Polygon | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A granule over a scene: ``minutes`` is scene time minus track time."""
+
+    granule: str
+    scene: str
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything the overview shows, in one projection."""
+
+    crs: str
+    granules: tuple[Granule, ...] = ()
+    scenes: tuple[SceneFacts, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    synthetic: bool = False
+    troubles: tuple[str, ...] = field(default=())
+
+    def granule(self, ident: str) -> Granule | None:
+        return next((granule for granule in self.granules if granule.ident == ident), None)
+
+    def scene(self, ident: str) -> SceneFacts | None:
+        return next((scene for scene in self.scenes if scene.ident == ident), None)
+
+    def scenes_of(self, granule: str) -> list[Pair]:
+        """Scenes under a granule, the nearest in time first."""
+        return sorted((pair for pair in self.pairs if pair.granule == granule), key=lambda pair: abs(pair.minutes))
+
+
+def signature(project: Project) -> tuple[int, ...]:
+    """Changes whenever a table, run or input appears, goes or is remade."""
+    names = ("inputs/granules", "inputs/scenes", "segments", "autolabels", "snapshots", "predictions", "freeboard")
+    found = [project.root / "project.toml"]
+    for name in names:
+        base = project.root / name
+        found += [base, *base.glob("*"), *base.glob("*/*"), *base.glob("*/*/*")]
+    stamps = [path.stat().st_mtime_ns for path in found if path.exists()]
+    return len(stamps), max(stamps, default=0), sum(stamps) & 0xFFFFFFFF
+
+
+def build(workspace: Workspace) -> Catalog:
+    """Read the state of the whole project; one unreadable input is told, not fatal."""
+    project = workspace.project
+    crs = _projection(workspace)
+    granules = tuple(_granule(workspace, item, crs) for item in project.inputs("granules"))
+    scenes = tuple(_scene(workspace, item, crs) for item in project.inputs("scenes"))
+    troubles = tuple(text for text in (*(g.trouble for g in granules), *(s.trouble for s in scenes)) if text)
+    synthetic = bool(project.tracks("inputs/truth"))
+    pairs = tuple(pair for granule in granules for scene in scenes if (pair := _pair(granule, scene)) is not None)
+    return Catalog(crs, granules, scenes, pairs, synthetic, troubles)
+
+
+def _projection(workspace: Workspace) -> str:
+    """The polar projection by the project's hemisphere, else by where its first track lies."""
+    hemisphere = str(workspace.project.settings.get("hemisphere", "")).lower()
+    if hemisphere:
+        return ARCTIC if hemisphere.startswith("n") else ANTARCTIC
+    for granule, beam in workspace.project.tracks("segments")[:1]:
+        return ARCTIC if float(np.median(workspace.track(granule, beam).lat)) > 0 else ANTARCTIC
+    for item in workspace.project.inputs("granules")[:1]:
+        try:
+            source = workspace.photon_source(item.ident)
+            return ARCTIC if np.nanmedian(source.track(source.beams[0]).lat) > 0 else ANTARCTIC
+        except (LeadlineError, IndexError):
+            continue
+    for item in workspace.project.inputs("scenes")[:1]:
+        try:
+            return ARCTIC if workspace.scene(item.ident).footprint().centroid.y > 0 else ANTARCTIC
+        except LeadlineError:
+            continue
+    return ANTARCTIC
+
+
+def _granule(workspace: Workspace, item: Input, crs: str) -> Granule:
+    project = workspace.project
+    names = [beam for granule, beam in project.tracks("segments") if granule == item.ident]
+    source, trouble = None, ""
+    try:
+        source = workspace.photon_source(item.ident)
+        names = sorted({*names, *source.beams})
+    except (LeadlineError, OSError) as error:
+        trouble = f"{item.ident}: {error}"
+    beams = tuple(_beam(workspace, item.ident, name, source, crs) for name in names)
+    stages = {key: _progress(project, key, item.ident, names) for key in TRACK_STAGES}
+    time = min((beam.t_start for beam in beams), default=np.datetime64("NaT"))
+    return Granule(item.ident, item.kind, time, beams, stages, trouble)
+
+
+def _beam(workspace: Workspace, granule: str, name: str, source: PhotonSource | None, crs: str) -> Beam:
+    path = workspace.project.table_path("segments", granule, name)
+    rows = tables.count_rows(path) if path.exists() else 0
+    line = workspace.line(granule, name, crs, POLAR_STEP)
+    start, end = (float(line.x_atc[0]), float(line.x_atc[-1])) if len(line.x_atc) else (0.0, 0.0)
+    times = workspace.times(granule, name)
+    strong = source.is_strong(name) if source is not None and name in source.beams else None
+    return Beam(name, strong, rows, start, end, *times, line)
+
+
+def _progress(project: Project, key: str, granule: str, beams: list[str]) -> Progress:
+    output, run = STAGES[key].output, ""
+    if key in _RUN_STAGES:
+        output = _RUN_STAGES[key]
+        runs = [name for name in project.runs(output) if (project.root / output / name / f"granule={granule}").is_dir()]
+        if not runs:
+            return Progress(0, len(beams), stale=False)
+        run = runs[-1]
+    paths = {beam: project.table_path(output, granule, beam, run) for beam in beams}
+    done = {beam: path for beam, path in paths.items() if path.exists()}
+    stale = any(is_stale(project, key, granule, beam, path) for beam, path in done.items())
+    return Progress(len(done), len(beams), stale, run)
+
+
+def is_stale(project: Project, key: str, granule: str, beam: str, path: Path) -> bool:
+    """Whether a table no longer follows from the project's parameters or from the tables it names as its inputs."""
+    stamp = tables.read_stamp(path)
+    if stamp is None:
+        return True
+    wanted = project.stage(STAGES[key]).values_dict()
+    told = {name: value for name, value in wanted.items() if name not in ("run_name", "note", "workers")}
+    if any(stamp.parameters.get(name, value) != value for name, value in told.items()):
+        return True
+    run = str(stamp.parameters.get("run_name", ""))
+    for name, fingerprint in stamp.inputs.items():
+        kind = name.split(":", 1)[0]
+        if kind not in _UPSTREAM:
+            continue
+        upstream = project.table_path(kind, granule, beam, run if kind in ("predictions", "snapshots") else "")
+        found = tables.read_stamp(upstream)
+        if found is not None and found.fingerprint != fingerprint:
+            return True
+    return False
+
+
+def _scene(workspace: Workspace, item: Input, crs: str) -> SceneFacts:
+    try:
+        scene = workspace.scene(item.ident)
+        outline = segmentize(scene.outline(), 5_000.0)
+    except (LeadlineError, OSError) as error:
+        return SceneFacts(item.ident, "", np.datetime64("NaT"), (), (0, 0), 0.0, "", None, f"{item.ident}: {error}")
+    change = pyproj.Transformer.from_crs(scene.crs, crs, always_xy=True)
+    polar = transform(outline, lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1])))
+    code = scene.crs.to_epsg()
+    name = f"EPSG:{code}" if code else scene.crs.name
+    return SceneFacts(item.ident, scene.level, scene.time, scene.bands, scene.shape, scene.pixel, name, polar)
+
+
+def _pair(granule: Granule, scene: SceneFacts) -> Pair | None:
+    if scene.outline is None:
+        return None
+    for beam in granule.beams:
+        good = np.isfinite(beam.line.x)
+        points = np.column_stack([beam.line.x[good], beam.line.y[good]])
+        if len(points) > 1 and LineString(points).intersects(scene.outline):
+            middle = scene.outline.centroid
+            passed = beam.time_at(beam.line.nearest(middle.x, middle.y)[0])
+            return Pair(granule.ident, scene.ident, float((scene.time - passed) / np.timedelta64(1, "s")) / 60.0)
+    return None

@@ -1,0 +1,102 @@
+"""Controls that show one part of the state and set it; they follow when it changes elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+
+from dashboard.state import State
+
+STATIC = Path(__file__).resolve().parent / "static"
+
+
+@lru_cache(maxsize=8)
+def sheet(name: str) -> str:
+    """A style sheet of the page's own, as text: components then need no further request."""
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+class Bound:
+    """A widget tied to one part of the state."""
+
+    def __init__(self, state: State, name: str, widget: Any) -> None:
+        self.state = state
+        self.name = name
+        self.widget = widget
+        self._following = False
+        widget.param.watch(self._chosen, "value")
+
+    def follow(self, options: Mapping[str, Any] | None = None, shown: Any = None) -> None:
+        """Show the state's value (or ``shown`` where the state leaves it open) among ``options``."""
+        self._following = True
+        try:
+            value = getattr(self.state, self.name) or shown
+            if options is not None and dict(self.widget.options) != dict(options):
+                self.widget.param.update(options=dict(options), value=value if value in options.values() else None)
+            elif value in self.widget.options.values():
+                self.widget.value = value
+        finally:
+            self._following = False
+
+    def _chosen(self, event: Any) -> None:
+        if not self._following and event.new is not None:
+            self.state.move(**{self.name: event.new})
+
+
+def select(state: State, name: str, label: str, width: int) -> Bound:
+    """A drop-down list."""
+    widget = pn.widgets.Select(name=label, options={}, width=width, margin=0, stylesheets=[sheet("widgets.css")])
+    return Bound(state, name, widget)
+
+
+def choice(state: State, name: str, options: Mapping[str, str]) -> Bound:
+    """A row of buttons of which one is pressed."""
+    widget = pn.widgets.RadioButtonGroup(
+        options=dict(options),
+        value=getattr(state, name) or None,
+        margin=0,
+        stylesheets=[sheet("widgets.css")],
+        align="end",
+    )
+    return Bound(state, name, widget)
+
+
+def button(label: str, meaning: str, call: Callable[[], None]) -> pn.widgets.Button:
+    """A small button; ``meaning`` shows under the mouse."""
+    made = pn.widgets.Button(
+        name=label, margin=0, stylesheets=[sheet("widgets.css")], css_classes=["solo"], description=meaning, align="end"
+    )
+    made.on_click(lambda _: call())
+    return made
+
+
+def bar(*controls: Any) -> pn.Row:
+    """The line of controls at the top of a page."""
+    return pn.Row(
+        *controls,
+        sizing_mode="stretch_width",
+        height=58,
+        margin=0,
+        styles={"gap": "10px", "padding": "6px 14px 8px", "align-items": "flex-end", "border-bottom": "1px solid var(--line)",
+                "background": "var(--card)"},
+    )  # fmt: skip
+
+
+def card(content: Any, **options: Any) -> pn.Column:
+    """A panel with an edge."""
+    style = {
+        "background": "var(--card)",
+        "border": "1px solid var(--line)",
+        "border-radius": "10px",
+        "overflow": "hidden",
+    }
+    return pn.Column(content, margin=0, styles=style | options.pop("styles", {}), **options)
+
+
+def html(name: str, **options: Any) -> pn.pane.HTML:
+    """Text that a page fills; ``name`` is its class."""
+    return pn.pane.HTML("", margin=0, css_classes=[name], stylesheets=[sheet("text.css")], **options)

@@ -1,0 +1,358 @@
+"""What the pages read from a project: whole tracks as arrays, classes and freeboard beside them, photons and scenes.
+
+Everything is read when it is asked for and kept in caches bounded by bytes. A cache key holds the file's modification
+time, so that a stage that runs again shows at the next look. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyproj
+from numpy.typing import NDArray
+
+from dashboard.cache import ByteCache
+from dashboard.geometry import MapLine, knots, with_gaps
+from processing.errors import MissingError, StaleError
+from processing.io import tables
+from processing.project import Project
+from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, TRUTH, SurfaceClass, Table
+from processing.stages import Resample
+
+if TYPE_CHECKING:
+    from dashboard.catalog import Catalog
+    from dashboard.tiles import TilePainter
+    from processing.io.photons import PhotonSource, PhotonWindow
+    from processing.io.sentinel2 import Scene
+
+SURFACES = ("minimum", "average", "nearest", "weighted", "robust")
+GAP = 1_000.0
+_KNOT = 200.0
+_TRACK_BYTES = 768 << 20
+_PHOTON_BYTES = 256 << 20
+_PHOTON_CELL = 2_000.0
+_SEGMENT_COLUMNS = ("segment", "x_atc", "lat", "lon", "height_mean", "height_std", "photon_rate", "background_rate")
+
+
+@dataclass(frozen=True)
+class Track:
+    """The segments of one beam, sorted along the track. Fields are columns of SEGMENT by the same names."""
+
+    granule: str
+    beam: str
+    segment: NDArray[np.int64]
+    x_atc: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    lon: NDArray[np.float64]
+    height_mean: NDArray[np.float32]
+    height_std: NDArray[np.float32]
+    photon_rate: NDArray[np.float32]
+    background_rate: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.segment)
+
+    @property
+    def length(self) -> float:
+        """From the first to the last segment, m."""
+        return float(self.x_atc[-1] - self.x_atc[0]) if len(self) else 0.0
+
+
+@dataclass(frozen=True)
+class SeaLevel:
+    """Freeboard of one beam, row for row with its Track; NaN where a segment has none."""
+
+    run: str
+    estimator: str
+    surfaces: dict[str, NDArray[np.float32]]
+    sigma: NDArray[np.float32]
+    source: NDArray[np.int8]
+    freeboard: NDArray[np.float32]
+    freeboard_sigma: NDArray[np.float32]
+    lead_id: NDArray[np.int32]
+
+    @property
+    def chosen(self) -> NDArray[np.float32]:
+        """The sea surface that freeboard was measured from, m."""
+        return self.surfaces[self.estimator]
+
+
+@dataclass(frozen=True)
+class ClassSource:
+    """Where classes can come from: ``auto``, ``snapshot:NAME``, ``prediction:RUN`` or ``truth``."""
+
+    key: str
+    title: str
+    kind: str
+    run: str
+    schema: Table
+    column: str
+
+
+def _nbytes(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes)
+    if isinstance(value, dict):
+        return sum(_nbytes(item) for item in value.values())
+    if hasattr(value, "__dataclass_fields__"):
+        return sum(_nbytes(getattr(value, item.name)) for item in fields(value))
+    return 64
+
+
+class Workspace:
+    """A project opened for looking at. Shared by every session of a server."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self._project = Project(self.root)
+        self._settings_at = self._modified(self.root / "project.toml")
+        self._tracks: ByteCache[Any] = ByteCache(_TRACK_BYTES, _nbytes)
+        self._cells: ByteCache[Any] = ByteCache(_PHOTON_BYTES, _nbytes)
+        self._catalogs: ByteCache[Catalog] = ByteCache(4, lambda _: 1)
+        self._scenes: dict[str, Scene] = {}
+        self._photons: dict[str, PhotonSource] = {}
+        self._lock = Lock()
+        self._photon_lock = Lock()
+        self._painter: TilePainter | None = None
+        self.workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="leadline-read")
+
+    @property
+    def project(self) -> Project:
+        """The project, opened again when its settings have changed."""
+        now = self._modified(self.root / "project.toml")
+        if now != self._settings_at:
+            self._project, self._settings_at = Project(self.root), now
+        return self._project
+
+    @property
+    def painter(self) -> TilePainter:
+        """Paints the scenes' tiles."""
+        from dashboard.tiles import TilePainter
+
+        with self._lock:
+            if self._painter is None:
+                self._painter = TilePainter(self)
+            return self._painter
+
+    def command(self, name: str) -> str:
+        """The command line that runs a stage of this project."""
+        return f"leadline {name} {self.root}"
+
+    def catalog(self, signature: tuple[int, ...]) -> Catalog:
+        """What is in the project, read once for each state of its folders."""
+        from dashboard import catalog
+
+        found: Catalog = self._catalogs.get(signature, lambda: catalog.build(self))
+        return found
+
+    def track(self, granule: str, beam: str) -> Track:
+        """The beam's segments; raises MissingError with the command that makes them."""
+        path = self.project.table_path("segments", granule, beam)
+        return self._cached("track", path, lambda: self._read_track(path, granule, beam))
+
+    def has_track(self, granule: str, beam: str) -> bool:
+        return self.project.table_path("segments", granule, beam).exists()
+
+    def sources(self, granule: str, beam: str) -> list[ClassSource]:
+        """Where this beam's classes can come from, the most worked-over first."""
+        project = self.project
+        snapshots = reversed(project.runs("snapshots"))
+        predictions = reversed(project.runs("predictions"))
+        possible = [
+            *(
+                ClassSource(f"prediction:{r}", f"prediction {r}", "predictions", r, PREDICTION, "predicted")
+                for r in predictions
+            ),
+            *(ClassSource(f"snapshot:{r}", f"labels {r}", "snapshots", r, SNAPSHOT, "label") for r in snapshots),
+            ClassSource("auto", "auto-label", "autolabels", "", LABEL, "label_auto"),
+            ClassSource("truth", "truth (synthetic)", "inputs/truth", "", TRUTH, "label"),
+        ]
+        return [source for source in possible if project.table_path(source.kind, granule, beam, source.run).exists()]
+
+    def classes(self, granule: str, beam: str, source: ClassSource) -> NDArray[np.int8]:
+        """Class codes row for row with the Track; -1 where the source has none."""
+        path = self.project.table_path(source.kind, granule, beam, source.run)
+        track = self.track(granule, beam)
+        owner = self.project.table_path("segments", granule, beam)
+        key = ("classes", source.key, self._modified(owner))
+        return self._cached(key, path, lambda: self._read_classes(path, source, track))
+
+    def label_facts(self, granule: str, beam: str) -> dict[str, NDArray[Any]]:
+        """``auto_flags``, drift and time offset, row for row with the Track; empty when there are no auto-labels."""
+        path = self.project.table_path("autolabels", granule, beam)
+        if not path.exists():
+            return {}
+        track = self.track(granule, beam)
+        return self._cached("facts", path, lambda: _read_facts(path, track))
+
+    def freeboard_runs(self, granule: str, beam: str) -> list[str]:
+        """Freeboard runs that have this beam, newest first."""
+        project = self.project
+        runs = reversed(project.runs("freeboard"))
+        return [run for run in runs if project.table_path("freeboard", granule, beam, run).exists()]
+
+    def sea_level(self, granule: str, beam: str, run: str) -> SeaLevel:
+        """Sea surfaces and freeboard of a run, row for row with the Track."""
+        path = self.project.table_path("freeboard", granule, beam, run)
+        track = self.track(granule, beam)
+        owner = self.project.table_path("segments", granule, beam)
+        return self._cached(("sea", self._modified(owner)), path, lambda: self._read_sea_level(path, run, track))
+
+    def line(self, granule: str, beam: str, crs: str | pyproj.CRS, step: float = _KNOT) -> MapLine:
+        """The beam as a polyline in a map projection, from its segments or else from its photons."""
+        path = self.project.table_path("segments", granule, beam)
+        code = crs if isinstance(crs, str) else crs.to_string()
+        if path.exists():
+            return self._cached(("line", code, step), path, lambda: self._segment_line(granule, beam, crs, step))
+        record = self.project.root / "inputs" / "granules" / f"{granule}.json"
+        return self._cached(("line", code, beam, step), record, lambda: self._photon_line(granule, beam, crs))
+
+    def times(self, granule: str, beam: str) -> tuple[np.datetime64, np.datetime64]:
+        """UTC of the beam's first and last segment, or of its photons before there are segments."""
+        path = self.project.table_path("segments", granule, beam)
+        if path.exists():
+            return self._cached("times", path, lambda: _first_and_last_time(path))
+        found = self.photon_source(granule).track(beam).time
+        good = found[~np.isnat(found)]
+        return (good[0], good[-1]) if len(good) else (np.datetime64("NaT"), np.datetime64("NaT"))
+
+    def scene(self, ident: str) -> Scene:
+        """A scene, kept open."""
+        from processing.io.sentinel2 import open_scene
+
+        with self._lock:
+            if ident not in self._scenes:
+                self._scenes[ident] = open_scene(self.project.input("scenes", ident))
+            return self._scenes[ident]
+
+    def photon_source(self, granule: str) -> PhotonSource:
+        """A granule's photons, kept open."""
+        from processing.io.photons import open_photons
+
+        with self._photon_lock:
+            if granule not in self._photons:
+                self._photons[granule] = open_photons(self.project.input("granules", granule))
+            return self._photons[granule]
+
+    def photons(self, granule: str, beam: str, start: float, end: float) -> list[PhotonWindow]:
+        """Photons of the cells of 2 km that [start, end] touches; cells are kept, so that a pan reads only new ones."""
+        record = self.project.root / "inputs" / "granules" / f"{granule}.json"
+        first, last = int(np.floor(start / _PHOTON_CELL)), int(np.floor(end / _PHOTON_CELL))
+        source = self.photon_source(granule)
+        stage = self.project.stage(Resample)
+        made = (self._modified(record), str(stage.values_dict()))
+
+        def read(cell: int) -> PhotonWindow:
+            with self._photon_lock:
+                return source.window(beam, cell * _PHOTON_CELL, (cell + 1) * _PHOTON_CELL, stage)
+
+        cells = range(first, last + 1)
+        return [self._cells.get((granule, beam, cell, made), lambda cell=cell: read(cell)) for cell in cells]  # type: ignore[misc]
+
+    def _cached(self, name: Any, path: Path, make: Any) -> Any:
+        return self._tracks.get((name, str(path), self._modified(path)), make)
+
+    @staticmethod
+    def _modified(path: Path) -> int:
+        try:
+            return path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def _read_track(self, path: Path, granule: str, beam: str) -> Track:
+        table = tables.read(path, SEGMENT, _SEGMENT_COLUMNS, command=self.command("resample"))
+        if table.num_rows == 0:
+            raise MissingError(f"{granule} {beam} has no segments", where=path, mend="choose another beam")
+        return Track(granule, beam, *(table[name].to_numpy() for name in _SEGMENT_COLUMNS))
+
+    def _read_classes(self, path: Path, source: ClassSource, track: Track) -> NDArray[np.int8]:
+        table = tables.read(path, source.schema, ("segment", source.column))
+        match = _align(path, track, table["segment"].to_numpy(), may_have_more=source.key == "truth")
+        return match.spread(table[source.column].to_numpy(), len(track), SurfaceClass.UNLABELLED)
+
+    def _read_sea_level(self, path: Path, run: str, track: Track) -> SeaLevel:
+        names = [name for name in FREEBOARD.names if name not in ("granule_id", "beam")]
+        table = tables.read(path, FREEBOARD, names, command=self.command("freeboard"))
+        match = _align(path, track, table["segment"].to_numpy())
+        stamp = tables.read_stamp(path)
+        estimator = str(stamp.parameters.get("estimator", "robust")) if stamp else "robust"
+
+        def column(name: str, fill: float) -> Any:
+            return match.spread(table[name].to_numpy(), len(track), fill)
+
+        surfaces = {name: column(f"sea_surface_{name}", np.nan) for name in SURFACES}
+        return SeaLevel(
+            run,
+            estimator,
+            surfaces,
+            column("sea_surface_sigma", np.nan),
+            column("sea_surface_source", 0),
+            column("freeboard", np.nan),
+            column("freeboard_sigma", np.nan),
+            column("lead_id", -1),
+        )
+
+    def _segment_line(self, granule: str, beam: str, crs: str | pyproj.CRS, step: float) -> MapLine:
+        track = self.track(granule, beam)
+        rows = knots(track.x_atc, step, GAP)
+        return project_line(track.x_atc[rows], track.lon[rows], track.lat[rows], crs)
+
+    def _photon_line(self, granule: str, beam: str, crs: str | pyproj.CRS) -> MapLine:
+        found = self.photon_source(granule).track(beam)
+        good = np.isfinite(found.lat)
+        return project_line(found.x_atc[good], found.lon[good], found.lat[good], crs)
+
+
+def project_line(
+    x_atc: NDArray[np.float64], lon: NDArray[np.float64], lat: NDArray[np.float64], crs: str | pyproj.CRS
+) -> MapLine:
+    """Knots in a map projection, parted where the track has a gap."""
+    x, y = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
+    return with_gaps(MapLine(np.asarray(x_atc, np.float64), np.asarray(x), np.asarray(y)), 2 * GAP)
+
+
+@dataclass(frozen=True)
+class _Match:
+    """Rows ``theirs`` of a table belong to rows ``own`` of the track."""
+
+    own: NDArray[np.int64] | slice
+    theirs: NDArray[np.bool_] | slice
+
+    def spread(self, values: NDArray[Any], length: int, fill: float) -> NDArray[Any]:
+        """A column row for row with the track, ``fill`` where the table has no such row."""
+        full = np.full(length, fill, values.dtype)
+        full[self.own] = values[self.theirs]
+        return full
+
+
+def _align(path: Path, track: Track, segment: NDArray[np.int64], *, may_have_more: bool = False) -> _Match:
+    """Match a table's sorted segments with the track's.
+
+    Raises StaleError when the table has a segment the track lacks, unless it may: truth also knows windows without
+    photons.
+    """
+    if len(segment) == len(track) and np.array_equal(segment, track.segment):
+        return _Match(slice(None), slice(None))
+    place = np.minimum(np.searchsorted(track.segment, segment), len(track) - 1)
+    known = track.segment[place] == segment
+    if not may_have_more and not known.all():
+        raise StaleError("table is not of the track's present segments", where=path, mend="run the stage again")
+    return _Match(place[known], known)
+
+
+def _read_facts(path: Path, track: Track) -> dict[str, NDArray[Any]]:
+    names = ("segment", "auto_flags", "time_offset", "drift_x", "drift_y", "drift_confidence")
+    table = tables.read(path, LABEL, names)
+    match = _align(path, track, table["segment"].to_numpy())
+    fills = {"auto_flags": 0.0}
+    return {name: match.spread(table[name].to_numpy(), len(track), fills.get(name, np.nan)) for name in names[1:]}
+
+
+def _first_and_last_time(path: Path) -> tuple[np.datetime64, np.datetime64]:
+    time = tables.read(path, SEGMENT, ("time",))["time"].to_numpy().astype("datetime64[ns]")
+    return (time[0], time[-1]) if len(time) else (np.datetime64("NaT"), np.datetime64("NaT"))

@@ -1,0 +1,120 @@
+"""Level of detail: what of a long track is worth drawing in a view of so many pixels. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import datashader
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class View:
+    """A rectangle of data and the pixels it is drawn on."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Bins:
+    """A track gathered in equal bins along x; ``count`` 0 marks an empty bin, whose values are NaN."""
+
+    centre: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    count: NDArray[np.int64]
+    width: float
+
+
+def rows_in(x: NDArray[np.float64], start: float, end: float) -> slice:
+    """Rows of a sorted column that lie in [start, end]."""
+    return slice(int(np.searchsorted(x, start, "left")), int(np.searchsorted(x, end, "right")))
+
+
+def gather(x: NDArray[np.float64], y: NDArray[np.float32], start: float, end: float, bins: int) -> Bins:
+    """Mean, least and greatest of ``y`` in ``bins`` equal bins of sorted ``x`` from ``start`` to ``end``; NaN is skipped."""
+    inside = rows_in(x, start, end)
+    chosen = np.isfinite(y[inside])
+    x, values = x[inside][chosen], y[inside][chosen].astype(np.float64)
+    width = (end - start) / bins
+    index = np.clip(((x - start) / width).astype(np.int64), 0, bins - 1)
+    count = np.bincount(index, minlength=bins)
+    filled = np.flatnonzero(count)
+    mean, low, high = (np.full(bins, np.nan) for _ in range(3))
+    if len(filled):
+        first = np.searchsorted(index, filled)
+        mean[filled] = np.add.reduceat(values, first) / count[filled]
+        low[filled] = np.minimum.reduceat(values, first)
+        high[filled] = np.maximum.reduceat(values, first)
+    centre = np.asarray(start + (np.arange(bins) + 0.5) * width, np.float64)
+    return Bins(centre, mean, low, high, count, width)
+
+
+def highest(
+    x: NDArray[np.float64], y: NDArray[np.float32], rank: NDArray[np.int8], view: View
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Points drawn on the pixels of ``view``: how many fall on each, and the highest ``rank`` (0 where none).
+
+    Row 0 is the lowest. A rare class keeps its colour this way, however many others share the pixel.
+    """
+    canvas = datashader.Canvas(plot_width=view.width, plot_height=view.height, x_range=view.x, y_range=view.y)
+    frame = pd.DataFrame({"x": x, "y": y, "rank": rank.astype(np.int32)})
+    drawn = canvas.points(frame, "x", "y", datashader.summary(n=datashader.count(), top=datashader.max("rank")))
+    top = np.nan_to_num(drawn["top"].to_numpy(), nan=0.0).astype(np.int64)
+    return drawn["n"].to_numpy().astype(np.int64), top
+
+
+def thicken(top: NDArray[np.int64], pixels: int) -> NDArray[np.int64]:
+    """Each point grown to a square ``2 * pixels + 1`` wide; the highest rank wins."""
+    grown = top
+    for axis in (0, 1):
+        layers = [grown]
+        for shift in range(1, pixels + 1):
+            for way in (-shift, shift):
+                moved = np.roll(grown, way, axis=axis)
+                edge = slice(None, way) if way > 0 else slice(way, None)
+                moved[(edge, slice(None)) if axis == 0 else (slice(None), edge)] = 0
+                layers.append(moved)
+        grown = np.maximum.reduce(layers)
+    return grown
+
+
+def column_ranks(
+    x: NDArray[np.float64], rank: NDArray[np.int8], start: float, end: float, bins: int
+) -> NDArray[np.int64]:
+    """Highest rank in each of ``bins`` equal bins of sorted ``x``; 0 where no row falls."""
+    inside = rows_in(x, start, end)
+    index = np.clip(((x[inside] - start) * (bins / (end - start))).astype(np.int64), 0, bins - 1)
+    result = np.zeros(bins, np.int64)
+    if len(index):
+        filled, first = np.unique(index, return_index=True)
+        result[filled] = np.maximum.reduceat(rank[inside].astype(np.int64), first)
+    return result
+
+
+def comfortable(values: NDArray[np.float32], least: float = 1.0) -> tuple[float, float]:
+    """Limits that hold all but stray values, rounded outwards to a step that stays put while a view moves a little."""
+    good = values[np.isfinite(values)]
+    if len(good) == 0:
+        return -0.5, 1.5
+    low, high = np.percentile(good[:: max(1, len(good) // 20_000)], (0.3, 99.7))
+    room = max(float(high - low), least)
+    middle = (float(low) + float(high)) / 2
+    step = nice_step(room / 4)
+    bottom = np.floor((min(float(low), middle - least / 2) - 0.08 * room) / step) * step
+    top = np.ceil((max(float(high), middle + least / 2) + 0.08 * room) / step) * step
+    return float(bottom), float(top)
+
+
+def nice_step(value: float) -> float:
+    """The 1, 2, 2.5 or 5 times a power of ten next above ``value``."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(nice * power for nice in NICE if nice * power >= value * (1 - 1e-9)))

@@ -1,0 +1,62 @@
+"""What a page is to the application, and what it shows while there is nothing to show."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, ClassVar
+
+import panel as pn
+
+from dashboard import controls
+from dashboard.place import Place
+from dashboard.state import Change
+from dashboard.views.profile import Later
+
+
+class Page:
+    """One page. ``view`` is built once; ``update`` follows the state while the page is in sight."""
+
+    key: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, place: Place, theme: str, later: Later) -> None:
+        self.place = place
+        self.later = later
+        self.theme = theme
+        self._empty = controls.html("empty-state", sizing_mode="stretch_both", visible=False)
+        self._body = self.build(theme)
+        self.view = pn.Column(self._empty, self._body, sizing_mode="stretch_both", margin=0, visible=False)
+
+    def build(self, theme: str) -> Any:
+        """Make the page's views and return their layout."""
+        raise NotImplementedError
+
+    def nothing(self) -> tuple[str, str, str] | None:
+        """Headline, explanation and command when the page cannot show anything yet."""
+        return None
+
+    def follow(self, change: Change) -> None:
+        """Show what changed."""
+        raise NotImplementedError
+
+    def paint(self, theme: str) -> None:
+        """Repaint for a theme."""
+        raise NotImplementedError
+
+    def update(self, change: Change) -> None:
+        """Follow the state, or say what to do first."""
+        if change.touches("theme"):
+            self.theme = self.place.state.theme
+            self.paint(self.theme)
+        told = self.nothing()
+        self._body.visible = told is None
+        self._empty.visible = told is not None
+        if told is not None:
+            self._empty.object = _empty_html(*told)
+            return
+        self.follow(change)
+
+
+def _empty_html(headline: str, words: str, command: str) -> str:
+    shown = f"<code>{escape(command)}</code>" if command else ""
+    return f"<div class='empty'><h2>{escape(headline)}</h2><p>{escape(words)}</p>{shown}</div>"

@@ -1,0 +1,201 @@
+"""Where the analyst is, in terms of the project: fills what the state leaves open and answers what the views ask."""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard import catalog as catalogs
+from dashboard.catalog import Catalog, Granule, Pair
+from dashboard.data import ClassSource, SeaLevel, Track, Workspace
+from dashboard.geometry import MapLine
+from dashboard.state import State
+from processing.errors import MissingError
+
+if TYPE_CHECKING:
+    from processing.io.sentinel2 import Scene
+
+FIRST_SPAN = 5_000.0
+RANKS = np.array([1, 2, 3, 4], np.int8)
+"""Drawing rank by class code + 1: unlabelled, thick ice, thin ice, open water; the higher one shows."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Motion of the ice from track to scene, m in the scene's axes, and the confidence in it."""
+
+    x: float
+    y: float
+    confidence: float
+    minutes: float
+
+
+class Messages(Protocol):
+    """Where a view tells the analyst something."""
+
+    def tell(self, text: str, level: str = "info") -> None:
+        """Show one line."""
+
+    def guard(self, doing: str) -> AbstractContextManager[None]:
+        """Turn a failure while ``doing`` something into one line."""
+
+
+class Place:
+    """The state resolved against the project's content."""
+
+    def __init__(self, workspace: Workspace, state: State, messages: Messages) -> None:
+        self.workspace = workspace
+        self.state = state
+        self.tell = messages.tell
+        self.guard = messages.guard
+        self.catalog = Catalog(catalogs.ANTARCTIC)
+        self._signature: tuple[int, ...] = ()
+
+    def refresh(self) -> bool:
+        """Read the catalog again when the project has changed; whether it had."""
+        now = catalogs.signature(self.workspace.project)
+        if now == self._signature:
+            return False
+        self.catalog, self._signature = self.workspace.catalog(now), now
+        return True
+
+    @property
+    def granule(self) -> Granule | None:
+        return self.catalog.granule(self.state.granule)
+
+    @property
+    def beams(self) -> list[str]:
+        granule = self.granule
+        return [beam.name for beam in granule.beams] if granule else []
+
+    @property
+    def has_segments(self) -> bool:
+        return bool(self.state.beam) and self.workspace.has_track(self.state.granule, self.state.beam)
+
+    @property
+    def track(self) -> Track:
+        """The current beam's segments; raises MissingError with the command that makes them."""
+        if not self.state.granule:
+            raise MissingError("there is no granule yet", mend=f"run: leadline add {self.workspace.root} FILE")
+        return self.workspace.track(self.state.granule, self.state.beam)
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Along-track start and end of the current beam, m."""
+        for beam in self.granule.beams if self.granule else ():
+            if beam.name == self.state.beam:
+                return beam.x_start, beam.x_end
+        return 0.0, 1.0
+
+    @property
+    def origin(self) -> float:
+        """Along-track distance that axes of this granule count from: its first beam's start, whole kilometres."""
+        starts = [beam.x_start for beam in self.granule.beams] if self.granule else []
+        return math.floor(min(starts, default=0.0) / 1000.0) * 1000.0
+
+    @property
+    def pair(self) -> Pair | None:
+        """The scene under the granule that the state asks for, else the nearest in time."""
+        pairs = self.catalog.scenes_of(self.state.granule)
+        return next((pair for pair in pairs if pair.scene == self.state.scene), pairs[0] if pairs else None)
+
+    @property
+    def scene(self) -> Scene | None:
+        pair = self.pair
+        return self.workspace.scene(pair.scene) if pair else None
+
+    @property
+    def sources(self) -> list[ClassSource]:
+        return self.workspace.sources(self.state.granule, self.state.beam) if self.has_segments else []
+
+    @property
+    def source(self) -> ClassSource | None:
+        """The class source that the state asks for, else the most worked-over one."""
+        return self.source_of(self.state.beam)
+
+    def source_of(self, beam: str) -> ClassSource | None:
+        """The class source of another beam of the granule."""
+        if not self.workspace.has_track(self.state.granule, beam):
+            return None
+        found = self.workspace.sources(self.state.granule, beam)
+        return next((source for source in found if source.key == self.state.source), found[0] if found else None)
+
+    def ranks(self, beam: str, source: ClassSource | None) -> NDArray[np.int8]:
+        """Drawing rank of each segment of a beam."""
+        if source is None:
+            return np.ones(len(self.workspace.track(self.state.granule, beam)), np.int8)
+        return RANKS[self.workspace.classes(self.state.granule, beam, source) + 1]
+
+    @property
+    def runs(self) -> list[str]:
+        return self.workspace.freeboard_runs(self.state.granule, self.state.beam) if self.has_segments else []
+
+    @property
+    def sea_level(self) -> SeaLevel | None:
+        """Sea surfaces of the run that the state asks for, else of the newest; None when there is none."""
+        runs = self.runs
+        if not runs:
+            return None
+        run = self.state.run if self.state.run in runs else runs[0]
+        return self.workspace.sea_level(self.state.granule, self.state.beam, run)
+
+    def drift(self, beam: str) -> Drift | None:
+        """The drift that the auto-labels were carried over with, at the middle of the beam; None before there are any."""
+        facts = self.workspace.label_facts(self.state.granule, beam) if self.has_segments else {}
+        known = np.isfinite(facts.get("drift_x", np.zeros(0)))
+        if not known.any():
+            return None
+        x, y, sure, seconds = (
+            float(np.median(facts[name][known])) for name in ("drift_x", "drift_y", "drift_confidence", "time_offset")
+        )
+        return Drift(x, y, sure, seconds / 60.0)
+
+    def settle(self) -> None:
+        """Fill what the state leaves open and mend what the project does not have, saying so."""
+        state, granules = self.state, self.catalog.granules
+        if not granules:
+            return
+        if self.granule is None:
+            if state.granule:
+                self.tell(f"{state.granule} is not in this project; the first granule is shown", "warning")
+            state.move(granule=granules[0].ident, x=math.nan)
+        if state.beam not in self.beams:
+            if state.beam and self.beams:
+                self.tell(f"{state.granule} has no beam {state.beam}", "warning")
+            state.move(beam=self._first_beam())
+        self._settle_source()
+        low, high = self.extent
+        if math.isnan(state.x) or not low - state.span <= state.x <= high + state.span:
+            span = min(state.span, max(high - low, 100.0) * 1.02)
+            state.move(x=(low + high) / 2, span=span)
+
+    def _settle_source(self) -> None:
+        keys = [source.key for source in self.sources]
+        if self.state.source and keys and self.state.source not in keys:
+            self.tell(f"this beam has no classes {self.state.source!r}; {keys[0]} are shown", "warning")
+            self.state.move(source="")
+        if self.state.run and self.runs and self.state.run not in self.runs:
+            self.tell(f"there is no freeboard run {self.state.run!r} here; {self.runs[0]} is shown", "warning")
+            self.state.move(run="")
+
+    def _first_beam(self) -> str:
+        beams = self.granule.beams if self.granule else ()
+        strong = [beam.name for beam in beams if beam.strong and beam.rows]
+        made = [beam.name for beam in beams if beam.rows]
+        return (strong or made or self.beams or [""])[0]
+
+    def line(self, beam: str, aligned: bool = True) -> MapLine:
+        """A beam in the map's projection; ``aligned`` shifts it by the drift to where the scene saw its ice."""
+        scene = self.scene
+        line = self.workspace.line(self.state.granule, beam, scene.crs if scene else self.catalog.crs)
+        drift = (
+            self.drift(beam)
+            if aligned and scene is not None and self.workspace.has_track(self.state.granule, beam)
+            else None
+        )
+        return line if drift is None else MapLine(line.x_atc, line.x + drift.x, line.y + drift.y)

@@ -1,0 +1,100 @@
+"""Pictures of the pages for the docs, drawn by Chromium from a server of our own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from dashboard.app import PAGES, Address, make_server
+from processing.errors import InputError, MissingError
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_READY = "document.documentElement.dataset.ready === {page!r}"
+_QUIET = """
+  () => globalThis.Bokeh.documents.every((held) => held.is_idle)
+     && [...document.images].every((image) => image.complete)
+"""
+_SETTLE = 2_500
+_SPAN = 6_000
+
+
+def window_size(text: str) -> tuple[int, int]:
+    """``1366x768`` as numbers."""
+    found = re.fullmatch(r"(\d{3,5})x(\d{3,5})", text)
+    if found is None:
+        raise InputError(f"window size {text!r} is not WIDTHxHEIGHT", mend="for example 1366x768")
+    return int(found[1]), int(found[2])
+
+
+@contextmanager
+def running(root: Path) -> Iterator[str]:
+    """Serve a project from a thread on a free port; yields the address of its page."""
+    ready, found = Event(), {}
+
+    def work() -> None:
+        import asyncio
+
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        try:
+            found["server"] = make_server(root, Address(port=0))
+            found["server"].start()
+        except Exception as error:
+            found["error"] = error
+            ready.set()
+            return
+        found["server"].io_loop.add_callback(ready.set)
+        found["server"].io_loop.start()
+
+    thread = Thread(target=work, name="leadline-serve", daemon=True)
+    thread.start()
+    ready.wait(60)
+    if "error" in found:
+        raise found["error"]
+    server = found["server"]
+    try:
+        yield f"http://127.0.0.1:{server.port}/"
+    finally:
+        server.io_loop.add_callback(server.io_loop.stop)
+        thread.join(10)
+        server.stop(wait=False)
+
+
+def draw_all(root: Path, out: Path, chromium: str, size: tuple[int, int], scale: float = 1.0) -> Iterator[Path]:
+    """Yield the file of each page in each theme. Raises MissingError without Playwright or Chromium."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise MissingError("pictures need the package playwright", mend="install it: pip install playwright") from None
+    if not Path(chromium).exists():
+        raise MissingError("no such browser", where=chromium, mend="give one with --chromium")
+    out.mkdir(parents=True, exist_ok=True)
+    with running(root) as address, sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        for theme in ("light", "dark"):
+            context = browser.new_context(viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale)
+            context.add_cookies([{"name": "leadline-theme", "value": theme, "url": address}])
+            for page in PAGES:
+                target = out / f"{page.key}-{theme}.png"
+                _draw(context.new_page(), f"{address}?page={page.key}&span={_SPAN}", page.key, target)
+                yield target
+            context.close()
+        browser.close()
+
+
+def _draw(tab: Any, address: str, page: str, target: Path) -> None:
+    tab.goto(address)
+    tab.wait_for_function(_READY.format(page=page), timeout=60_000)
+    tab.wait_for_function(_QUIET)
+    tab.wait_for_timeout(_SETTLE)
+    tab.screenshot(path=str(target))
+    tab.close()

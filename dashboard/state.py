@@ -1,0 +1,154 @@
+"""What the analyst looks at, without any display: one object fires one event for each change, views listen.
+
+Nothing here imports a user interface. ``State`` holds the place (granule, beam, position, span) and how it is shown; a
+change of any part reaches every listener once, as a ``Change`` that says which parts moved and who moved them, so that
+a view need not answer its own gesture.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import param
+
+log = logging.getLogger(__name__)
+
+PAGES = ("overview", "track", "freeboard")
+IMAGES = ("true", "false", "swir", "none")
+CONTRASTS = ("auto", "bright", "dark")
+SCOPES = ("view", "beam")
+TINTS = ("strength", "granule")
+SPANS = (20.0, 4_000_000.0)
+PERSONAL = ("theme",)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of the state.
+
+    Attributes
+    ----------
+    names : parameters that have new values.
+    origin : the view that caused it; empty for the address, a key or a control.
+    """
+
+    names: frozenset[str]
+    origin: str = ""
+
+    def touches(self, *names: str) -> bool:
+        """Whether any of ``names`` changed."""
+        return not self.names.isdisjoint(names)
+
+
+Listener = Callable[[Change], None]
+
+
+class State(param.Parameterized):
+    """The place and the way it is shown. Set several parts at once with ``move``."""
+
+    page = param.Selector(default="overview", objects=list(PAGES), doc="Page")
+    granule = param.String("", doc="Granule identifier")
+    beam = param.String("", doc="Beam, such as gt2l")
+    x = param.Number(math.nan, doc="Along-track distance at the middle of the profile [m]")
+    span = param.Number(5000.0, bounds=SPANS, doc="Length of track in the profile [m]")
+    scene = param.String("", doc="Scene under the track; the nearest in time when empty")
+    image = param.Selector(default="true", objects=list(IMAGES), doc="Band combination of the scene")
+    contrast = param.Selector(default="auto", objects=list(CONTRASTS), doc="Contrast stretch of the scene")
+    source = param.String("", doc="Where classes come from: auto, snapshot:v0001, prediction:RUN or truth")
+    run = param.String("", doc="Freeboard run; the newest when empty")
+    scope = param.Selector(default="view", objects=list(SCOPES), doc="What the distribution of freeboard is of")
+    tint = param.Selector(default="strength", objects=list(TINTS), doc="What colours the tracks of the overview")
+    theme = param.Selector(default="light", objects=["light", "dark"], doc="Light or dark page")
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self._listeners: list[Listener] = []
+        self._origin = ""
+        self.param.watch(self._fire, self.parts())
+
+    @classmethod
+    def parts(cls) -> list[str]:
+        """Names of the parameters that make the state."""
+        return [name for name in cls.param if name != "name"]
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` with every Change from now on."""
+        self._listeners.append(listener)
+
+    def move(self, origin: str = "", **values: Any) -> None:
+        """Set several parts as one change; ``span`` is brought into its bounds."""
+        if "span" in values:
+            values["span"] = min(max(float(values["span"]), SPANS[0]), SPANS[1])
+        previous, self._origin = self._origin, origin
+        try:
+            self.param.update(**values)
+        finally:
+            self._origin = previous
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """Start and end of the profile along the track, in metres."""
+        return self.x - self.span / 2, self.x + self.span / 2
+
+    def query(self) -> dict[str, str]:
+        """The parts that differ from the defaults, as they stand in the address."""
+        found = {}
+        for name in self.parts():
+            value = getattr(self, name)
+            if name in PERSONAL or value == self.param[name].default or _is_nan(value):
+                continue
+            found[name] = f"{value:.1f}" if isinstance(value, float) else str(value)
+        return found
+
+    def restore(self, query: Mapping[str, str], origin: str = "") -> list[str]:
+        """Take the state from an address; parts that are absent fall back to the defaults.
+
+        Returns one line for each value that could not be used.
+        """
+        values: dict[str, Any] = {}
+        refused = []
+        for name in self.parts():
+            if name in PERSONAL:
+                continue
+            parameter = self.param[name]
+            text = query.get(name)
+            try:
+                values[name] = parameter.default if text is None else _parse(parameter, text)
+            except ValueError:
+                refused.append(f"the address asks for {name} = {text!r}, which is not possible; the default is shown")
+                values[name] = parameter.default
+        self.move(origin=origin, **values)
+        return refused
+
+    def _fire(self, *events: Any) -> None:
+        change = Change(frozenset(event.name for event in events if not _same(event.old, event.new)), self._origin)
+        if not change.names:
+            return
+        for listener in list(self._listeners):
+            listener(change)
+
+
+def _parse(parameter: Any, text: str) -> Any:
+    if isinstance(parameter, param.Selector):
+        if text not in parameter.objects:
+            raise ValueError(text)
+        return text
+    if isinstance(parameter, param.Number):
+        value = float(text)
+        low, high = parameter.bounds or (-math.inf, math.inf)
+        if not (math.isfinite(value) and low <= value <= high):
+            raise ValueError(text)
+        return value
+    return text
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _same(old: Any, new: Any) -> bool:
+    return old == new or (_is_nan(old) and _is_nan(new))

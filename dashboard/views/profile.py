@@ -1,0 +1,304 @@
+"""The height profile: photons, segments by class and the sea surface, over a stretch of track."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bokeh.events import RangesUpdate
+from bokeh.models import ColumnDataSource, CrosshairTool, HoverTool, NumeralTickFormatter, Range1d, Span
+from bokeh.plotting import figure
+from numpy.typing import NDArray
+
+from dashboard import detail, palette
+from dashboard.data import Track
+from dashboard.place import Place
+from dashboard.state import Change
+from dashboard.views import figure as looks
+from processing.errors import LeadlineError
+
+ORIGIN = "profile"
+PHOTON_REACH = 30_000.0
+"""Longest stretch whose photons are drawn, m; beyond it the segments tell more."""
+
+_MARGIN = 0.5
+_GLYPH_PHOTONS = 6_000
+_GLYPH_SEGMENTS = 5_000
+_MOST_PIXELS = 3_000
+_CONFIDENCE = ("noise", "noise", "noise", "buffer", "low", "medium", "high")
+_NONE: dict[str, list[Any]] = {"x": [], "y": [], "colour": []}
+_SEGMENTS: dict[str, list[Any]] = {
+    name: [] for name in ("x0", "x1", "x", "y", "colour", "name", "spread", "rate", "km")
+}
+_IMAGE: dict[str, list[Any]] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
+Later = Callable[[Callable[[], None]], None]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What is drawn: the window and a margin on both sides, so that a small move needs nothing new."""
+
+    start: float
+    end: float
+    window: tuple[float, float]
+
+    def serves(self, window: tuple[float, float]) -> bool:
+        """Whether a window lies inside and is of about the same length."""
+        length, drawn = window[1] - window[0], self.window[1] - self.window[0]
+        return window[0] >= self.start and window[1] <= self.end and abs(length / drawn - 1) < 0.02
+
+
+def stretch_around(window: tuple[float, float]) -> Stretch:
+    """The stretch drawn for a window."""
+    room = _MARGIN * (window[1] - window[0])
+    return Stretch(window[0] - room, window[1] + room, window)
+
+
+class Profile:
+    """Height over along-track distance. ``later`` runs a call on the page's own thread."""
+
+    def __init__(self, place: Place, theme: str, x_range: Range1d, later: Later) -> None:
+        self.place = place
+        self.theme = theme
+        self.later = later
+        self.x = x_range
+        self.y = Range1d(-0.5, 1.5)
+        self.drawn: Stretch | None = None
+        self._waiting: Future[Any] | None = None
+        self.figure = self._build()
+        self.paint(theme)
+
+    def paint(self, theme: str) -> None:
+        """Follow the theme; colours of data are drawn anew with the next update."""
+        self.theme = theme
+        self.drawn = None
+        looks.paint(self.figure, theme)
+        ink = palette.theme(theme)
+        self._middle.line_color = ink["mark"]
+        self._surface.glyph.line_color = palette.surface("robust", theme).colour
+        self._crosshair.overlay.line_color = ink["soft"]
+
+    def update(self, change: Change) -> None:
+        """Follow the state: the range at once, the data when the window leaves what is drawn."""
+        state = self.place.state
+        if change.touches("granule", "beam", "source", "run", "theme"):
+            self.drawn = None
+        if change.origin != ORIGIN or change.touches("granule", "beam"):
+            start, end = state.window
+            self.x.update(start=start - self.place.origin, end=end - self.place.origin)
+        self._middle.location = state.x - self.place.origin
+        if self.drawn is None or not self.drawn.serves(state.window):
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw the stretch around the window: segments now, photons when they are read."""
+        self.drawn = stretch_around(self.place.state.window)
+        if not self.place.has_segments:
+            self._clear_segments()
+            self._fit_height(np.zeros(0, np.float32))
+        else:
+            track = self.place.track
+            rows = detail.rows_in(track.x_atc, self.drawn.start, self.drawn.end)
+            inner = detail.rows_in(track.x_atc, *self.place.state.window)
+            self._fit_height(track.height_mean[inner])
+            self._draw_segments(track, rows)
+            self._draw_surface(track)
+        self._ask_photons()
+
+    def _build(self) -> figure:
+        plot = looks.profile_figure(self.x, self.y, sizing_mode="stretch_both", name="profile", min_height=120)
+        plot.xaxis.visible = False
+        plot.yaxis.axis_label = "Height (m)"
+        plot.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
+        self._photon_image = ColumnDataSource(dict(_IMAGE))
+        self._photons = ColumnDataSource(dict(_NONE))
+        self._segment_image = ColumnDataSource(dict(_IMAGE))
+        self.segments = ColumnDataSource(dict(_SEGMENTS))
+        self._level = ColumnDataSource({"x": [], "y": []})
+        plot.image_rgba("image", "x", "y", "dw", "dh", source=self._photon_image)
+        plot.scatter("x", "y", source=self._photons, size=3, color="colour", line_color=None)
+        plot.image_rgba("image", "x", "y", "dw", "dh", source=self._segment_image)
+        self._surface = plot.line("x", "y", source=self._level, line_width=2)
+        bars = plot.segment(
+            "x0", "y", "x1", "y", source=self.segments, line_color="colour", line_width=4, line_cap="round"
+        )
+        self._middle = Span(dimension="height", line_width=1, line_dash="dotted", location=0)
+        plot.add_layout(self._middle)
+        rows = [("Class", "@name"), ("Along track", "@km{0.000} km"), ("Height", "@y{0.000} m"),
+                ("Spread", "@spread{0.000} m"), ("Photons a shot", "@rate{0.0}")]  # fmt: skip
+        plot.add_tools(
+            HoverTool(renderers=[bars], tooltips=looks.tooltip(rows), mode="mouse", point_policy="snap_to_data")
+        )
+        self._crosshair = CrosshairTool(overlay=Span(dimension="height", line_width=1, line_dash="dashed"))
+        plot.add_tools(self._crosshair)
+        plot.on_event(RangesUpdate, self._moved)
+        for name in ("inner_width", "inner_height"):
+            plot.on_change(name, self._resized)
+        return plot
+
+    def _moved(self, event: RangesUpdate) -> None:
+        with self.place.guard("moving the profile"):
+            start, end = event.x0 + self.place.origin, event.x1 + self.place.origin
+            if end > start:
+                self.place.state.move(origin=ORIGIN, x=(start + end) / 2, span=end - start)
+
+    def _resized(self, _name: str, _old: Any, _new: Any) -> None:
+        self.drawn = None
+        with self.place.guard("drawing the profile"):
+            if self.place.granule is not None:
+                self.draw()
+
+    def _fit_height(self, heights: NDArray[np.float32]) -> None:
+        low, high = detail.comfortable(heights)
+        if (self.y.start, self.y.end) != (low, high):
+            self.y.update(start=low, end=high)
+
+    @property
+    def _view(self) -> detail.View:
+        assert self.drawn is not None
+        inner, height = looks.size(self.figure, 1000, 240)
+        width = int(inner * (1 + 2 * _MARGIN))
+        limits = (float(self.y.start), float(self.y.end))
+        return detail.View((self.drawn.start, self.drawn.end), limits, min(width, _MOST_PIXELS), max(height, 50))
+
+    def _picture(self, pixels: NDArray[np.uint32]) -> dict[str, list[Any]]:
+        assert self.drawn is not None
+        low, high = float(self.y.start), float(self.y.end)
+        left = self.drawn.start - self.place.origin
+        return {
+            "image": [pixels],
+            "x": [left],
+            "y": [low],
+            "dw": [self.drawn.end - self.drawn.start],
+            "dh": [high - low],
+        }
+
+    def _clear_segments(self) -> None:
+        self.segments.data = dict(_SEGMENTS)
+        self._segment_image.data = dict(_IMAGE)
+        self._level.data = {"x": [], "y": []}
+
+    def _draw_segments(self, track: Track, rows: slice) -> None:
+        ranks = self.place.ranks(track.beam, self.place.source)[rows]
+        colours = palette.class_lut(self.theme)
+        if rows.stop - rows.start > _GLYPH_SEGMENTS:
+            _, top = detail.highest(track.x_atc[rows], track.height_mean[rows], ranks, self._view)
+            lut = np.array([0, *(palette.rgba(str(colour)) for colour in colours)], np.uint32)
+            self.segments.data = dict(_SEGMENTS)
+            self._segment_image.data = self._picture(lut[detail.thicken(top, 1)])
+            return
+        x = track.x_atc[rows] - self.place.origin
+        names = np.array([palette.class_name(code) for code in (-1, 0, 1, 2)])
+        self._segment_image.data = dict(_IMAGE)
+        self.segments.data = {
+            "x0": x - 1.0,
+            "x1": x + 1.0,
+            "x": x,
+            "y": track.height_mean[rows],
+            "colour": colours[ranks - 1],
+            "name": names[ranks - 1],
+            "spread": track.height_std[rows],
+            "rate": track.photon_rate[rows],
+            "km": x / 1000.0,
+        }
+
+    def _draw_surface(self, track: Track) -> None:
+        level = self.place.sea_level
+        assert self.drawn is not None
+        if level is None:
+            self._level.data = {"x": [], "y": []}
+            return
+        bins = detail.gather(track.x_atc, level.chosen, self.drawn.start, self.drawn.end, 800)
+        filled = bins.count > 0
+        self._level.data = {"x": bins.centre[filled] - self.place.origin, "y": bins.mean[filled]}
+
+    def _ask_photons(self) -> None:
+        stretch, state = self.drawn, self.place.state
+        assert stretch is not None
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if stretch.end - stretch.start > PHOTON_REACH:
+            self._clear_photons()
+            return
+        workspace, view = self.place.workspace, self._view
+        granule, beam, theme = state.granule, state.beam, self.theme
+        low, high = self.place.extent
+        start, end = max(stretch.start, low), min(stretch.end, high)
+
+        def work() -> None:
+            found = _read_photons(workspace.photons(granule, beam, start, end), stretch) if start < end else None
+            drawn = _draw_photons(found, view, theme)
+            self.later(lambda: self._place_photons(stretch, drawn))
+
+        self._waiting = workspace.workers.submit(self._quietly, work)
+
+    def _quietly(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except (LeadlineError, OSError) as error:
+            line = str(error)
+            self.later(lambda: self._no_photons(line))
+
+    def _no_photons(self, line: str) -> None:
+        self._clear_photons()
+        self.place.tell(f"photons cannot be shown: {line}", "warning")
+
+    def _clear_photons(self) -> None:
+        self._photon_image.data = dict(_IMAGE)
+        self._photons.data = dict(_NONE)
+
+    def _place_photons(self, stretch: Stretch, drawn: PhotonDrawing) -> None:
+        if stretch is not self.drawn:
+            return
+        if drawn.pixels is not None:
+            self._photons.data = dict(_NONE)
+            self._photon_image.data = self._picture(drawn.pixels)
+            return
+        self._photon_image.data = dict(_IMAGE)
+        self._photons.data = {"x": drawn.x - self.place.origin, "y": drawn.y, "colour": drawn.colour}
+
+
+@dataclass(frozen=True)
+class PhotonDrawing:
+    """Photons ready to show: as pixels, or as points when few."""
+
+    pixels: NDArray[np.uint32] | None
+    x: NDArray[np.float64]
+    y: NDArray[np.float32]
+    colour: NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class _Photons:
+    x: NDArray[np.float64]
+    y: NDArray[np.float32]
+    rank: NDArray[np.int8]
+
+
+def _read_photons(cells: list[Any], stretch: Stretch) -> _Photons | None:
+    """Photons of the stretch; rank 1 (noise) to 7 (high confidence)."""
+    if not cells:
+        return None
+    x = np.concatenate([cell.x_atc for cell in cells])
+    inside = (x >= stretch.start) & (x <= stretch.end)
+    rank = np.concatenate([cell.confidence for cell in cells])[inside] + 3
+    height = np.concatenate([cell.height for cell in cells])[inside]
+    return _Photons(x[inside], height, np.clip(rank, 1, 7).astype(np.int8))
+
+
+def _draw_photons(photons: _Photons | None, view: detail.View, theme: str) -> PhotonDrawing:
+    named = palette.confidence_colours(theme)
+    colours = np.array([named[name] for name in _CONFIDENCE])
+    nothing = np.zeros(0)
+    if photons is None:
+        return PhotonDrawing(None, nothing, nothing.astype(np.float32), colours[:0])
+    inner = view.y[0] <= photons.y
+    seen = inner & (photons.y <= view.y[1])
+    if seen.sum() <= _GLYPH_PHOTONS:
+        return PhotonDrawing(None, photons.x[seen], photons.y[seen], colours[photons.rank[seen] - 1])
+    _, top = detail.highest(photons.x[seen], photons.y[seen], photons.rank[seen], view)
+    lut = np.array([0, *(palette.rgba(str(colour)) for colour in colours)], np.uint32)
+    return PhotonDrawing(lut[top], nothing, nothing.astype(np.float32), colours[:0])
