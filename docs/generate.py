@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from processing import schema
 from processing.stages import STAGES, Stage
+from processing.twin.parameters import Twin
 
 DOCS = Path(__file__).resolve().parent
 
@@ -104,7 +105,7 @@ def code_section(kind: type[Enum]) -> str:
 
 def parameters() -> str:
     """The page of every stage's parameters."""
-    return "\n".join([_PARAMETERS_HEAD, *map(stage_section, STAGES.values())])
+    return "\n".join([_PARAMETERS_HEAD, *map(stage_section, [*STAGES.values(), Twin])])
 
 
 def stage_section(stage: type[Stage]) -> str:
