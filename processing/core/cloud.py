@@ -9,7 +9,8 @@ Five kinds of evidence, used as far as the scene has the bands for them:
 - the L2A scene classification. Over sea ice it takes snow for cloud now and then, so its cloud classes do not count
   where the short-wave infrared shows clear snow.
 - the thin-cloud filter: where it lifts thin ice to thick ice, something wide and even has darkened or greyed the
-  image. That may be a veil, a shadow, or thin ice wider than the filter's window; brightness alone cannot tell.
+  image. That may be a veil, a shadow, or thin ice wider than the filter's window; brightness alone cannot tell. So
+  wherever the filter changes a label, the label is flagged.
 - geometry: dark pixels that lie down-sun of cloud within reach of its shadow (:mod:`processing.core.shadow`).
 
 Flags mark what deserves a look. None of them says that the label is wrong.
@@ -151,6 +152,7 @@ def flags(
     optical: Optical,
     plain: NDArray[np.int8],
     filtered: NDArray[np.int8],
+    taken: NDArray[np.int8],
     saturated: Mask,
     shaded: Mask,
     limits: Thresholds,
@@ -159,7 +161,7 @@ def flags(
 
     Parameters
     ----------
-    plain, filtered : (h, w) int8 classes before and after the thin-cloud filter.
+    plain, filtered, taken : (h, w) int8 classes before and after the thin-cloud filter, and those used as labels.
     saturated : (h, w) bool, the sensor's own mark of saturation.
     shaded : (h, w) bool, pixels that cloud elsewhere can cast its shadow on.
 
@@ -179,7 +181,7 @@ def flags(
     lifted = (plain == SurfaceClass.THIN_ICE) & (filtered == SurfaceClass.THICK_ICE)
     dark = (plain == SurfaceClass.THIN_ICE) | (plain == SurfaceClass.OPEN_WATER)
     shadow = (lifted & ~cloud) | (optical.scene_class == SCENE_SHADOW) | (shaded & dark & ~cloud)
-    cloud |= lifted & ~known
+    cloud |= (lifted & ~known) | ((plain == SurfaceClass.THICK_ICE) & (taken == SurfaceClass.THIN_ICE))
     saturated = saturated | (optical.scene_class == SCENE_SATURATED)
 
     found = cloud * np.uint32(AutoFlag.CLOUD) | shadow * np.uint32(AutoFlag.SHADOW)

@@ -28,7 +28,7 @@ LEAST_GAIN = 0.1
 
 LEAST_PIXELS = 20
 
-SPREAD = 0.25
+SPREAD = 0.15
 """Part of the distance by which cloud heights may differ within a scene."""
 
 Mask = NDArray[np.bool_]

@@ -243,7 +243,7 @@ class _Labeller:
         near = draft.core.expand(cloud.MARGIN).clip(self.scene.shape)
         bands = self._bands(draft, near)
         cut, close = draft.core.within(draft.outer), near.within(draft.outer)
-        flags = self._flags(bands, plain[close], filtered[close], figures, near)
+        flags = self._flags(bands, (plain[close], filtered[close], classes[close]), figures, near)
         core = draft.core.within(near)
         return LabelTile(
             window=draft.core,
@@ -261,13 +261,12 @@ class _Labeller:
     def _flags(
         self,
         bands: dict[str, NDArray[np.float32]],
-        plain: NDArray[np.int8],
-        filtered: NDArray[np.int8],
+        classes: tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int8]],
         figures: _Figures,
         window: Window,
     ) -> NDArray[np.uint32]:
         optical = cloud.Optical(bands["B03"], bands["B11"], bands["B10"], bands[SCENE_CLASS])
-        saturated = np.zeros(plain.shape, bool)
+        saturated = np.zeros(window.shape, bool)
         for name in REFLECTANCE_BANDS:
             saturated |= bands[name] >= np.float32(self.scene.saturation(name))
-        return cloud.flags(optical, plain, filtered, saturated, figures.shade.fine(window), figures.limits)
+        return cloud.flags(optical, *classes, saturated, figures.shade.fine(window), figures.limits)

@@ -144,14 +144,15 @@ class Scene:
         """
         step = max(1, -(-max(self.shape) // _OUTLINE_PIXELS))
         valid = np.isfinite(self.read(("B03",), step=step)[0])
-        place = self.transform * Affine.scale(step)
+        edge = step * self.pixel
+        place = Affine(edge, 0.0, self.transform.c, 0.0, -edge, self.transform.f)
         parts = [to_geometry(part) for part, _ in shapes(valid.astype(np.uint8), valid, transform=place)]
         if not parts:
             raise InputError("scene without a valid pixel", where=self.layout.path)
         whole = unary_union(parts)
         if not isinstance(whole, Polygon):
             whole = whole.convex_hull
-        outline = Polygon(whole.exterior).simplify(step * self.pixel)
+        outline = Polygon(whole.exterior).simplify(edge)
         return outline.intersection(Polygon.from_bounds(*self.bounds))
 
     @property

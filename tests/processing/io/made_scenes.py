@@ -52,8 +52,9 @@ def write_safe(folder: Path, bands: Mapping[str, NDArray[np.uint16]], recipe: Re
 def write_jp2(path: Path, numbers: NDArray[np.uint16], metres: int, recipe: Recipe) -> None:
     """Write one lossless band in blocks, as in the real product."""
     profile = {"driver": "JP2OpenJPEG", "count": 1, "dtype": numbers.dtype, "crs": f"EPSG:{recipe.epsg}"}
-    edge = min(recipe.block, *numbers.shape)
-    options = {"QUALITY": "100", "REVERSIBLE": "YES", "BLOCKXSIZE": edge, "BLOCKYSIZE": edge, "RESOLUTIONS": 4}
+    options: dict[str, object] = {"QUALITY": "100", "REVERSIBLE": "YES", "RESOLUTIONS": 4}
+    if min(numbers.shape) >= recipe.block:
+        options |= {"BLOCKXSIZE": recipe.block, "BLOCKYSIZE": recipe.block}
     place = Affine(metres, 0, LEFT, 0, -metres, TOP)
     shape = {"height": numbers.shape[0], "width": numbers.shape[1]}
     with rasterio.open(path, "w", transform=place, **shape, **profile, **options) as out:
