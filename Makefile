@@ -33,7 +33,7 @@ docs: setup ## write docs/formats.md and docs/parameters.md from the code
 
 screenshots: setup ## make the demo and take the pictures of the docs from its pages
 	$(BIN)/leadline demo --no-serve
-	$(BIN)/leadline screenshots demo-project docs/images
+	$(BIN)/leadline screenshots demo-project --out docs/images
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock
 	@.ci/lock

@@ -42,7 +42,7 @@ def time_to_page(project: Path) -> float:
     """Seconds from ``leadline demo`` to the first page answered."""
     port = free_port()
     started = time.perf_counter()
-    command = [_LEADLINE, "demo", "--project", str(project), "--port", str(port)]
+    command = [_LEADLINE, "demo", "--project", str(project), "--port", str(port), "--no-show"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             wait_for_page(f"http://127.0.0.1:{port}/", server)

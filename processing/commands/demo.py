@@ -27,9 +27,10 @@ _RECIPE = "demo.toml"
 )
 @click.option("--no-serve", is_flag=True, help="Stop when every stage has run.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5006, show_default=True, help="Port of the page.")
+@click.option("--no-show", is_flag=True, help="Do not open a browser.")
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another demo.toml.")
 @click.pass_context
-def demo(context: click.Context, project: Path, no_serve: bool, port: int, recipe: Path | None) -> None:
+def demo(context: click.Context, project: Path, no_serve: bool, port: int, no_show: bool, recipe: Path | None) -> None:
     """Make the synthetic demo project, run every stage, serve it.
 
     What is there and current is kept, so that the second time is quick.
@@ -43,7 +44,7 @@ def demo(context: click.Context, project: Path, no_serve: bool, port: int, recip
     _call(context, "add", str(project), str(twin))
     _call(context, "run", str(project))
     if not no_serve:
-        _call(context, "serve", str(project), "--port", str(port))
+        _call(context, "serve", str(project), "--port", str(port), *(["--no-show"] if no_show else []))
 
 
 def _prepare(context: click.Context, root: Path, recipe: str, stages: dict[str, dict[str, Any]]) -> None:
