@@ -75,8 +75,11 @@ def corridor(
     good = np.isfinite(rows) & np.isfinite(cols)
     first_row, last_row = _cell_range(rows[good], reach)
     first_col, last_col = _cell_range(cols[good], reach)
-    boxes = np.unique(np.column_stack([first_row, last_row, first_col, last_col]), axis=0)
+    boxes = np.column_stack([first_row, last_row, first_col, last_col])
     boxes = boxes[(boxes[:, 1] >= 0) & (boxes[:, 3] >= 0)]
+    # Neighbours along a track share their box; dropping them first spares the sort of a million rows.
+    boxes = boxes[np.append(True, (boxes[1:] != boxes[:-1]).any(axis=1))[: len(boxes)]]
+    boxes = np.unique(boxes, axis=0)
     for top, bottom, left, right in boxes.tolist():
         cells[max(top, 0) : bottom + 1, max(left, 0) : right + 1] = True
     return cells
