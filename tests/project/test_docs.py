@@ -47,7 +47,10 @@ def test_commands_in_pages_exist(page: Path, commands: dict[str, click.Command])
         if word.startswith("-") or word.isupper():
             continue
         assert word in commands, f"{page.name}: leadline {word}"
-        known = {flag for option in commands[word].params for flag in (*option.opts, *option.secondary_opts)}
+        command = commands[word]
+        if isinstance(command, click.Group):
+            command = command.commands[rest.pop(0)]
+        known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
         unknown = [flag for flag in rest if flag.startswith("-") and flag not in known | {"--help", "-h"}]
         assert not unknown, f"{page.name}: leadline {word} has no {unknown}"
 
