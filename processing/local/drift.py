@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 _BAND = "B03"
 _BRIGHTEST = 1.2
 _LEAST_PHOTONS = 3
+_AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,22 @@ def _on_pixels(scene: Scene, beam: BeamSignals) -> core.Beam:
 def _with_brightness(
     scene: Scene, pieces: Sequence[Piece], reach: int
 ) -> Iterator[tuple[Piece, npt.NDArray[np.float32]]]:
-    for piece in pieces:
-        brightness = scene.read((_BAND,), Window(*piece.box(reach)))[0]
-        yield piece, np.minimum(brightness, np.float32(_BRIGHTEST))
+    """Each piece with the brightness about it, decoded in another thread while the last one is worked on."""
+
+    def read(piece: Piece) -> npt.NDArray[np.float32]:
+        return np.minimum(scene.read((_BAND,), Window(*piece.box(reach)))[0], np.float32(_BRIGHTEST))
+
+    with ThreadPoolExecutor(1) as reader:
+        coming = deque(reader.submit(read, piece) for piece in pieces[:_AHEAD])
+        try:
+            for number, piece in enumerate(pieces):
+                brightness = coming.popleft().result()
+                if number + _AHEAD < len(pieces):
+                    coming.append(reader.submit(read, pieces[number + _AHEAD]))
+                yield piece, brightness
+        finally:
+            for future in coming:
+                future.cancel()
 
 
 def _in_metres(shift: core.Shift, scene: Scene, reach: int, pixels: int, stage: Autolabel) -> Drift:
