@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from processing.schema import Cloud
 from processing.twin.noise import fractal, noise
@@ -27,14 +28,14 @@ class CloudLaw(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def thin_field(x, y, law):
+def thin_field(x: float, y: float, law: CloudLaw) -> float:
     """What thin cloud is cut from: streaks along the wind."""
     along, across = x * np.cos(law.wind) + y * np.sin(law.wind), y * np.cos(law.wind) - x * np.sin(law.wind)
     return fractal(along / 11_000.0, across / 5200.0, 6, law.seed + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def thick_field(x, y, law):
+def thick_field(x: float, y: float, law: CloudLaw) -> float:
     """What thick cloud is cut from: banks with ragged edges."""
     u = x + 260.0 * noise(x / 1900.0, y / 1900.0, law.seed + 5)
     v = y + 260.0 * noise(x / 1900.0, y / 1900.0, law.seed + 6)
@@ -43,13 +44,13 @@ def thick_field(x, y, law):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def track_field(x, y, law):
+def track_field(x: float, y: float, law: CloudLaw) -> float:
     """What cloud under the laser is cut from; other cloud than the scene's, for it moves on between the two."""
     return fractal(x / 7500.0, y / 7500.0, 5, law.seed + 3)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def sky(x, y, law):
+def sky(x: float, y: float, law: CloudLaw) -> tuple[float, float, float]:
     """Optical depth of thin cloud, opacity of thick cloud and darkness of shadow (0 to 1) at a place of the scene."""
     excess = thin_field(x, y, law) - law.thin
     depth = 0.22 + 1.9 * excess if excess > 0.0 else max(0.22 + 1.2 * excess, 0.0)
@@ -59,7 +60,7 @@ def sky(x, y, law):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def sky_codes(x, y, law):
+def sky_codes(x: NDArray[Any], y: NDArray[Any], law: CloudLaw) -> NDArray[Any]:
     """TRUTH cloud code u1 at places of the scene (f8, m)."""
     codes = np.empty(x.size, np.uint8)
     for k in range(x.size):
@@ -74,7 +75,7 @@ def sky_codes(x, y, law):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def transmission(x, y, law):
+def transmission(x: NDArray[Any], y: NDArray[Any], law: CloudLaw) -> tuple[NDArray[Any], NDArray[Any]]:
     """Two-way transmission of the air under the laser and how much brighter cloud makes the background."""
     passed, brighter = np.ones(x.size), np.ones(x.size)
     for k in range(x.size):
@@ -87,7 +88,7 @@ def transmission(x, y, law):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _fields(x, y, law):
+def _fields(x: NDArray[Any], y: NDArray[Any], law: CloudLaw) -> NDArray[Any]:
     values = np.empty((3, x.size))
     for k in range(x.size):
         values[0, k] = thin_field(x[k], y[k], law)

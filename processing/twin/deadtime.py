@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -64,10 +65,10 @@ def _slice(dead: float, channels: int, seen: F8, width: F8) -> F8:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _blinded(dead, strengths, sigma):
+def _blinded(dead: float, strengths: NDArray[Any], sigma: float) -> NDArray[Any]:
     """Photons a channel sees, 10 to 90 % width (ns) and how early their mean is (ns), for Gaussian returns."""
     step = min(_STEP, sigma / 12.0)
-    size, lag = int(10.0 * sigma / step), max(int(round(dead / step)), 1)
+    size, lag = int(10.0 * sigma / step), max(round(dead / step), 1)
     shape = np.exp(-0.5 * ((np.arange(size) * step - 5.0 * sigma) / sigma) ** 2)
     shape /= shape.sum()
     result = np.empty((3, strengths.size))

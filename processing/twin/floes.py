@@ -8,7 +8,7 @@ Wernecke and Kaleschke 2015). Two conjugate families of long leads cross the pac
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -65,7 +65,7 @@ class Lead(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _warp(x, y, seed):
+def _warp(x: float, y: float, seed: int) -> tuple[float, float]:
     a, b = noise_pair(x / 2700.0, y / 2700.0, seed + 1)
     c, d = noise_pair(x / 580.0, y / 580.0, seed + 2)
     e, f = noise_pair(x / 130.0, y / 130.0, seed + 3)
@@ -74,14 +74,15 @@ def _warp(x, y, seed):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _power_width(u, least, power, most):
+def _power_width(u: float, least: float, power: float, most: float) -> float:
     return min(least * max(u, 1e-9) ** (-1.0 / power), most)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _nearest_site(x, y, seed):
+def _nearest_site(x: float, y: float, seed: int) -> tuple[float, Any, Any, float, float]:
     """Lattice place, position and squared distance of the nearest jittered site, lattice units."""
-    i0, j0 = np.int64(np.floor(x)), np.int64(np.floor(y))
+    i0: Any = np.int64(np.floor(x))
+    j0: Any = np.int64(np.floor(y))
     best, bi, bj, bx, by = FAR, i0, j0, 0.0, 0.0
     for i in range(i0 - 1, i0 + 2):
         for j in range(j0 - 1, j0 + 2):
@@ -95,7 +96,16 @@ def _nearest_site(x, y, seed):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _mosaic(x, y, size, opened, least, most, swell, seed, power):
+def _beyond(u: float, v: float, limit: float) -> bool:
+    """Whether no site of a cell can be as near as the root of ``limit``; (u, v) from the cell's corner."""
+    across, along = max(0.1 - u, 0.0, u - 0.9), max(0.1 - v, 0.0, v - 0.9)
+    return across * across + along * along > limit
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _mosaic(
+    x: float, y: float, size: float, opened: float, least: float, most: float, swell: float, seed: int, power: float
+) -> tuple[float, float, float, np.uint64, np.uint64, float, np.uint64]:
     """The mosaic of one size at a place: (ratio, age, width, lead, floe, contact, contact_hash), distances in m."""
     u, v = x / size, y / size
     best, bi, bj, bx, by = _nearest_site(u, v, seed)
@@ -107,11 +117,7 @@ def _mosaic(x, y, size, opened, least, most, swell, seed, power):
     limit *= limit
     for i in range(bi - 2, bi + 3):
         for j in range(bj - 2, bj + 3):
-            if i == bi and j == bj:
-                continue
-            hx = max(i + 0.1 - u, 0.0, u - i - 0.9)
-            hy = max(j + 0.1 - v, 0.0, v - j - 0.9)
-            if hx * hx + hy * hy > limit:
+            if (i == bi and j == bj) or _beyond(u - i, v - j, limit):
                 continue
             state = lattice_hash(i, j, seed)
             px, py = halves(state)
@@ -138,7 +144,7 @@ def _mosaic(x, y, size, opened, least, most, swell, seed, power):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _long_lead(x, y, law, family, swell):
+def _long_lead(x: float, y: float, law: IceLaw, family: int, swell: float) -> tuple[float, float, float, np.uint64]:
     """Long leads of one family: (ratio, age, width, lead)."""
     angle = law.strike + (0.48 if family == 0 else -0.42)
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
@@ -166,7 +172,7 @@ def _long_lead(x, y, law, family, swell):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _looseness(level, parent, size, law):
+def _looseness(level: int, parent: np.uint64, size: float, law: IceLaw) -> tuple[float, float, float, float]:
     """Share of open contacts, least and largest lead width, and common age, of the pieces of one broken floe.
 
     A broken floe is either loose, its pieces apart in water or ice of one age, or tight with a few cracks.
@@ -179,7 +185,7 @@ def _looseness(level, parent, size, law):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def lead_state(x, y, law):
+def lead_state(x: float, y: float, law: IceLaw) -> Lead:
     """The Lead at (x, y) in metres."""
     wx, wy = _warp(x, y, law.seed)
     regime = noise(x / 8500.0, y / 8500.0, law.seed + 5)
@@ -216,7 +222,7 @@ def lead_state(x, y, law):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def brash(x, y, law, lead, width):
+def brash(x: float, y: float, law: IceLaw, lead: np.uint64, width: float) -> np.uint64:
     """Hash of the small floe adrift in a lead at (x, y), or 0: pieces of 20 to 120 m, rounded, where leads are wide."""
     if width < 90.0 or derived(lead, 11) > law.brash:
         return np.uint64(0)

@@ -8,19 +8,18 @@ import h5py
 import numpy as np
 
 from processing.io.atomic import aside
-from processing.progress import Bar
 from processing.twin.deadtime import Calibration, calibration
 from processing.twin.layout import append, write_ancillary, write_beam_attributes, write_orbit, write_root
 from processing.twin.photons import STRONG_CHANNELS, WEAK_CHANNELS
 from processing.twin.pieces import Piece, beam_pieces
 from processing.twin.place import BEAMS
 from processing.twin.products import Companion
-from processing.twin.world import World
+from processing.twin.world import Advance, World
 
 _FILLED = frozenset({"geolocation", "geophys_corr"})
 
 
-def write_granule(path: Path, world: World, companion: Companion, bar: Bar) -> None:
+def write_granule(path: Path, world: World, companion: Companion, bar: Advance) -> None:
     """Write the ATL03 granule of ``world``, whole or not at all, and hand its photons to ``companion``."""
     with aside(path) as temporary, h5py.File(temporary, "w") as file:
         write_root(file, world, "ATL03")

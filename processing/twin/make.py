@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from threading import Lock
 
 from processing.errors import InputError
 from processing.io.atomic import aside_folder, write_text
@@ -17,7 +19,7 @@ from processing.twin.products import Companion
 from processing.twin.references import write_references
 from processing.twin.scene import scene_rows, write_scene
 from processing.twin.truth import write_truth
-from processing.twin.world import World, make_world
+from processing.twin.world import Advance, World, make_world
 
 
 def make_twin(folder: Path, parameters: Twin) -> None:
@@ -49,7 +51,36 @@ def _steps(world: World) -> int:
     return len(BEAMS) * world.place.segments + scene_rows(world)
 
 
+class _Steps:
+    """Progress that both threads of a pair report; ``stop`` makes the other one end at its next step."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar, self._lock, self._stopped = bar, Lock(), False
+
+    def advance(self, amount: float = 1.0, detail: str | None = None) -> None:
+        if self._stopped:
+            raise InterruptedError("the other half of the pair was stopped")
+        with self._lock:
+            self._bar.advance(amount, detail)
+
+    def stop(self) -> None:
+        self._stopped = True
+
+
 def _make_pair(folder: Path, world: World, bar: Bar) -> None:
+    """Make the scene on one thread and the granule, its companions and the truth on this one."""
+    steps = _Steps(bar)
+    with ThreadPoolExecutor(1) as pool:
+        scene = pool.submit(write_scene, folder / "scenes", world, steps)
+        try:
+            _make_track(folder, world, steps)
+            scene.result()
+        except BaseException:
+            steps.stop()
+            raise
+
+
+def _make_track(folder: Path, world: World, bar: Advance) -> None:
     companion = Companion(world)
     granule = world.place.granule_id
     write_granule(folder / "granules" / f"{granule}.h5", world, companion, bar)
@@ -57,7 +88,6 @@ def _make_pair(folder: Path, world: World, bar: Bar) -> None:
     stamp = Stamp("twin", world.parameters.values_dict(), {})
     for beam in BEAMS:
         write_truth(folder / "truth" / f"granule={granule}" / f"beam={beam}" / "part-0.parquet", world, beam, stamp)
-    write_scene(folder / "scenes", world, bar)
 
 
 def _summary(parameters: Twin, worlds: list[World]) -> dict[str, object]:

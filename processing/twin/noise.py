@@ -25,7 +25,7 @@ _UNIT_VARIANCE = 5.68
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def scramble(state):
+def scramble(state: np.uint64) -> np.uint64:
     """Finaliser of the splitmix64 generator (Steele et al. 2014): u8 to u8, every bit depends on every bit."""
     state = (state ^ (state >> _S30)) * _M1
     state = (state ^ (state >> _S27)) * _M2
@@ -33,13 +33,13 @@ def scramble(state):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def lattice_hash(i, j, seed):
+def lattice_hash(i: int, j: int, seed: int) -> np.uint64:
     """Hash of an integer lattice point: three i8 to u8."""
     return scramble((np.uint64(i) * _A) ^ (np.uint64(j) * _B) ^ (np.uint64(seed) * _C))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _quick_hash(i, j, seed):
+def _quick_hash(i: int, j: int, seed: int) -> np.uint64:
     """Cheaper hash of a lattice point, good enough for the gradients of noise."""
     state = np.uint64(i) * _A + np.uint64(j) * _B + np.uint64(seed) * _C
     state = (state ^ (state >> _S32)) * _M1
@@ -47,25 +47,25 @@ def _quick_hash(i, j, seed):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def unit(state):
+def unit(state: np.uint64) -> float:
     """Uniform f8 in [0, 1) from a hash."""
     return np.float64(state >> _S11) * _TO_UNIT
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def halves(state):
+def halves(state: np.uint64) -> tuple[float, float]:
     """Two uniforms f8 in [0, 1) from the two halves of one hash, as a tuple."""
     return np.float64(state & _HALF_MASK) * _TO_HALF, np.float64(state >> _S32) * _TO_HALF
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def derived(state, salt):
+def derived(state: np.uint64, salt: int) -> float:
     """Another uniform f8 in [0, 1) from the same hash, one for each small integer ``salt``."""
     return np.float64(scramble(state + np.uint64(salt) * _A) >> _S11) * _TO_UNIT
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def noise(x, y, seed):
+def noise(x: float, y: float, seed: int) -> float:
     """Gradient noise at (x, y) in lattice units: mean 0, standard deviation about 1."""
     ix, iy = np.floor(x), np.floor(y)
     fx, fy = x - ix, y - iy
@@ -81,18 +81,18 @@ def noise(x, y, seed):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _corner(state, fx, fy):
+def _corner(state: np.uint64, fx: float, fy: float) -> float:
     return (np.float64(state & _LOW) * _HALF - 1.0) * fx + (np.float64((state >> _S16) & _LOW) * _HALF - 1.0) * fy
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _second(state, fx, fy):
+def _second(state: np.uint64, fx: float, fy: float) -> float:
     gx = np.float64((state >> _S32) & _LOW) * _HALF - 1.0
     return gx * fx + (np.float64((state >> _S48) & _LOW) * _HALF - 1.0) * fy
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def noise_pair(x, y, seed):
+def noise_pair(x: float, y: float, seed: int) -> tuple[float, float]:
     """Two independent gradient noises at (x, y) for the price of one lattice, as a tuple."""
     ix, iy = np.floor(x), np.floor(y)
     fx, fy = x - ix, y - iy
@@ -111,7 +111,7 @@ def noise_pair(x, y, seed):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def noise_slope(x, y, seed):
+def noise_slope(x: float, y: float, seed: int) -> tuple[float, float, float]:
     """Gradient noise at (x, y) and its derivatives along x and y, as a tuple."""
     ix, iy = np.floor(x), np.floor(y)
     fx, fy = x - ix, y - iy
@@ -134,12 +134,12 @@ def noise_slope(x, y, seed):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _gradient(state):
+def _gradient(state: np.uint64) -> tuple[float, float]:
     return np.float64(state & _LOW) * _HALF - 1.0, np.float64((state >> _S16) & _LOW) * _HALF - 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def fractal(x, y, octaves, seed):
+def fractal(x: float, y: float, octaves: int, seed: int) -> float:
     """Noise summed over octaves, each half as wide and half as strong; standard deviation about 1."""
     total, weight, power = 0.0, 1.0, 0.0
     for octave in range(octaves):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from processing.twin.cloud import sky
+from processing.twin.cloud import CloudLaw, sky
 from processing.twin.floes import IceLaw
 from processing.twin.noise import derived, fractal, lattice_hash, noise, unit
 from processing.twin.surface import THICK, THIN, Spots, spots
@@ -35,7 +35,18 @@ class Light(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _colours(x, y, law, light, kind, state, age, deformed, contact, result):
+def _colours(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    law: IceLaw,
+    light: Light,
+    kind: NDArray[Any],
+    state: NDArray[Any],
+    age: NDArray[Any],
+    deformed: NDArray[Any],
+    contact: NDArray[Any],
+    result: NDArray[Any],
+) -> None:
     """Top-of-atmosphere reflectance under a clear sky at places into ``result`` (bands, places)."""
     for k in range(x.size):
         u = unit(state[k])
@@ -85,7 +96,10 @@ def paint_ice(
     for east, north in ((-0.27, -0.27), (0.27, -0.27), (-0.27, 0.27), (0.27, 0.27)):
         seen[:, edge] += colours(x[edge] + east * step, y[edge] + north * step, law, light)[1]
     seen[:, edge] /= 5.0
-    image, shading = np.zeros((len(BANDS), *wanted.shape), np.float32), _shading(height, (kind == THICK) & ~mixed, step, light)
+    image, shading = (
+        np.zeros((len(BANDS), *wanted.shape), np.float32),
+        _shading(height, (kind == THICK) & ~mixed, step, light),
+    )
     for band in range(len(BANDS)):
         image[band][wanted] = seen[band]
         image[band] *= shading
@@ -111,7 +125,7 @@ def _shading(height: F4, level: NDArray[np.bool_], step: float, light: Light) ->
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def sky_nodes(left, top, step, rows, cols, law):
+def sky_nodes(left: float, top: NDArray[Any], step: float, rows: int, cols: int, law: CloudLaw) -> NDArray[Any]:
     """Depth, opacity, shadow and texture (4, rows, cols) of the sky at nodes ``step`` apart, from (left, top)."""
     nodes = np.empty((4, rows, cols))
     for i in range(rows):
@@ -123,7 +137,7 @@ def sky_nodes(left, top, step, rows, cols, law):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def add_sky(image, nodes, row, col):
+def add_sky(image: NDArray[Any], nodes: NDArray[Any], row: int, col: int) -> None:
     """Put cloud and shadow on ``image`` (bands, rows, cols) in place; its first pixel is (row, col) from node (0, 0).
 
     Thin cloud veils: it adds its own light and takes from the contrast below. Thick cloud hides. Shadow takes the sun
@@ -156,12 +170,12 @@ def add_sky(image, nodes, row, col):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _mix(values, a, b, w00, w01, w10, w11):
+def _mix(values: NDArray[Any], a: int, b: int, w00: float, w01: float, w10: float, w11: float) -> float:
     return w00 * values[a, b] + w01 * values[a, b + 1] + w10 * values[a + 1, b] + w11 * values[a + 1, b + 1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def add_noise(image, wanted, row, seed, sigma):
+def add_noise(image: NDArray[Any], wanted: NDArray[Any], row: int, seed: int, sigma: float) -> None:
     """Sensor noise on ``image`` in place, the same for a pixel however the scene is cut; unwanted pixels to zero."""
     for band in range(image.shape[0]):
         for i in range(image.shape[1]):

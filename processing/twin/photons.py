@@ -8,7 +8,7 @@ lose their late, low photons: the first-photon bias the calibration table descri
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -113,14 +113,29 @@ def receiver(parameters: Twin, *, strong: bool) -> Receiver:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _answers(x, y, law, how, kind, state, calm, age, deformed, result):
+def _answers(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    law: IceLaw,
+    how: Sensing,
+    kind: NDArray[Any],
+    state: NDArray[Any],
+    calm: NDArray[Any],
+    age: NDArray[Any],
+    deformed: NDArray[Any],
+    result: NDArray[Any],
+) -> None:
     """Rate, roughness and albedo at places into ``result`` (places, 3)."""
     for k in range(x.size):
         slow = np.exp(how.spread * noise(x[k] / 260.0, y[k] / 260.0, law.seed + 41))
         lead = np.exp(how.spread_leads * 1.7320508 * (2.0 * unit(state[k]) - 1.0))
         if kind[k] == THICK:
             bright = 0.86 + 0.2 * derived(state[k], 41)
-            rate, rough, white = how.rate_thick * bright, how.rough_thick * (0.6 + 1.2 * deformed[k]), 0.72 + 0.18 * bright
+            rate, rough, white = (
+                how.rate_thick * bright,
+                how.rough_thick * (0.6 + 1.2 * deformed[k]),
+                0.72 + 0.18 * bright,
+            )
         elif kind[k] == THIN:
             rate = how.thin_dark * lead * (1.0 - age[k]) + how.thin_bright * age[k]
             rough, white = how.rough_thin * (0.7 + 0.6 * age[k]), 0.12 + 0.4 * age[k]
@@ -143,7 +158,10 @@ def surface_strip(x: F8, y: F8, law: IceLaw, how: Sensing, sigma: float) -> Stri
     _answers(px, py, law, how, at.kind, at.state, at.calm, at.age, at.deformed, answers)
     rate, rough, albedo = (np.ascontiguousarray(answers[:, place].reshape(shape)) for place in range(3))
     return Strip(
-        at.freeboard.astype(np.float32).reshape(shape), rate, rough, (at.kind == THICK).reshape(shape),
+        at.freeboard.astype(np.float32).reshape(shape),
+        rate,
+        rough,
+        (at.kind == THICK).reshape(shape),
         albedo[:, COLUMNS // 2],
     )
 
@@ -158,7 +176,7 @@ def footprint_weights(sigma: float, spacing: float) -> F8:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def mean_over_footprint(values, weights):
+def mean_over_footprint(values: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
     """Footprint mean of strip ``values`` (shots, columns) at every shot, the ends held."""
     shots, reach = values.shape[0], weights.shape[0] // 2
     result = np.zeros(shots)
@@ -173,7 +191,7 @@ def mean_over_footprint(values, weights):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _pick(u, k, rate, weights, total):
+def _pick(u: float, k: int, rate: NDArray[Any], weights: NDArray[Any], total: float) -> tuple[int, int]:
     """Row and column of the strip cell a photon of shot ``k`` comes from."""
     shots, reach = rate.shape[0], weights.shape[0] // 2
     goal, run = u * total, 0.0
@@ -188,7 +206,15 @@ def _pick(u, k, rate, weights, total):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _signal_height(rng, row, column, height, rough, snow, kit):
+def _signal_height(
+    rng: np.random.Generator,
+    row: int,
+    column: int,
+    height: NDArray[Any],
+    rough: NDArray[Any],
+    snow: NDArray[Any],
+    kit: Receiver,
+) -> float:
     value = height[row, column] + rough[row, column] * rng.normal() + kit.pulse * rng.normal()
     if snow[row, column] and rng.random() < kit.subsurface:
         value -= kit.depth * rng.exponential()
@@ -196,7 +222,7 @@ def _signal_height(rng, row, column, height, rough, snow, kit):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _ring(rng):
+def _ring(rng: np.random.Generator) -> float:
     """Depth below a strong return of an afterpulse: the detector's echoes at 0.45, 0.9, 2.3 and 4.2 m."""
     u = rng.random()
     depth = 0.45 if u < 0.45 else (0.9 if u < 0.7 else (2.3 if u < 0.9 else 4.2))
@@ -204,7 +230,7 @@ def _ring(rng):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _from_above(heights):
+def _from_above(heights: NDArray[Any]) -> NDArray[Any]:
     """Places of ``heights`` from the highest down: insertion sort, for a shot has few photons."""
     order = np.empty(heights.size, np.int64)
     for n in range(heights.size):
@@ -217,7 +243,16 @@ def _from_above(heights):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _detect(heights, flags, order, channels, blind, last, seen, rng):
+def _detect(
+    heights: NDArray[Any],
+    flags: NDArray[Any],
+    order: NDArray[Any],
+    channels: int,
+    blind: float,
+    last: NDArray[Any],
+    seen: NDArray[Any],
+    rng: np.random.Generator,
+) -> int:
     """Let a shot's photons, from the highest down, meet their channels; returns how many are kept.
 
     ``order`` holds the kept ones' places and ``seen`` their channel and running number in it.
@@ -238,7 +273,20 @@ def _detect(heights, flags, order, channels, blind, last, seen, rng):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def shoot(rng, signal, background, middle, rate, height, rough, snow, expected, weights, kit, out):
+def shoot(
+    rng: np.random.Generator,
+    signal: NDArray[Any],
+    background: NDArray[Any],
+    middle: NDArray[Any],
+    rate: NDArray[Any],
+    height: NDArray[Any],
+    rough: NDArray[Any],
+    snow: NDArray[Any],
+    expected: NDArray[Any],
+    weights: NDArray[Any],
+    kit: Receiver,
+    out: tuple[NDArray[Any], ...],
+) -> int:
     """Draw the photons of a run of shots into the arrays of ``out`` and return how many there are.
 
     ``signal`` and ``background`` photons a shot before the dead time, ``middle`` of the telemetry window (m), the
@@ -296,7 +344,7 @@ def returns(
     background = rng.poisson(noise_rate * 4.0 * kit.half_window / LIGHT)
     surface = np.asarray(strip.height + level[:, None])
     capacity = 2 * int(signal.sum()) + int(background.sum()) + 8
-    out = (
+    out: tuple[NDArray[Any], ...] = (
         np.empty(capacity, np.int64),
         np.empty(capacity),
         np.empty(capacity, np.uint8),
@@ -308,15 +356,25 @@ def returns(
     count = shoot(
         rng, signal, background, wander, strip.rate, surface, strip.rough, strip.snow, expected, weights, kit, out
     )
-    return Returns(*(array[:count] for array in out))
+    shot, seen, channel, running, quality, true = (array[:count] for array in out)
+    return Returns(shot, seen, channel, running, quality, true)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _confidence(shot, height, surface, top, blur, result, weight, draw):
+def _confidence(
+    shot: NDArray[Any],
+    height: NDArray[Any],
+    surface: NDArray[Any],
+    top: NDArray[Any],
+    blur: NDArray[Any],
+    result: NDArray[Any],
+    weight: NDArray[Any],
+    draw: NDArray[Any],
+) -> None:
     for k in range(shot.size):
         d = height[k] - surface[shot[k]]
         spread = blur[shot[k]]
-        off = abs(d) / spread if d > 0 else abs(d) / (1.35 * spread)
+        off = abs(d) / spread
         best = top[shot[k]]
         if best < 2:
             result[k] = 2 if off < 1.0 and draw[k] < 0.1 else 0

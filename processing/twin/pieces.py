@@ -85,7 +85,7 @@ def _shots(world: World, beam: str, first: int, count: int) -> _Shots:
     begin = int(np.ceil(first * SEGMENT_LENGTH / SPACING - 1e-9))
     end = int(np.ceil((first + count) * SEGMENT_LENGTH / SPACING - 1e-9))
     number = np.arange(begin - _MARGIN, end + _MARGIN)
-    x_atc = world.place.x_start + number * SPACING
+    x_atc: F8 = world.place.x_start + number.astype(np.float64) * np.float64(SPACING)
     nodes = beam_nodes(world.place, beam, first - 2, count + 4)
     inside = (number >= begin) & (number < end)
     return _Shots(number, x_atc, *nodes.at(x_atc), *nodes.geographic(x_atc), inside)

@@ -82,7 +82,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Nodes:
-    """A beam's line, a node every 20 m segment boundary: ``x_atc`` m, ``lat`` ``lon`` degree, ``x`` ``y`` m projected."""
+    """A beam's line, a node every 20 m: ``x_atc`` m, ``lat`` ``lon`` degree, ``x`` ``y`` m projected."""
 
     x_atc: F8
     lat: F8
@@ -145,7 +145,7 @@ def _azimuth(latitude: float, *, ascending: bool) -> float:
 def beam_nodes(place: Place, beam: str, first: int = 0, count: int | None = None) -> Nodes:
     """Nodes of a beam from segment ``first``: one more than ``count`` segments."""
     count = place.segments - first if count is None else count
-    distance = np.arange(first, first + count + 1) * SEGMENT_LENGTH
+    distance = np.arange(first, first + count + 1, dtype=np.float64) * np.float64(SEGMENT_LENGTH)
     lon, lat, back = _geodesic(place, distance)
     across = (2 - int(beam[2])) * PAIR_SPACING + (0.5 if beam[-1] == "l" else -0.5) * BEAM_SPACING
     forward = back + 180.0

@@ -77,7 +77,7 @@ def _background_at(piece: Piece, keep: NDArray[np.bool_]) -> F8:
 
 
 def _segments(photons: Arrays, table: FirstPhotonTable) -> Arrays:
-    """Statistics of groups of photons, arrays (segments, 150): the surface is a trimmed mean as a stand-in for the fit."""
+    """Statistics of groups of photons, arrays (segments, 150); a trimmed mean stands in for the product's fit."""
     height = photons["h"]
     centre = np.median(height, axis=1)
     for _ in range(3):

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from processing.io.atomic import aside_folder
-from processing.progress import Bar
 from processing.twin.package import band_path, scene_name, write_metadata
 from processing.twin.painting import BANDS, SKY_STEP, Light, add_noise, add_sky, paint_ice, sky_nodes
 from processing.twin.place import beam_nodes, sun
-from processing.twin.world import World
+from processing.twin.world import Advance, World
 
 PIXEL = 10.0
 TILE_PIXELS = 10_980
 QUANTIFICATION = 10_000.0
 FACTOR = {"B02": 1, "B03": 1, "B04": 1, "B08": 1, "B11": 2, "B10": 6}
+_JP2_TILE = 1024
 _BLOCK = 240
 _HALO = 2
 _MARGIN = 1500.0
@@ -66,8 +66,8 @@ def scene_grid(world: World) -> Grid:
     corner_y = (y[0] + ends[:, None] * heading[1] - np.array([-half, half]) * heading[0]).ravel()
     if world.parameters.full_tile:
         middle = corner_x.mean() - most / 2, corner_y.mean() + most / 2
-        left, top, cols, rows = *middle, TILE_PIXELS, TILE_PIXELS
-        half = most
+        left, top = middle
+        cols, rows, half = float(TILE_PIXELS), float(TILE_PIXELS), most
     else:
         left, top = corner_x.min(), corner_y.max()
         cols, rows = (min(float(np.ptp(c)), most) / PIXEL for c in (corner_x, corner_y))
@@ -94,7 +94,7 @@ def scene_rows(world: World) -> int:
     return scene_grid(world).rows
 
 
-def write_scene(folder: Path, world: World, bar: Bar) -> Path:
+def write_scene(folder: Path, world: World, bar: Advance) -> Path:
     """Write the scene's SAFE folder, whole or not at all, and return its path."""
     grid = scene_grid(world)
     path = folder / scene_name(world)
@@ -114,22 +114,23 @@ def write_scene(folder: Path, world: World, bar: Bar) -> Path:
 def _encode(source: Path, target: Path) -> None:
     """Lossless JPEG 2000 with tiles and resolution levels as Sentinel-2 has them."""
     with rasterio.open(source) as dataset:
-        tile = min(1024, dataset.width, dataset.height)
+        small = min(dataset.width, dataset.height) < _JP2_TILE
     options = {
         "QUALITY": "100",
         "REVERSIBLE": "YES",
         "YCBCR420": "NO",
-        "RESOLUTIONS": "6",
         "PROGRESSION": "LRCP",
-        "BLOCKXSIZE": str(tile),
-        "BLOCKYSIZE": str(tile),
+        "BLOCKXSIZE": str(_JP2_TILE),
+        "BLOCKYSIZE": str(_JP2_TILE),
         "GMLJP2": "YES",
         "GeoJP2": "YES",
     }
+    if not small:
+        options["RESOLUTIONS"] = "6"
     rasterio.shutil.copy(source, target, driver="JP2OpenJPEG", **options)
 
 
-def _fill_bands(work: Path, world: World, grid: Grid, bar: Bar) -> None:
+def _fill_bands(work: Path, world: World, grid: Grid, bar: Advance) -> None:
     """Paint the scene block by block into one plain raster a band."""
     files = {band: rasterio.open(work / f"{band}.tif", "w", **_profile(world, grid, FACTOR[band])) for band in BANDS}
     try:
@@ -205,7 +206,7 @@ def _digital(plane: NDArray[np.float32], wanted: NDArray[np.bool_], factor: int,
     if factor > 1:
         shape = plane.shape[0] // factor, factor, plane.shape[1] // factor, factor
         plane = plane.reshape(shape).mean(axis=(1, 3))
-        wanted = wanted.reshape(shape).all(axis=(1, 3))
+        wanted = np.asarray(wanted.reshape(shape).all(axis=(1, 3)))
     offset = 1000.0 if world.parameters.baseline >= "04.00" else 0.0
     numbers = np.clip(np.rint(plane * QUANTIFICATION + offset), 1, 65_535)
     return np.where(wanted, numbers, 0).astype(np.uint16)

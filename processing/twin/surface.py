@@ -7,12 +7,13 @@ Thick ice stands at a log-normal freeboard by floe, with snow relief and ridges 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from processing.twin.floes import IceLaw, brash, lead_state
+from processing.twin.floes import IceLaw, Lead, brash, lead_state
 from processing.twin.noise import derived, fractal, noise, noise_slope, scramble
 
 F8 = NDArray[np.float64]
@@ -25,9 +26,10 @@ _ROUNDS = 4
 class Spots:
     """The surface at places, one array each.
 
-    ``kind`` i1 class code; ``age`` f8, 0 to 1 through thin ice from dark nilas to grey-white, 1 on thick ice; ``state``
-    u8 hash of the floe or lead; ``calm`` whether water mirrors; ``freeboard`` f8 m; ``deformed`` f8, 0 to 1, how ridged;
-    ``contact`` f8 m to the nearest closed contact between floes; ``ratio`` and ``raw_age`` f8 what calibration needs.
+    ``kind`` i1 class code; ``age`` f8, 0 to 1 through thin ice from dark nilas to grey-white, 1 on thick ice;
+    ``state`` u8 hash of the floe or lead; ``calm`` whether water mirrors; ``freeboard`` f8 m; ``deformed`` f8, 0 to 1,
+    how ridged; ``contact`` f8 m to the nearest closed contact between floes; ``ratio`` and ``raw_age`` f8 are what
+    calibration needs.
     """
 
     kind: NDArray[np.int8]
@@ -42,14 +44,14 @@ class Spots:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _gauss(state, salt):
+def _gauss(state: np.uint64, salt: int) -> float:
     """Roughly normal number from a hash: the sum of four uniforms."""
     total = derived(state, salt) + derived(state, salt + 1) + derived(state, salt + 2) + derived(state, salt + 3)
     return (total - 2.0) * 1.7320508
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _crest(x, y, scale, width, seed):
+def _crest(x: float, y: float, scale: float, width: float, seed: int) -> float:
     """Profile, 0 to 1, of curved ridge lines about ``scale`` apart and ``width`` m across the foot."""
     value, dx, dy = noise_slope(x / scale, y / scale, seed)
     distance = scale * abs(value) / max(np.sqrt(dx * dx + dy * dy), 0.25)
@@ -57,7 +59,9 @@ def _crest(x, y, scale, width, seed):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _ridges(x, y, law, floe, contact, contact_hash):
+def _ridges(
+    x: float, y: float, law: IceLaw, floe: np.uint64, contact: float, contact_hash: np.uint64
+) -> tuple[float, float]:
     """Height of sails above the level ice, m, and how deformed the place is, 0 to 1."""
     zone = noise(x / 900.0, y / 900.0, law.seed + 21) + 1.6 * derived(floe, 21) - 0.9
     deformed = 1.0 / (1.0 + np.exp(-3.0 * zone))
@@ -72,11 +76,13 @@ def _ridges(x, y, law, floe, contact, contact_hash):
         sail = law.ridge_height * grow * strength
         height = max(height, 1.25 * sail * _crest(x, y, 310.0, 9.0, law.seed + 23))
         height = max(height, 0.6 * sail * _crest(x, y, 95.0, 6.0, law.seed + 24))
-    return min(height, 5.0), deformed
+    return min(height, 3.5), deformed
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _thick_freeboard(x, y, law, floe, contact, contact_hash, piece):
+def _thick_freeboard(
+    x: float, y: float, law: IceLaw, floe: np.uint64, contact: float, contact_hash: np.uint64, piece: bool
+) -> tuple[float, float]:
     """Freeboard of thick ice and how deformed it is."""
     level = law.freeboard * np.exp(
         law.freeboard_spread * (_gauss(floe, 30) + 0.35 * noise(x / 420.0, y / 420.0, law.seed + 25))
@@ -90,13 +96,13 @@ def _thick_freeboard(x, y, law, floe, contact, contact_hash, piece):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _thin_freeboard(x, y, law, age):
+def _thin_freeboard(x: float, y: float, law: IceLaw, age: float) -> float:
     level = law.thin_low + (law.thin_high - law.thin_low) * age
     return max(level + 0.006 * noise(x / 14.0, y / 14.0, law.seed + 27), 0.2 * law.thin_low)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def lead_age(x, y, law, ratio, age):
+def lead_age(x: float, y: float, law: IceLaw, ratio: float, age: float) -> float:
     """Age of the lead's ice at a place: the middle freezes last, and frost and finger rafting make it patchy."""
     inner = min(max(ratio, 0.0), 1.0)
     patch = 0.07 * noise(x / 170.0, y / 170.0, law.seed + 9) + 0.03 * noise(x / 38.0, y / 38.0, law.seed + 10)
@@ -104,7 +110,7 @@ def lead_age(x, y, law, ratio, age):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _water_or_thin(x, y, law, at, age):
+def _water_or_thin(x: float, y: float, law: IceLaw, at: Lead, age: float) -> tuple[int, float, bool, float]:
     """(kind, age, calm, freeboard) in a lead clear of brash."""
     if age < law.water_age:
         calm = derived(at.lead, 13) + 0.12 * noise(x / 400.0, y / 400.0, law.seed + 11) < law.specular
@@ -114,8 +120,16 @@ def _water_or_thin(x, y, law, at, age):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _evaluate(x, y, law, kind, state, calm, values):
-    """Fill ``kind``, ``state``, ``calm`` and ``values`` (places, 6: age, freeboard, deformed, contact, ratio, raw age)."""
+def _evaluate(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    law: IceLaw,
+    kind: NDArray[Any],
+    state: NDArray[Any],
+    calm: NDArray[Any],
+    values: NDArray[Any],
+) -> None:
+    """Fill ``kind state calm`` and ``values`` (places, 6): age, freeboard, deformed, contact, ratio, raw age."""
     for k in range(x.size):
         at = lead_state(x[k], y[k], law)
         values[k, 3], values[k, 4], values[k, 5] = at.contact, at.ratio, at.age

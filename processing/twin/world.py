@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,12 @@ from processing.twin.surface import calibrated
 F8 = NDArray[np.float64]
 
 _SAMPLES = 6000
+
+
+class Advance(Protocol):
+    """What reports progress and may raise to stop the work."""
+
+    def advance(self, amount: float = 1.0, detail: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
