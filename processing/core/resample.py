@@ -136,7 +136,7 @@ class Beam:
 
 
 @dataclass(frozen=True)
-class _Windows:
+class Windows:
     """Statistics of the windows that hold signal, in ascending order."""
 
     index: I8
@@ -166,7 +166,7 @@ def segment_columns(chunk: PhotonChunk, window: float, limit: float, beam: Beam)
 
     ``lat``, ``lon`` and ``time`` are those of the track at the window's centre.
     """
-    windows, shots = _windows_of(chunk, window, limit)
+    windows, shots = window_statistics(chunk, window, limit)
     centre = _centres(windows.index, window)
     place = bracket(chunk.anchors.x, chunk.anchors.piece, centre)
     time = place.read(chunk.anchors.time)
@@ -220,11 +220,12 @@ def photon_heights(chunk: PhotonChunk) -> tuple[F8, F8, I1]:
     return x, height, chunk.confidence[photon]
 
 
-def _windows_of(chunk: PhotonChunk, window: float, limit: float) -> tuple[_Windows, _Shots]:
+def window_statistics(chunk: PhotonChunk, window: float, limit: float) -> tuple[Windows, Shots]:
+    """Statistics of every window the chunk owns, and the line its shots lie on: all that looks at single photons."""
     geo = chunk.segments
     first, slots = _owned(chunk.extent, geo.start_x, window)
     correction = geo.corrections.total
-    slot = np.full(len(chunk.height), -1, np.int32)
+    slot = np.empty(len(chunk.height), np.int32)
     counts = np.zeros(slots, np.int64)
     high = np.zeros(slots, np.int64)
     shots = np.zeros((len(geo.start_x), 5))
@@ -240,7 +241,7 @@ def _windows_of(chunk: PhotonChunk, window: float, limit: float) -> tuple[_Windo
     sources = _per_segment(geo, correction)
     index, height, segment, flags = _summarise(*arrays[1:], correction, chunk.height, slot, counts, sources, geo.flags)
     index, count, high = index + first, counts[index], high[index]
-    return _Windows(index, count, high, height, segment, flags), _Shots.of(geo, shots)
+    return Windows(index, count, high, height, segment, flags), Shots.of(geo, shots)
 
 
 def _centres(index: I8, window: float) -> F8:
@@ -267,7 +268,7 @@ def _first_photon_bias(table: FirstPhotonTable | None, rate: F8, std: F8, count:
 
 
 @dataclass(frozen=True)
-class _Shots:
+class Shots:
     """Line of shot number over distance: one point a segment, and the first and last shot seen in each."""
 
     x: F8
@@ -277,14 +278,14 @@ class _Shots:
     piece: I8
 
     @classmethod
-    def of(cls, geo: Geolocation, sums: F8) -> _Shots:
+    def of(cls, geo: Geolocation, sums: F8) -> Shots:
         """From ``sums``: photons, mean distance, mean, lowest and highest shot number of each segment."""
         seen = sums[:, 0] > 0
         values = sums[seen]
         return cls(geo.start_x[seen] + values[:, 1], values[:, 2], values[:, 3], values[:, 4], geo.piece[seen])
 
 
-def _pulse_count(index: I8, window: float, shots: _Shots) -> I8:
+def _pulse_count(index: I8, window: float, shots: Shots) -> I8:
     """Shots with a whole number between the line's values at the window's two edges, of those the piece has seen."""
     if len(index) == 0:
         return np.zeros(0, np.int64)
@@ -358,9 +359,13 @@ def _assign(
     high: I8,
     shots: F8,
 ) -> None:
-    """Give each signal photon its window's slot (others keep -1), count them, and sum each segment's shots."""
-    slots = len(counts)
+    """Give each signal photon its window's slot and the others -1, count them, and sum each segment's shots."""
+    slots = np.uint64(len(counts))
     for j in range(len(start_x)):
+        # Slices: an index that is known not to be negative costs nothing to check.
+        own = slice(begin[j], begin[j] + count[j])
+        h, along, sure, nominal = height[own], distance[own], confidence[own], quality[own]
+        frames, pulses, place = frame[own], pulse[own], slot[own]
         shift = correction[j] + centre[j]
         good = usable[j]
         n = 0
@@ -368,22 +373,24 @@ def _assign(
         sum_shot = np.int64(0)
         low_shot = np.int64(2**62)
         high_shot = np.int64(-1)
-        for i in range(begin[j], begin[j] + count[j]):
-            d = np.float64(distance[i])
+        for i in range(len(h)):
+            place[i] = -1
+            d = np.float64(along[i])
             if not -LONGEST_REACH <= d <= _SEGMENT_LENGTH + LONGEST_REACH:
                 continue
-            shot = np.int64(np.int64(frame[i]) * SHOTS_PER_FRAME + pulse[i])
+            shot = np.int64(np.int64(frames[i]) * SHOTS_PER_FRAME + pulses[i])
             n += 1
             sum_d += d
             sum_shot += shot
             low_shot = min(low_shot, shot)
             high_shot = max(high_shot, shot)
-            if good and confidence[i] >= accept and quality[i] == 0 and abs(height[i] - shift) < limit:
-                k = np.int64(np.floor((start_x[j] + d) / window)) - first
-                if 0 <= k < slots:
-                    slot[i] = k
+            if good and sure[i] >= accept and nominal[i] == 0 and abs(h[i] - shift) < limit:
+                # Below the first slot the difference wraps round to beyond the last.
+                k = np.uint64(np.int64(np.floor((start_x[j] + d) / window)) - first)
+                if k < slots:
+                    place[i] = np.int32(k)
                     counts[k] += 1
-                    high[k] += confidence[i] == HIGH_CONFIDENCE
+                    high[k] += sure[i] == HIGH_CONFIDENCE
         if n > 0:
             shots[j, 0] = n
             shots[j, 1] = sum_d / n

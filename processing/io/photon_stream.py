@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +13,9 @@ from processing.core import resample as core
 from processing.core.along_track import pieces
 from processing.core.corrections import Corrections
 from processing.errors import InputError
+from processing.io.ahead import ahead
 from processing.io.mss import MeanSeaSurface, mean_sea_surface
 from processing.stages import Resample
-
-Result = TypeVar("Result")
 
 PHOTONS_PER_CHUNK = 500_000
 ATLAS_EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
@@ -179,7 +175,7 @@ class StreamedSource(ABC):
         layout = self.layout(beam)
         surface = self._surface(beam, stage)
         plan = stretches(layout.geolocation, stage.window, target)
-        return read_ahead(lambda stretch: self._chunk(beam, stretch, stage, surface), plan)
+        return ahead(self._chunk(beam, stretch, stage, surface) for stretch in plan)
 
     def window(
         self, beam: str, x_start: float, x_end: float, stage: Resample, limit: int | None = None
@@ -310,31 +306,3 @@ def anchor_photons(
 def number_pieces(start_x: NDArray[np.float64]) -> NDArray[np.int64]:
     """Pieces of contiguous track, numbered from 0."""
     return pieces(start_x)
-
-
-def read_ahead(read: Callable[[Stretch], Result], plan: list[Stretch]) -> Iterator[Result]:
-    """Results of ``read`` in order, one ahead of the caller: decompression in a second thread does not hold it up."""
-    with closing(_ReadAhead(read, plan)) as queue:
-        yield from queue
-
-
-class _ReadAhead(Iterator[Result]):
-    def __init__(self, read: Callable[[Stretch], Result], plan: list[Stretch]) -> None:
-        self._read = read
-        self._plan = iter(plan)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="photons")
-        self._next = self._submit()
-
-    def _submit(self):  # type: ignore[no-untyped-def]
-        stretch = next(self._plan, None)
-        return None if stretch is None else self._pool.submit(self._read, stretch)
-
-    def __next__(self) -> Result:
-        if self._next is None:
-            raise StopIteration
-        result = self._next.result()
-        self._next = self._submit()
-        return result
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from processing.core.resample import segment_columns
 from processing.errors import MissingError
 from processing.io import tables
+from processing.io.ahead import ahead
 from processing.io.atomic import sweep
 from processing.io.photons import PhotonSource, open_photons
 from processing.progress import Bar, progress_bar
@@ -68,11 +70,15 @@ def segment_tables(source: PhotonSource, beam: str, stage: Resample, bar: Bar | 
     """SEGMENT tables of one beam in along-track order."""
     facts = source.facts(beam, stage)
     detail = f"{source.granule_id} {beam}"
-    for chunk in source.chunks(beam, stage):
-        columns = segment_columns(chunk, stage.window, stage.height_limit, facts)
+
+    def parts() -> Iterator[tuple[int, dict[str, Any]]]:
+        for chunk in source.chunks(beam, stage):
+            yield chunk.photons, segment_columns(chunk, stage.window, stage.height_limit, facts)
+
+    for photons, columns in ahead(parts()):
         yield SEGMENT.build({"granule_id": source.granule_id, "beam": beam, **columns})
         if bar is not None:
-            bar.advance(chunk.photons, detail)
+            bar.advance(photons, detail)
 
 
 def _chosen(project: Project, granules: Sequence[str] | None) -> list[Input]:

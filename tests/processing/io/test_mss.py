@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import rasterio
 from affine import Affine
-from made_granules import make_granule
+from made_granules import Recipe, make_granule
 from pyproj import CRS, Transformer
 
 from processing.errors import InputError, MissingError
@@ -91,16 +91,16 @@ def test_bad_grids(tmp_path: Path) -> None:
 
 def test_segments_over_a_grid(tmp_path: Path) -> None:
     stage = Resample(mean_sea_surface=str(global_netcdf(tmp_path / "mss.nc")))
-    source = Atl03Source(make_granule(tmp_path / "g.h5"), "G")
+    source = Atl03Source(make_granule(tmp_path / "g.h5", Recipe(pieces=((9_000_000.0, 40),))), "G")
     table = pa.concat_tables(segment_tables(source, "gt1r", stage)).to_pandas()
     expected = np.cos(np.radians(table["lon"])) + table["lat"] / 100
     np.testing.assert_allclose(table["reference_height"], expected, atol=2e-4)
     assert not (table["quality"] & int(Quality.NO_REFERENCE_HEIGHT)).any()
+    source.close()
     elsewhere = Resample(mean_sea_surface=str(polar_grid(tmp_path / "mss.tif")))
     with h5py.File(tmp_path / "g.h5", "r+") as file:
         file["gt1r/geolocation/reference_photon_lat"][:] = -70.0
     south = Atl03Source(tmp_path / "g.h5", "G")
     with pytest.raises(InputError, match="does not cover"):
         next(iter(segment_tables(south, "gt1r", elsewhere)))
-    source.close()
     south.close()
