@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -55,7 +56,7 @@ def ratio(row: Row) -> str:
 
 def render(rows: Sequence[tuple[str, Row]]) -> Table:
     """The whole table."""
-    table = Table(title=f"Leadline on {platform.processor() or platform.machine()}", show_lines=True)
+    table = Table(title=f"Leadline on {platform.machine()}, {os.cpu_count()} cores", show_lines=True)
     for heading in ("benchmark", "what", "ours", "peer", "ours / peer", "bar", "", "note"):
         table.add_column(heading, overflow="fold", justify="right" if heading in {"ours", "ours / peer"} else "left")
     for name, row in rows:
