@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyproj
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
-from rasterio.transform import from_origin
 
 from processing.io import tables
 from processing.project import Project
@@ -102,7 +102,7 @@ def _add_scene(project: Project, folder: Path, rng: np.random.Generator) -> None
     bands[:, (rows + cols) % 97 < 9] = 0.05
     path = folder / f"{SCENE}.tif"
     profile = {"driver": "GTiff", "count": 4, "height": 512, "width": 512, "dtype": "uint16", "tiled": True}
-    place = from_origin(*CORNER, 10.0, 10.0)
+    place = Affine(10.0, 0.0, CORNER[0], 0.0, -10.0, CORNER[1])
     with rasterio.open(path, "w", crs=UTM, transform=place, blockxsize=256, blockysize=256, **profile) as out:
         out.write((bands * 10_000).astype(np.uint16))
     details = {"time": "2019-11-04T19:41:59Z", "offset": 0, "quantification": 10000, "level": "L1C"}

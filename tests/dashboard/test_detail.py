@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import detail
+
+
+@given(st.lists(st.tuples(st.floats(0, 99.9), st.floats(-5, 5, width=32) | st.just(np.nan)), max_size=40))
+def test_gather_equals_a_loop_over_bins(points: list[tuple[float, float]]) -> None:
+    points.sort(key=lambda point: point[0])
+    x = np.array([point[0] for point in points])
+    y = np.array([point[1] for point in points], np.float32)
+    found = detail.gather(x, y, 10.0, 90.0, 8)
+    for k in range(8):
+        inside = (x >= 10 + 10 * k) & (x < 20 + 10 * k) & np.isfinite(y)
+        inside |= (x == 90.0) & (k == 7) & np.isfinite(y)
+        assert found.count[k] == inside.sum()
+        if inside.any():
+            assert np.isclose(found.mean[k], y[inside].astype(float).mean())
+            assert (found.low[k], found.high[k]) == (y[inside].min(), y[inside].max())
+        else:
+            assert np.isnan(found.mean[k])
+
+
+def test_a_rare_class_keeps_its_colour_among_many() -> None:
+    x, y = np.full(1001, 5.0), np.full(1001, 0.5, np.float32)
+    rank = np.full(1001, 2, np.int8)
+    rank[500] = 4
+    count, top = detail.highest(x, y, rank, detail.View((0, 10), (0, 1), 10, 4))
+    assert count.sum() == 1001
+    assert top[2, 5] == 4
+    assert np.count_nonzero(top) == 1
+
+
+def test_columns_show_the_highest_rank_and_empty_columns_nothing() -> None:
+    x = np.array([0.5, 1.5, 1.7, 3.5])
+    rank = np.array([2, 2, 4, 1], np.int8)
+    assert detail.column_ranks(x, rank, 0.0, 4.0, 4).tolist() == [2, 4, 0, 1]
+
+
+def test_a_point_grows_to_a_square_and_does_not_wrap() -> None:
+    top = np.zeros((5, 5), np.int64)
+    top[0, 4] = 3
+    grown = detail.thicken(top, 1)
+    assert grown[:2, 3:].tolist() == [[3, 3], [3, 3]]
+    assert grown.sum() == 12
+
+
+def test_limits_stay_put_under_small_changes_and_hold_the_data() -> None:
+    rng = np.random.default_rng(3)
+    heights = rng.normal(0.3, 0.1, 4000).astype(np.float32)
+    low, high = detail.comfortable(heights)
+    assert low < heights.min() < heights.max() < high
+    assert detail.comfortable(heights + np.float32(0.001)) == (low, high)
+    assert detail.comfortable(np.full(3, np.nan, np.float32)) == (-0.5, 1.5)
+
+
+@given(st.floats(1e-6, 1e6))
+def test_nice_steps_are_next_above(value: float) -> None:
+    step = detail.nice_step(value)
+    assert value * (1 - 1e-6) <= step <= 2.5 * value

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from small_project import SCENE
+
+from dashboard import tiles
+from dashboard.data import Workspace
+from processing.core.tiles import Window
+
+
+def _picture(workspace: Workspace, zoom: int, col: int, row: int, contrast: str = "auto") -> NDArray[np.uint8]:
+    data = workspace.painter.picture(SCENE, "true", contrast, zoom, col, row)
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
+
+
+def test_a_native_tile_is_the_scene_stretched(workspace: Workspace) -> None:
+    scene = workspace.scene(SCENE)
+    assert tiles.grid(scene).levels == 1
+    bgra = _picture(workspace, 1, 1, 0)
+    read = scene.read(("B04", "B03", "B02"), Window(0, 256, 256, 256))
+    stretch = workspace.painter.stretch(SCENE, "true", "auto")
+    wanted = np.clip((read - stretch.low) / (stretch.high - stretch.low) * 255, 0, 255)
+    assert bgra.shape == (256, 256, 4)
+    assert np.abs(bgra[..., 2::-1].transpose(2, 0, 1) - wanted).max() <= 1.1
+    assert (bgra[..., 3] == 255).all()
+
+
+def test_the_coarsest_level_is_one_tile_and_outside_is_transparent(workspace: Workspace) -> None:
+    assert _picture(workspace, 0, 0, 0)[..., 3].all()
+    assert not _picture(workspace, 1, 2, 0)[..., 3].any()
+
+
+def test_contrasts_differ_and_unknown_ones_are_refused(workspace: Workspace) -> None:
+    bright, dark = _picture(workspace, 1, 0, 0, "bright"), _picture(workspace, 1, 0, 0, "dark")
+    assert bright[..., 0].mean() < dark[..., 0].mean()
+    with pytest.raises(KeyError):
+        workspace.painter.picture(SCENE, "nothing", "auto", 0, 0, 0)
+
+
+def test_only_composites_with_all_bands_are_offered(workspace: Workspace) -> None:
+    assert tiles.images_of(workspace.scene(SCENE)) == ["true", "false"]
