@@ -29,6 +29,9 @@ NEEDED = ("B02", "B03", "B04")
 """Bands without which a scene cannot be labelled."""
 
 _STRIP = 1024
+_COARSER = 4
+"""How many times coarser an overview must be for reading it to outweigh a true mean."""
+
 _AGAIN = "the file is damaged or cut short: fetch it again"
 
 
@@ -194,13 +197,15 @@ class BandReader:
         """Mean reflectance of ``step`` x ``step`` of the band's own pixels over a window of the band's own grid.
 
         The file's overviews do most of it. Those of JPEG 2000 are wavelet averages centred near the first pixel of each
-        block, up to half an output pixel up and left of the block's middle.
+        block, up to half an output pixel up and left of the block's middle. Where no overview's factor goes well into
+        ``step``, the nearest pixel of the closest overview stands for the mean.
         """
         size = (-(-window.height // step), -(-window.width // step))
         result = np.full(size, np.nan, np.float32)
         deep = self._overview(band, step)
-        for row in range(0, size[0], max(1, _STRIP // step)):
-            stop = min(size[0], row + max(1, _STRIP // step))
+        lines = max(1, _STRIP * deep // step)
+        for row in range(0, size[0], lines):
+            stop = min(size[0], row + lines)
             height = min(stop * step, window.height) - row * step
             part = Window(window.row + row * step, window.col, height, window.width)
             numbers = self._read(band, part, (-(-height // deep), -(-window.width // deep)))
@@ -217,7 +222,9 @@ class BandReader:
     def _overview(self, band: Band, step: int) -> int:
         with self._lock(band.path), _environment():
             factors = self._dataset(band.path).overviews(band.index)
-        return max((factor for factor in factors if step % factor == 0), default=1)
+        even = max((factor for factor in factors if step % factor == 0), default=1)
+        deepest = max((factor for factor in factors if factor <= step), default=1)
+        return even if deepest < _COARSER * even else step
 
     def _read(self, band: Band, window: Window, size: tuple[int, int]) -> NDArray[Any]:
         area = RasterWindow(window.col, window.row, window.width, window.height)

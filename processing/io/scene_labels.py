@@ -39,7 +39,9 @@ COARSE = 16
 """Edge in grid pixels of the coarse pixels on which cloud shadow is looked for; also the step of the reading."""
 
 _VISIBLE = ("B04", "B03", "B02")
-_FIRST_PASS = (*_VISIBLE, "B11")
+_FIRST_PASS = (*_VISIBLE, "B11", "B08")
+"""Bands read in the first pass. It does not need B08, but decoding that beside the others keeps every thread busy."""
+
 _WORKERS = 4
 
 Item = TypeVar("Item")
@@ -132,8 +134,9 @@ def label_tiles(scene: Scene, x: NDArray[np.float64], y: NDArray[np.float64], st
         return
     labeller = _Labeller(scene, stage, cells)
     with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
+        shade = pool.submit(labeller.shade)
         drafts = list(labeller.lean(_ordered(pool, labeller.draft, tiles)))
-        figures = labeller.figures(drafts)
+        figures = labeller.figures(drafts, shade.result())
         drafts.reverse()
         yield from _ordered(pool, lambda draft: labeller.finish(draft, figures), _consumed(drafts))
 
@@ -171,14 +174,15 @@ class _Labeller:
         """First pass: brightness, likeness to the surroundings, and the tile's share of the counts."""
         outer = core.expand(self.reach).clip(self.scene.shape)
         full = outer.expand(self.filter_margin).clip(self.scene.shape)
-        natives = {name: self.scene.native(name, full) for name in _FIRST_PASS}
+        near = core.expand(cloud.MARGIN).clip(self.scene.shape)
+        natives = {name: self.scene.native(name, full if name in _VISIBLE else near) for name in _FIRST_PASS}
         visible = np.stack([self.scene.expand(name, natives[name], full) for name in _VISIBLE])
         valid = colour.valid_pixels(visible)
         rgb = colour.to_rgb8(visible, self.stage.reflectance_white)
         brightness = colour.value(rgb)
         grey = colour.filter_grey(rgb, brightness, valid, self.stage.value_water)
         alike = colour.likeness(grey, colour.background(grey, self.stage.filter_size))
-        inner, near = core.within(full), core.expand(cloud.MARGIN).clip(self.scene.shape)
+        inner = core.within(full)
         mine = cell_mask(self.cells, core) & valid[inner]
         green, swir = visible[1][near.within(full)], self.scene.expand("B11", natives["B11"], near)
         index = cloud.snow_index(green, swir)[0][core.within(near)]
@@ -205,7 +209,7 @@ class _Labeller:
             kept += size if draft.natives else 0
             yield draft
 
-    def figures(self, drafts: Iterable[_Draft]) -> _Figures:
+    def figures(self, drafts: Iterable[_Draft], shade: _Shade) -> _Figures:
         """Sum the counts of every tile into the whole corridor's figures."""
         likeness = np.zeros(256, np.int64)
         snow = np.zeros(cloud.REFERENCE_BINS, np.int64)
@@ -213,7 +217,7 @@ class _Labeller:
             likeness += draft.likeness_counts
             snow += draft.snow_counts
         limits = cloud.Thresholds(self.stage.ndsi_cloud, self.stage.cirrus_cloud, cloud.snow_reference(snow))
-        return _Figures(colour.FilterStatistics.from_histogram(likeness), limits, self.shade())
+        return _Figures(colour.FilterStatistics.from_histogram(likeness), limits, shade)
 
     def shade(self) -> _Shade:
         """Look for cloud shadow around the corridor, as far as cloud can throw one into it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -88,8 +89,9 @@ class Scene:
         ----------
         bands : names; ``SCL`` gives class codes. A band the scene does not have comes back as NaN.
         window : in grid pixels, the whole scene when None; it may reach outside, where all is NaN.
-        step : whole-number decimation through the file's overviews. Output pixel (i, j) is the mean over the block that
-            begins at (window.row + i * step, window.col + j * step); blocks that begin outside are NaN.
+        step : whole-number decimation through the file's overviews, fastest for powers of two. Output pixel (i, j) is
+            the mean over the block that begins at (window.row + i * step, window.col + j * step); blocks that begin
+            outside are NaN.
 
         Returns
         -------
@@ -130,7 +132,7 @@ class Scene:
         """Outline of the valid data in longitude and latitude, degrees.
 
         Longitudes run on across the date line (they may pass 180), so that the outline is one simple polygon; use
-        :meth:`covers` to ask for points. Resolved to 1/256 of the scene.
+        :meth:`covers` to ask for points. Resolved to 1/128 of the scene or finer.
         """
         back = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
         ring = np.asarray(segmentize(self.outline(), _EDGE).exterior.coords)
@@ -142,7 +144,7 @@ class Scene:
 
         Raises InputError when the scene holds no valid pixel.
         """
-        step = max(1, -(-max(self.shape) // _OUTLINE_PIXELS))
+        step = 1 << max(0, math.ceil(math.log2(max(self.shape) / _OUTLINE_PIXELS)))
         valid = np.isfinite(self.read(("B03",), step=step)[0])
         edge = step * self.pixel
         place = Affine(edge, 0.0, self.transform.c, 0.0, -edge, self.transform.f)
