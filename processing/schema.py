@@ -187,9 +187,9 @@ SEGMENT = Table(
     (
         *KEY,
         Column("x_atc", _F8, "m", "along-track distance of the window centre from the equator crossing"),
-        Column("time", _TIME, "", "mean time of the window's photons, UTC"),
-        Column("lat", _F8, "degree", "geodetic latitude, WGS84"),
-        Column("lon", _F8, "degree", "longitude east, -180 to 180, WGS84"),
+        Column("time", _TIME, "", "when the track passes the window centre, UTC"),
+        Column("lat", _F8, "degree", "geodetic latitude of the window centre, WGS84"),
+        Column("lon", _F8, "degree", "longitude east of the window centre, -180 to 180, WGS84"),
         Column("photon_count", _I4, "1", "signal photons"),
         Column("photon_count_high", _I4, "1", "signal photons of high confidence"),
         Column("pulse_count", _I4, "1", "laser shots whose footprint centre lies in the window"),

@@ -50,6 +50,13 @@ def bracket(x: F8, piece: I8, at: F8) -> Bracket:
     return Bracket(*_bracket(x, piece, at))
 
 
+def to_datetime(epoch: np.datetime64, seconds: F8) -> NDArray[np.datetime64]:
+    """``epoch`` plus ``seconds`` as datetime64[ns], without losing digits of large seconds."""
+    whole = np.floor(seconds)
+    nanoseconds = np.rint((seconds - whole) * 1e9).astype(np.int64)
+    return epoch.astype("datetime64[ns]") + (whole.astype(np.int64) * 1_000_000_000 + nanoseconds).astype("m8[ns]")
+
+
 @njit(cache=True, nogil=True)
 def wrap_longitude(lon: float) -> float:
     """Degrees east brought into -180 <= lon < 180; a value inside is returned to the last bit."""

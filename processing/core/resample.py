@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from processing.core.along_track import PIECE_GAP, bracket
+from processing.core.along_track import PIECE_GAP, bracket, to_datetime
 from processing.core.corrections import Corrections
 from processing.core.first_photon import FirstPhotonTable
 from processing.schema import Quality
@@ -137,7 +137,11 @@ class Beam:
 
 @dataclass(frozen=True)
 class Windows:
-    """Statistics of the windows that hold signal, in ascending order."""
+    """Statistics of the windows that hold signal, in ascending order.
+
+    ``height`` f8 (W, 5): mean, median, population standard deviation, minimum, maximum. ``segment`` f8 (W, 5): means of
+    correction, reference, tide, dac and solar elevation. ``flags`` u4: union over the segments that contributed.
+    """
 
     index: I8
     count: I8
@@ -145,9 +149,6 @@ class Windows:
     height: F8
     segment: F8
     flags: U4
-
-    def mean_of(self, column: int) -> F8:
-        return self.segment[:, column]
 
 
 def segment_columns(chunk: PhotonChunk, window: float, limit: float, beam: Beam) -> dict[str, Any]:
@@ -174,6 +175,7 @@ def segment_columns(chunk: PhotonChunk, window: float, limit: float, beam: Beam)
     rate = windows.count / pulses
     background = beam.background.at(time)
     mean, median, std, low, high = windows.height.T
+    correction, reference, tide, dac, sun = windows.segment.T
     bias, corrected = _first_photon_bias(beam.first_photon, rate, std, windows.count)
     flags = windows.flags | np.uint32(beam.flags) | corrected
     flags |= np.isnan(background) * np.uint32(Quality.NO_BACKGROUND)
@@ -193,20 +195,13 @@ def segment_columns(chunk: PhotonChunk, window: float, limit: float, beam: Beam)
         "height_std": std.astype(np.float32),
         "height_min": low.astype(np.float32),
         "height_max": high.astype(np.float32),
-        "height_ellipsoid": (mean + windows.mean_of(0)).astype(np.float32),
-        "reference_height": windows.mean_of(1).astype(np.float32),
-        "tide": windows.mean_of(2).astype(np.float32),
-        "dac": windows.mean_of(3).astype(np.float32),
-        "solar_elevation": windows.mean_of(4).astype(np.float32),
+        "height_ellipsoid": (mean + correction).astype(np.float32),
+        "reference_height": reference.astype(np.float32),
+        "tide": tide.astype(np.float32),
+        "dac": dac.astype(np.float32),
+        "solar_elevation": sun.astype(np.float32),
         "quality": flags.astype(np.uint32),
     }
-
-
-def to_datetime(epoch: np.datetime64, seconds: F8) -> NDArray[np.datetime64]:
-    """``epoch`` plus ``seconds`` as datetime64[ns], without losing digits of large seconds."""
-    whole = np.floor(seconds)
-    nanoseconds = np.rint((seconds - whole) * 1e9).astype(np.int64)
-    return epoch.astype("datetime64[ns]") + (whole.astype(np.int64) * 1_000_000_000 + nanoseconds).astype("m8[ns]")
 
 
 def photon_heights(chunk: PhotonChunk) -> tuple[F8, F8, I1]:
@@ -322,7 +317,7 @@ def _local_surface(
     accept: int,
     centre: F8,
 ) -> None:
-    """Median signal height of each segment without a reference height, for the limit to count from."""
+    """Median signal height of each segment without a reference height, from which the limit then counts."""
     for j in range(len(begin)):
         if not adrift[j]:
             continue

@@ -29,12 +29,14 @@ from processing.io.granule_name import BEAMS, granule_name, identifier
 from processing.io.photon_stream import (
     ATLAS_EPOCH,
     MEDIUM_CONFIDENCE,
+    UNKNOWN_WEIGHTS,
     BeamLayout,
     RawPhotons,
     StreamedSource,
     anchor_photons,
     confidence_from_weight,
     number_pieces,
+    surface_quality,
 )
 from processing.schema import Quality
 from processing.stages import Resample
@@ -127,6 +129,7 @@ class Atl03Source(StreamedSource):
                 confidence = confidence_from_weight(heights["weight_ph"][part], stage.weight)
             frame, pulse = self._shots(beam, part)
             quality = heights["quality_ph"][part] if "quality_ph" in heights else np.zeros(end - begin, np.int8)
+            quality = surface_quality(quality)
             return RawPhotons(heights["h_ph"][part], heights["dist_ph_along"][part], confidence, quality, frame, pulse)
 
     def _shots(self, beam: str, part: slice) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
@@ -169,6 +172,8 @@ class Atl03Source(StreamedSource):
                 where=self.path,
                 mend="subset with one of them",
             )
+        if "signal_conf_ph" not in group["heights"] and group["heights/weight_ph"].dtype.itemsize > 1:
+            raise InputError(f"beam {beam} has no heights/signal_conf_ph, and {UNKNOWN_WEIGHTS}", where=self.path)
 
     def _over_sea_ice(self, beam: str) -> bool:
         """Whether any photon was considered for sea ice; files without confidence are taken at their word."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.core import resample as core
-from processing.core.along_track import pieces
+from processing.core.along_track import pieces, to_datetime
 from processing.core.corrections import Corrections
 from processing.errors import InputError
 from processing.io.ahead import ahead
@@ -20,6 +20,7 @@ from processing.stages import Resample
 PHOTONS_PER_CHUNK = 500_000
 ATLAS_EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
 MEDIUM_CONFIDENCE = 3
+UNKNOWN_WEIGHTS = "weights beyond 255 (release 007) are on a scale that tells no signal apart"
 _SPLIT_GAP = 200.0
 _SEGMENT_LENGTH = 20.0
 
@@ -126,6 +127,15 @@ def confidence_from_weight(weight: NDArray[np.uint8], least: int) -> NDArray[np.
     return np.where(weight >= (least + 255) / 2, 4, np.where(weight >= least, MEDIUM_CONFIDENCE, 0)).astype(np.int8)
 
 
+def surface_quality(quality: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Photon quality without what release 007 adds to it of the whole shot: tens that say it was saturated.
+
+    10 and 20 are surface photons of a partly and a fully saturated shot (calm leads are full of them); 11 and 21 their
+    afterpulses, and so on. Saturation is flagged from the geolocation segments in every release.
+    """
+    return quality % 10 if quality.max(initial=0) >= 10 else quality
+
+
 class StreamedSource(ABC):
     """A granule's photons, beam by beam, read a stretch at a time.
 
@@ -204,7 +214,7 @@ class StreamedSource(ABC):
         x = geo.start_x[layout.anchor_segment[kept]] + _SEGMENT_LENGTH / 2.0
         parted = np.flatnonzero(np.diff(piece[kept])) + 1
         columns = [np.insert(column, parted, np.nan) for column in (x, layout.lat[kept], layout.lon[kept])]
-        time = np.insert(core.to_datetime(layout.epoch, layout.time[kept]), parted, np.datetime64("NaT"))
+        time = np.insert(to_datetime(layout.epoch, layout.time[kept]), parted, np.datetime64("NaT"))
         return TrackLine(columns[0], columns[1], columns[2], time)
 
     def extent(self) -> str:

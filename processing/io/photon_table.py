@@ -19,12 +19,14 @@ from processing.io.granule_name import BEAMS, beam_name, identifier
 from processing.io.photon_columns import PhotonColumns, column_names, is_table, missing_columns, read_columns
 from processing.io.photon_stream import (
     MEDIUM_CONFIDENCE,
+    UNKNOWN_WEIGHTS,
     BeamLayout,
     RawPhotons,
     StreamedSource,
     anchor_photons,
     confidence_from_weight,
     number_pieces,
+    surface_quality,
 )
 from processing.schema import Quality
 from processing.stages import Resample
@@ -47,6 +49,9 @@ class PhotonTableSource(StreamedSource):
         self.granule_id = granule_id
         self._columns = read_columns(path, beam)
         self.dropped = self._columns.dropped
+        weight, confidence = self._columns.weight, self._columns.confidence
+        if weight is not None and weight.max() > 255 and (confidence is None or confidence.max() < 0):
+            raise InputError(UNKNOWN_WEIGHTS, where=path, mend="export signal_conf_ph with it")
         present = {self._columns.beams[code] for code in np.unique(self._columns.beam)}
         self.beams = tuple(name for name in BEAMS if name in present)
         self._sorted: dict[str, _SortedBeam] = {}
@@ -110,7 +115,7 @@ class _SortedBeam:
         self.height = columns.height[rows].astype(np.float32)
         self.distance = (columns.x[rows] - cell * _SEGMENT).astype(np.float32)
         self.time = columns.time[rows]
-        self.quality = np.nan_to_num(_extra(columns, "quality", rows, 0.0)).astype(np.int8)
+        self.quality = surface_quality(np.nan_to_num(_extra(columns, "quality", rows, 0.0)).astype(np.int8))
         self.confidence = None if columns.confidence is None else columns.confidence[rows].astype(np.int8)
         self.weight = None if columns.weight is None else _byte_weights(columns.weight[rows])
         self.shot = _shots(columns, rows, self.time)

@@ -115,7 +115,9 @@ def _search(path: Path, beam: str, given: dict[str, Any], *, named: bool = False
 
 def _search_folder(folder: Path, beam: str, given: dict[str, Any]) -> Iterator[Found | TruthTable | str]:
     for entry in sorted(folder.iterdir()):
-        if not entry.name.startswith("."):
+        if not entry.exists():
+            yield f"{entry}: a link that points nowhere"
+        elif not entry.name.startswith("."):
             yield from _search(entry, beam, given)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import RegularGridInterpolator
 
-from processing.core.along_track import bracket, pieces
+from processing.core.along_track import bracket, pieces, to_datetime
 from processing.core.corrections import Corrections, saturation_flags, without_fill
 from processing.core.first_photon import LIGHT, WIDTH_PER_SIGMA, FirstPhotonTable
 from processing.core.resample import (
@@ -18,7 +18,6 @@ from processing.core.resample import (
     Geolocation,
     PhotonChunk,
     segment_columns,
-    to_datetime,
 )
 from processing.schema import Quality
 

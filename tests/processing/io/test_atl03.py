@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -118,6 +119,16 @@ def test_weight_stands_in_for_confidence(tmp_path: Path) -> None:
     bare = table(make_granule(tmp_path / "b.h5", Recipe(drop=("heights/signal_conf_ph",))))
     assert whole["photon_count"].equals(bare["photon_count"])
     assert (bare["quality"].to_numpy() & Quality.SIGNAL_FROM_WEIGHT).all()
+
+
+def test_surface_photons_of_saturated_shots_are_kept(tmp_path: Path) -> None:
+    """Release 007 adds 10 or 20 to the quality of every photon of a saturated shot."""
+    path = make_granule(tmp_path / "g.h5")
+    expected = table(path)
+    with h5py.File(path, "r+") as file:
+        quality = file["gt1r/heights/quality_ph"]
+        quality[:] = quality[:] + np.random.default_rng(0).choice(np.array([0, 10, 20], np.int8), len(quality))
+    pd.testing.assert_frame_equal(table(path).to_pandas(), expected.to_pandas())
 
 
 def test_photons_between_segments_need_ph_index_beg(tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ def test_several_beams(photons: pd.DataFrame, tmp_path: Path) -> None:
         (lambda t: t.drop(columns=["h_ph", "delta_time"]), "lacks h_ph or height, delta_time or time"),
         (lambda t: t.drop(columns=["signal_conf_ph", "weight_ph"]), "signal_conf_ph or weight_ph"),
         (lambda t: t.drop(columns=["x_atc", "segment_dist"]), "x_atc"),
+        (lambda t: t.drop(columns=["signal_conf_ph"]).assign(weight_ph=3000), "beyond 255"),
         (lambda t: t.assign(h_ph="high"), "not numbers"),
         (lambda t: t.assign(lat_ph=np.nan), "no complete row"),
         (lambda t: t.assign(granule_id=np.where(t.index % 2, "A", "B")), "several granules"),
