@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from processing.io import tables
 from processing.project import CATEGORIES, Project
@@ -14,8 +16,8 @@ from processing.schema import SCHEMA_VERSION
 from processing.stages import STAGES, Stage
 
 IN_RUNS = ("snapshots", "models", "predictions", "freeboard")
-_CHOSEN_BY_RUN = {"run_name", "snapshot", "note", "batch", "workers"}
-"""Parameters that say which run, or how fast; a table made with others is no less current."""
+_CHOSEN_BY_RUN = {"run_name", "snapshot", "note"}
+"""Parameters that say which run, or what it is for; a table made with others is no less current."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,24 @@ def _of_model(project: Project, kind: type[Stage], run: str, mend: str) -> Stand
         return Standing(kind.output, mend=mend)
     files = [file for file in (project.root / kind.output / run).iterdir() if file.is_file()]
     size = sum(file.stat().st_size for file in files)
-    return Standing(kind.output, run, "current", "", "", 0, 0, 0, size, _newest(files))
+    record = _model_record(project, run)
+    parameters = record.get("parameters", {})
+    learned, newest = record.get("snapshot"), (project.runs("snapshots") or [""])[-1]
+    wanted = project.stage(kind).values_dict()["snapshot"] or newest
+    why = _changed_parameter(project, kind, parameters)
+    if not why and learned != wanted:
+        why = f"it learned from snapshot {learned}, {wanted} is newer"
+    state = "stale" if why else "current"
+    return Standing(kind.output, run, state, why, mend if why else "", 0, 0, 0, size, _newest(files))
+
+
+def _model_record(project: Project, run: str) -> dict[str, Any]:
+    """What a model says of itself; empty when it is not there or cannot be read."""
+    try:
+        record = json.loads((project.root / "models" / run / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _why_stale(project: Project, kind: type[Stage], path: Path, track: tuple[str, str]) -> str:
@@ -101,15 +120,16 @@ def _why_stale(project: Project, kind: type[Stage], path: Path, track: tuple[str
         return "no provenance"
     if stamp.schema_version != SCHEMA_VERSION:
         return f"schema version {stamp.schema_version}"
+    changed = _changed_parameter(project, kind, stamp.parameters)
+    return changed or next(_changed_inputs(project, stamp, track), "")
+
+
+def _changed_parameter(project: Project, kind: type[Stage], parameters: dict[str, Any]) -> str:
     now = project.stage(kind).values_dict()
-    changed = [
-        name
-        for name, value in stamp.parameters.items()
-        if name not in _CHOSEN_BY_RUN and name in now and now[name] != value
-    ]
-    if changed:
-        return f"{changed[0]} is now {now[changed[0]]!r}"
-    return next(_changed_inputs(project, stamp, track), "")
+    for name, value in parameters.items():
+        if name not in _CHOSEN_BY_RUN and name in now and now[name] != value:
+            return f"{name} is now {now[name]!r}"
+    return ""
 
 
 def _changed_inputs(project: Project, stamp: Stamp, track: tuple[str, str]) -> Iterator[str]:
@@ -120,6 +140,10 @@ def _changed_inputs(project: Project, stamp: Stamp, track: tuple[str, str]) -> I
             known = {item.ident: item.fingerprint for item in project.inputs(f"{kind}s")}
             if known.get(ident) != fingerprint:
                 yield f"{kind} {ident} {'changed' if ident in known else 'is gone'}"
+        elif kind == "model":
+            newest = (project.runs("models") or [""])[-1]
+            if _model_record(project, newest).get("fingerprint") != fingerprint:
+                yield f"model {newest} is newer"
         elif kind in {stage.output for stage in STAGES.values()} and not ident:
             runs = project.runs(kind) if kind in IN_RUNS else [""]
             made = [tables.read_stamp(project.table_path(kind, *track, run)) for run in runs]
