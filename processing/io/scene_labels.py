@@ -40,7 +40,7 @@ COARSE = 16
 
 _VISIBLE = ("B04", "B03", "B02")
 _FIRST_PASS = (*_VISIBLE, "B11", "B08")
-"""Bands read in the first pass. It does not need B08, but decoding that beside the others keeps every thread busy."""
+"""Bands read in the first pass. B08 is not needed before the second, but alone it would keep one thread busy only."""
 
 _WORKERS = 4
 
@@ -132,8 +132,9 @@ def label_tiles(scene: Scene, x: NDArray[np.float64], y: NDArray[np.float64], st
     tiles = corridor_tiles(cells, scene.shape, stage.tile)
     if not tiles:
         return
-    labeller = _Labeller(scene, stage, cells)
-    with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
+    threads = min(_WORKERS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as readers, ThreadPoolExecutor(threads) as pool:
+        labeller = _Labeller(scene, stage, cells, readers)
         shade = pool.submit(labeller.shade)
         drafts = list(labeller.lean(_ordered(pool, labeller.draft, tiles)))
         figures = labeller.figures(drafts, shade.result())
@@ -163,10 +164,14 @@ def _ordered(pool: ThreadPoolExecutor, call: Callable[[Item], Result], items: It
 
 
 class _Labeller:
-    """The two passes over one tile each, with everything that stays the same between tiles."""
+    """The two passes over one tile each, with everything that stays the same between tiles.
 
-    def __init__(self, scene: Scene, stage: Autolabel, cells: NDArray[np.bool_]) -> None:
-        self.scene, self.stage, self.cells = scene, stage, cells
+    Bands are read by ``readers``, threads of their own: a file is read by one thread at a time, and threads that work
+    on neighbouring tiles would queue for the same band.
+    """
+
+    def __init__(self, scene: Scene, stage: Autolabel, cells: NDArray[np.bool_], readers: ThreadPoolExecutor) -> None:
+        self.scene, self.stage, self.cells, self.readers = scene, stage, cells, readers
         self.reach = max(cloud.MARGIN, math.ceil(BOUNDARY_CAP / scene.pixel))
         self.filter_margin = colour.filter_margin(stage.filter_size)
 
@@ -175,7 +180,7 @@ class _Labeller:
         outer = core.expand(self.reach).clip(self.scene.shape)
         full = outer.expand(self.filter_margin).clip(self.scene.shape)
         near = core.expand(cloud.MARGIN).clip(self.scene.shape)
-        natives = {name: self.scene.native(name, full if name in _VISIBLE else near) for name in _FIRST_PASS}
+        natives = self._natives({name: full if name in _VISIBLE else near for name in _FIRST_PASS})
         visible = np.stack([self.scene.expand(name, natives[name], full) for name in _VISIBLE])
         valid = colour.valid_pixels(visible)
         rgb = colour.to_rgb8(visible, self.stage.reflectance_white)
@@ -257,9 +262,13 @@ class _Labeller:
             reflectance=np.stack([bands[name][core] for name in REFLECTANCE_BANDS]),
         )
 
+    def _natives(self, windows: dict[str, Window]) -> dict[str, Native]:
+        reads = {name: self.readers.submit(self.scene.native, name, window) for name, window in windows.items()}
+        return {name: read.result() for name, read in reads.items()}
+
     def _bands(self, draft: _Draft, window: Window) -> dict[str, NDArray[np.float32]]:
         names = (*REFLECTANCE_BANDS, "B10", SCENE_CLASS)
-        natives = {name: draft.natives.get(name) or self.scene.native(name, window) for name in names}
+        natives = draft.natives | self._natives({name: window for name in names if name not in draft.natives})
         return {name: self.scene.expand(name, natives[name], window) for name in names}
 
     def _flags(
