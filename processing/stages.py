@@ -146,6 +146,12 @@ class Freeboard(Stage):
         objects=["minimum", "average", "nearest", "weighted", "robust"],
         doc="Sea-surface estimator that freeboard is measured from",
     )
+    height = param.Selector(
+        default="median",
+        objects=["median", "mean"],
+        doc="Height of a segment's photons that stands for its surface; the median resists photons from within the "
+        "snow and from the background",
+    )
     window = _number(10_000.0, "Length of a sea-surface window along the track", "m", (100.0, 200_000.0))
     stride = _number(5_000.0, "Distance between window centres", "m", (50.0, 100_000.0))
     minimum_lead_segments = _integer(1, "Open-water segments that make a lead", "1", (1, 1000))

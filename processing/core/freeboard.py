@@ -10,7 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from processing.core.leads import Floats, find_leads, height_sigma, lead_numbers
-from processing.core.sea_surface import ESTIMATORS, Rules, SeaSurface, find_pieces, lead_windows, sea_surface_at
+from processing.core.sea_surface import ESTIMATORS, Rules, SeaSurface, find_pieces, sea_level_evidence, sea_surface_at
 from processing.schema import SurfaceClass
 
 
@@ -55,7 +55,7 @@ def freeboard_of_track(
     Parameters
     ----------
     x : m, strictly ascending window centres.
-    height, height_std : m, mean surface height and standard deviation of the photons of each segment.
+    height, height_std : m, surface height (median or mean) and standard deviation of the photons of each segment.
     photon_count : photons of each segment.
     water : bool, from :func:`sea_level_mask`.
     estimator : one of ``sea_surface.ESTIMATORS``.
@@ -67,8 +67,8 @@ def freeboard_of_track(
         raise ValueError("segments must ascend along the track")
     sigma = height_sigma(height_std, photon_count)
     leads = find_leads(place, water, rules.minimum_lead_segments, rules.segment_length)
-    windows = lead_windows(place, level, sigma, leads, rules)
-    sea = sea_surface_at(place, windows, find_pieces(place, rules.window), rules, estimator)
+    evidence = sea_level_evidence(place, level, sigma, leads, rules)
+    sea = sea_surface_at(place, evidence, find_pieces(place, rules.window), rules, estimator)
     chosen = sea.surface[ESTIMATORS.index(estimator)]
     above, above_sigma = freeboard(level, sigma, chosen, sea.sigma)
     return TrackFreeboard(sea, above, above_sigma, lead_numbers(leads, place, rules.segment_length))

@@ -34,8 +34,8 @@ HEIGHT_FLOOR = 0.01
 EDGE = 6.0
 """Distance from a lead's border within which the footprint also sees the ice beside it, m: about half a footprint."""
 
-NARROW_SPREAD = 0.20
-"""Height uncertainty of a lead much narrower than the footprint, m, from the ice that shares the footprint."""
+NARROW_SPREAD = 0.30
+"""Height uncertainty of a lead much narrower than the footprint, m: it may show the ice that shares the footprint."""
 
 BIWEIGHT = 4.685
 """Biweight tuning: residuals beyond this many scales have no weight; 95 % efficient for normal errors."""
@@ -70,12 +70,14 @@ class LeadHeights:
 
     Attributes
     ----------
+    middle : m, middle of the lead along the track.
     weighted, weighted_sigma : m, the ATBD's weighted height and its standard uncertainty.
     robust, robust_sigma : m, precision-weighted biweight height of the lead's inner part and its uncertainty.
     robust_noise : m, the part of ``robust_sigma`` that does not come from the lead being narrow.
     robust_x : m, centroid of the weights of ``robust`` along the track.
     """
 
+    middle: Floats
     weighted: Floats
     weighted_sigma: Floats
     robust: Floats
@@ -137,7 +139,7 @@ def lead_heights(x: Floats, h: Floats, s: Floats, leads: Leads, segment_length: 
     """
     columns = np.empty((6, len(leads)))
     _lead_heights(x, h, s, leads.first, leads.stop, leads.open_left, leads.open_right, segment_length, columns)
-    return LeadHeights(*columns)
+    return LeadHeights(leads.middle, *columns)
 
 
 @njit(cache=True)

@@ -1,40 +1,30 @@
-"""Local sea surface from the leads in windows along the track: four published estimators and an unbiased fifth.
+"""Local sea surface from leads along the track: four published estimators and an unbiased fifth.
 
 Window ``k`` has its centre at ``k * stride`` of the along-track distance and holds the leads whose middle lies within
 half a window of it, so a track computed whole and in chunks agrees. The work has two steps, apart so that the first
-can run on chunks (with a halo of ``Rules.halo``) and the second on the joined windows:
+can run on chunks (with a halo of ``Rules.halo``) and the second on what they give, joined:
 
-1. :func:`sea_surface_windows`: the windows that hold leads, each with five heights and their uncertainties;
-2. :func:`sea_surface_at`: the surface at every segment, linear between windows of one piece of track.
+1. :func:`sea_level_evidence`: the heights of the leads, and of the windows that hold any;
+2. :func:`sea_surface_at`: the surface at every segment of one piece of track.
 
 A piece is a stretch of track without a data gap longer than the window. Nothing is carried over from piece to piece.
 
 Sources: Iqrah et al. 2025 (arXiv 2502.02700) for the windows and estimators, the ICESat-2 sea-ice ATBD (ATL07/ATL10)
-for the weighted leads, DerSimonian and Laird 1986 for the spread between leads.
+for the weighted leads. ``robust`` is described in :mod:`processing.core.lead_levels`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from processing.core.leads import (
-    SECTION,
-    Floats,
-    Ints,
-    LeadHeights,
-    Leads,
-    biweight,
-    biweight_of,
-    find_leads,
-    lead_heights,
-    weighted_quantile,
-)
+from processing.core.lead_levels import WANDER, held_windows, lead_levels
+from processing.core.leads import SECTION, Floats, Ints, LeadHeights, Leads, lead_heights
 from processing.schema import SeaSurfaceSource
 
 ESTIMATORS = ("minimum", "average", "nearest", "weighted", "robust")
@@ -43,14 +33,8 @@ _ROBUST = ESTIMATORS.index("robust")
 LOWEST = 10
 """How many of the lowest open-water heights ``nearest`` chooses from."""
 
-LEAD_SPREAD = 0.03
-"""Spread of lead heights within a window, m, that is sea surface and no error: slope, swell, tide residual."""
-
-START_SHARE = 1.0 / 3.0
-"""``robust`` starts from this weighted quantile of lead heights: ice taken for water lies above, never below."""
-
-GROWTH = 4e-8
-"""Growth of the sea surface's variance with distance from a window's leads, m2/m: 2 cm at 10 km."""
+FIXED = 0.05
+"""Standard uncertainty, m, to which the leads of a window must fix the sea surface for ``robust`` to rest on them."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +59,7 @@ class Rules:
 
     @property
     def halo(self) -> float:
-        """Track needed either side of a chunk, m, for the windows whose centres lie in it to come out the same."""
+        """Track needed either side of a chunk, m, for its leads and windows to come out as from the whole track."""
         return 0.5 * self.window + SECTION + self.minimum_lead_segments * self.segment_length
 
 
@@ -87,18 +71,31 @@ class Windows:
     ----------
     index : i8, window number; its centre is ``index * stride``.
     lead_count : i8, leads in the window.
-    surface, sigma : f8 (5, windows), m, height and standard uncertainty by estimator, in the order of ESTIMATORS.
-    place : f8 m, where ``robust`` holds: the centroid of its weights. The others hold at the window's centre.
+    minimum, average, nearest, weighted : f8 m, sea surface by the published estimators, at the window's centre.
+    minimum_sigma, average_sigma, nearest_sigma, weighted_sigma : f8 m, standard uncertainty from the segments'.
     """
 
     index: Ints
     lead_count: Ints
-    surface: Floats
-    sigma: Floats
-    place: Floats
+    minimum: Floats
+    average: Floats
+    nearest: Floats
+    weighted: Floats
+    minimum_sigma: Floats
+    average_sigma: Floats
+    nearest_sigma: Floats
+    weighted_sigma: Floats
 
     def __len__(self) -> int:
         return len(self.index)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a track, or a chunk of it, knows of sea level: its leads and its windows, in order."""
+
+    leads: LeadHeights
+    windows: Windows
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class SeaSurface:
     ----------
     surface : f4 (5, n), m, in the order of ESTIMATORS.
     sigma : f4 (n), m, standard uncertainty of the chosen estimator.
-    source : i1 (n), schema.SeaSurfaceSource.
+    source : i1 (n), schema.SeaSurfaceSource of the chosen estimator.
     """
 
     surface: npt.NDArray[np.float32]
@@ -135,100 +132,128 @@ def join_pieces(parts: Sequence[Floats], longest_gap: float) -> Floats:
     return np.column_stack([bounds[new, 0], bounds[last, 1]])
 
 
-def join_windows(parts: Sequence[Windows]) -> Windows:
-    """The windows of a track from those of its chunks, given in order; each window must come from one chunk only."""
-    if not parts:
-        return Windows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((5, 0)), np.empty((5, 0)), np.empty(0))
-    return Windows(
-        np.concatenate([part.index for part in parts]),
-        np.concatenate([part.lead_count for part in parts]),
-        np.concatenate([part.surface for part in parts], axis=1),
-        np.concatenate([part.sigma for part in parts], axis=1),
-        np.concatenate([part.place for part in parts]),
-    )
+def join_evidence(parts: Sequence[Evidence]) -> Evidence:
+    """The evidence of a track from that of its chunks, at least one, in order, each with a core of its own."""
+    return Evidence(_join([part.leads for part in parts]), _join([part.windows for part in parts]))
 
 
-def sea_surface_windows(
+def sea_level_evidence(
     x: Floats,
     h: Floats,
     s: Floats,
-    water: npt.NDArray[np.bool_],
+    leads: Leads,
     rules: Rules,
     core: tuple[float, float] = (-np.inf, np.inf),
-) -> Windows:
-    """Five estimates of the sea surface in every window that holds a lead.
+) -> Evidence:
+    """Heights of the leads, and of the windows that hold any.
 
     Parameters
     ----------
     x : f8 m, ascending positions of the segments.
     h, s : f8 m, surface height and its standard error. Open water must have finite values.
-    water : bool, open water; ice of any kind never stands in for it.
-    core : only windows with ``core[0] <= centre < core[1]`` are returned; segments ``Rules.halo`` either side of it
-        must be among ``x``.
+    leads : from :func:`processing.core.leads.find_leads`; ice of any kind never stands in for open water.
+    core : only leads whose middle and windows whose centre lie in ``core[0] <= x < core[1]`` are returned; segments
+        ``Rules.halo`` either side of it must be among ``x``.
 
-    Estimators, over the open-water segments i and the leads l of a window:
+    Published estimators, over the open-water segments i and the leads l of a window:
 
     - ``minimum``: lowest h_i. ``average``: mean of h_i.
     - ``nearest``: of the LOWEST (ten) lowest h_i the one nearest to the window's centre. The paper names "nearest
       minimum" without a formula; this reading gives one height a window, as the other estimators do.
     - ``weighted``: the ATBD's ``sum b_l h_l``, ``b_l = s_l^-2 / sum s^-2``, ``s_ref^2 = sum b_l^2 s_l^2``.
-    - ``robust``: biweight mean of the leads' robust heights with weights ``1 / (s_l^2 + T^2)``, T the spread between
-      leads beyond their errors (DerSimonian and Laird). Leads far above the lowest well-supported level, which is
-      what ice taken for water looks like, get no weight.
     """
-    leads = find_leads(x, water, rules.minimum_lead_segments, rules.segment_length)
-    return lead_windows(x, h, s, leads, rules, core)
-
-
-def lead_windows(
-    x: Floats, h: Floats, s: Floats, leads: Leads, rules: Rules, core: tuple[float, float] = (-np.inf, np.inf)
-) -> Windows:
-    """As :func:`sea_surface_windows`, from leads that were found already."""
+    heights = lead_heights(x, h, s, leads, rules.segment_length)
     index = _window_numbers(leads, rules, core)
     low = np.searchsorted(leads.middle, index * rules.stride - 0.5 * rules.window, "left")
     high = np.searchsorted(leads.middle, index * rules.stride + 0.5 * rules.window, "left")
     held = high > low
     index, low, high = index[held], low[held], high[held]
-    heights = lead_heights(x, h, s, leads, rules.segment_length)
-    surface, sigma, place = np.empty((5, len(index))), np.empty((5, len(index))), np.empty(len(index))
-    _published(x, h, s, leads.first, leads.stop, low, high, index * rules.stride, surface, sigma)
-    _combine_weighted(heights, low, high, surface, sigma)
-    parts = (heights.robust, heights.robust_sigma, heights.robust_noise, heights.robust_x)
-    _combine_robust(*parts, low, high, surface[_ROBUST], sigma[_ROBUST], place)
-    return Windows(index, high - low, surface, sigma, place)
+    lowest, mean, nearest = np.empty((3, 2, len(index)))
+    _published(x, h, s, leads.first, leads.stop, low, high, index * rules.stride, lowest, mean, nearest)
+    weighted, sigma = _combine_weighted(heights, low, high)
+    surfaces = (lowest[0], mean[0], nearest[0], weighted)
+    windows = Windows(index, high - low, *surfaces, lowest[1], mean[1], nearest[1], sigma)
+    own = (leads.middle >= core[0]) & (leads.middle < core[1])
+    return Evidence(_select(heights, own), windows)
 
 
-def sea_surface_at(x: Floats, windows: Windows, pieces: Floats, rules: Rules, estimator: str) -> SeaSurface:
+def sea_surface_at(x: Floats, evidence: Evidence, pieces: Floats, rules: Rules, estimator: str) -> SeaSurface:
     """The sea surface at ascending positions ``x`` (f8 m), continuous within each piece.
 
-    Each estimator is linear between the windows that hold leads and constant before the first and after the last of
-    a piece; a published estimator holds at its window's centre, ``robust`` at the centroid of its weights, which
-    leaves no error from a slope where leads stand to one side. The uncertainty is that of ``estimator``, carried
-    through the interpolation, plus GROWTH times ``d1 d2 / (d1 + d2)`` between two windows at distances d1 and d2, or
-    times the distance beyond the outermost one (a random walk tied down where leads are). The source is LEADS where
-    the window with the nearest centre holds a lead, else INTERPOLATED.
+    A published estimator holds at the centres of the windows with leads, ``robust`` at the leads; between them each
+    is linear, before the first and after the last of a piece constant. The uncertainty is that of ``estimator``: its
+    variance linear between those places, plus what a random walk of variance WANDER a metre gathers between (at
+    distances d1 and d2 from them ``d1 d2 / (d1 + d2)``, beyond the outermost the distance from it).
+
+    The source is LEADS where the window with the nearest centre holds a lead (for ``robust``, leads that fix the
+    surface to FIXED), else INTERPOLATED.
     """
-    chosen = ESTIMATORS.index(estimator)
-    near = 0.25 * rules.window
     surface = np.full((len(ESTIMATORS), len(x)), np.nan, np.float32)
     sigma = np.full(len(x), np.nan, np.float32)
-    source = np.zeros(len(x), np.int8)
+    source = np.full(len(x), SeaSurfaceSource.NONE, np.int8)
     for begin, end in pieces:
         part = slice(*np.searchsorted(x, [begin, np.nextafter(end, np.inf)]))
-        held = np.flatnonzero((windows.place > begin - near) & (windows.place < end + near))
-        if len(held) == 0 or part.start == part.stop:
+        known = _within(evidence, begin, end, rules)
+        if len(known.leads.robust) == 0 or part.start == part.stop:
             continue
-        centre = windows.index[held] * rules.stride
-        order = np.argsort(windows.place[held], kind="stable")
-        _interpolate(x[part], centre, windows.surface[:_ROBUST, held], surface[:_ROBUST, part])
-        _interpolate(
-            x[part], windows.place[held][order], windows.surface[_ROBUST:, held][:, order], surface[_ROBUST:, part]
-        )
-        spots = windows.place[held][order] if chosen == _ROBUST else centre
-        spread = windows.sigma[chosen, held][order] if chosen == _ROBUST else windows.sigma[chosen, held]
-        _carry_sigma(x[part], spots, spread, sigma[part])
-        _mark_source(x[part], windows.index[held], rules.stride, source[part])
+        _piece(x[part], known, rules, estimator, surface[:, part], sigma[part], source[part])
     return SeaSurface(surface, sigma, source)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A surface given at ascending places: heights (rows, places), and for the chosen one sigma and held windows."""
+
+    place: Floats
+    height: Floats
+    sigma: Floats
+    held: Ints
+
+
+def _piece(x: Floats, known: Evidence, rules: Rules, estimator: str, surface: Any, sigma: Any, source: Any) -> None:
+    published, robust = _published_line(known.windows, rules, estimator), _robust_line(known.leads, rules)
+    if len(published.place):
+        _interpolate(x, published.place, published.height, surface[:_ROBUST])
+    _interpolate(x, robust.place, robust.height, surface[_ROBUST:])
+    chosen = robust if estimator == ESTIMATORS[_ROBUST] else published
+    if len(chosen.place):
+        _carry_sigma(x, chosen.place, chosen.sigma, WANDER, sigma)
+        _mark_source(x, chosen.held, rules.stride, source)
+
+
+def _published_line(windows: Windows, rules: Rules, estimator: str) -> _Line:
+    height = np.array([windows.minimum, windows.average, windows.nearest, windows.weighted])
+    sigma = getattr(windows, f"{estimator}_sigma", np.empty(0))
+    return _Line(np.asarray(windows.index * rules.stride, np.float64), height, sigma, windows.index)
+
+
+def _robust_line(leads: LeadHeights, rules: Rules) -> _Line:
+    parts = (leads.robust_x, leads.robust, leads.robust_sigma, leads.robust_noise)
+    found = lead_levels(*parts, rules.window, rules.stride)
+    held = held_windows(leads.robust_x, leads.robust_sigma, found.trust, rules.window, rules.stride, FIXED)
+    return _Line(leads.robust_x, found.level[None], found.sigma, held)
+
+
+def _within(evidence: Evidence, begin: float, end: float, rules: Rules) -> Evidence:
+    """What belongs to one piece. A window belongs to the piece its leads are in: it never holds leads of two."""
+    leads, windows = evidence.leads, evidence.windows
+    own = (leads.robust_x >= begin - 1.0) & (leads.robust_x <= end + 1.0)
+    middle, half = leads.middle[own], 0.5 * rules.window
+    centre = windows.index * rules.stride
+    count = np.searchsorted(middle, centre + half) - np.searchsorted(middle, centre - half)
+    return Evidence(_select(leads, own), _select(windows, count > 0))
+
+
+_Columns = TypeVar("_Columns", LeadHeights, Windows)
+
+
+def _select(table: _Columns, keep: npt.NDArray[np.bool_]) -> _Columns:
+    return type(table)(*(getattr(table, field.name)[keep] for field in fields(table)))
+
+
+def _join(tables: Sequence[_Columns]) -> _Columns:
+    kind = type(tables[0])
+    return kind(*(np.concatenate([getattr(table, field.name) for table in tables]) for field in fields(kind)))
 
 
 def _window_numbers(leads: Leads, rules: Rules, core: tuple[float, float]) -> Ints:
@@ -242,25 +267,30 @@ def _window_numbers(leads: Leads, rules: Rules, core: tuple[float, float]) -> In
     return index[(centre >= core[0]) & (centre < core[1])]
 
 
-def _combine_weighted(heights: LeadHeights, low: Ints, high: Ints, surface: Floats, sigma: Floats) -> None:
-    precision = heights.weighted_sigma**-2
-    # Heights are summed relative to the track's mean, so that differences of long sums keep their digits.
-    level = heights.weighted.mean() if len(precision) else 0.0
-    total = _range_sums(precision, low, high)
-    weighted = ESTIMATORS.index("weighted")
-    surface[weighted] = level + _range_sums(precision * (heights.weighted - level), low, high) / total
-    sigma[weighted] = total**-0.5
-
-
-def _range_sums(values: Floats, low: Ints, high: Ints) -> Floats:
-    """Sum of ``values[low:high]`` for each pair; every range must hold at least one value."""
-    return np.array([values[a:b].sum() for a, b in zip(low, high, strict=True)], np.float64)
+def _combine_weighted(heights: LeadHeights, low: Ints, high: Ints) -> tuple[Floats, Floats]:
+    surface, sigma = np.empty(len(low)), np.empty(len(low))
+    for k, (a, b) in enumerate(zip(low, high, strict=True)):
+        precision = heights.weighted_sigma[a:b] ** -2
+        surface[k] = np.average(heights.weighted[a:b], weights=precision)
+        sigma[k] = precision.sum() ** -0.5
+    return surface, sigma
 
 
 @njit(cache=True)
 def _published(
-    x: Floats, h: Floats, s: Floats, first: Ints, stop: Ints, low: Ints, high: Ints, centre: Any, out: Any, sigma: Any
+    x: Floats,
+    h: Floats,
+    s: Floats,
+    first: Ints,
+    stop: Ints,
+    low: Ints,
+    high: Ints,
+    centre: Floats,
+    lowest: Floats,
+    mean: Floats,
+    near: Floats,
 ) -> None:
+    """Height and uncertainty (two rows) of the three estimators that take segments, for each window."""
     values, places = np.empty(LOWEST), np.empty(LOWEST, np.int64)
     for window in range(len(low)):
         found, count, total, variance = 0, 0, 0.0, 0.0
@@ -274,9 +304,9 @@ def _published(
         for rank in range(1, found):
             if abs(x[places[rank]] - centre[window]) < abs(x[nearest] - centre[window]):
                 nearest = places[rank]
-        out[0, window], sigma[0, window] = values[0], s[places[0]]
-        out[1, window], sigma[1, window] = total / count, np.sqrt(variance) / count
-        out[2, window], sigma[2, window] = h[nearest], s[nearest]
+        lowest[0, window], lowest[1, window] = values[0], s[places[0]]
+        mean[0, window], mean[1, window] = total / count, np.sqrt(variance) / count
+        near[0, window], near[1, window] = h[nearest], s[nearest]
 
 
 @njit(cache=True)
@@ -290,63 +320,6 @@ def _keep_lowest(values: Any, places: Any, found: int, value: float, place: int)
         spot -= 1
     values[spot], places[spot] = value, place
     return min(found + 1, LOWEST)
-
-
-@njit(cache=True)
-def _combine_robust(
-    h: Floats, s: Floats, noise: Floats, x: Floats, low: Ints, high: Ints, out: Any, sigma: Any, place: Any
-) -> None:
-    for window in range(len(low)):
-        a, b = low[window], high[window]
-        out[window], sigma[window], place[window] = _robust_level(h[a:b], s[a:b], noise[a:b], x[a:b])
-
-
-@njit(cache=True)
-def _robust_level(h: Floats, s: Floats, noise: Floats, x: Floats) -> tuple[float, float, float]:
-    # What a narrow lead may be wrong by weighs it down but gives it no leave to stray: it errs upward, as ice does.
-    scale, weight = np.sqrt(noise**2 + LEAD_SPREAD**2), 1.0 / (s**2 + LEAD_SPREAD**2)
-    centre = biweight(h, scale, weight, _at_or_below(h, weighted_quantile(h, weight, START_SHARE)))
-    trust = np.empty(len(h))
-    for i in range(len(h)):
-        trust[i] = biweight_of((h[i] - centre) / scale[i])
-    spread = _excess_variance(h, s, trust)
-    total, height, where, variance = 0.0, 0.0, 0.0, 0.0
-    for i in range(len(h)):
-        w = trust[i] / (s[i] ** 2 + spread)
-        total += w
-        height += w * (h[i] - centre)
-        where += w * (x[i] - x[0])
-        variance += w * w * (s[i] ** 2 + spread)
-    return centre + height / total, np.sqrt(variance) / total, x[0] + where / total
-
-
-@njit(cache=True)
-def _at_or_below(h: Floats, level: float) -> float:
-    """The highest value not above ``level``, so that a start halfway between two leads comes to stand on one."""
-    found = -np.inf
-    for value in h:
-        if found < value <= level:
-            found = value
-    return found
-
-
-@njit(cache=True)
-def _excess_variance(h: Floats, s: Floats, trust: Floats) -> float:
-    """Variance between leads beyond their own errors by moments (DerSimonian and Laird 1986); never negative."""
-    total, squares, first, freedom = 0.0, 0.0, 0.0, -1.0
-    for i in range(len(h)):
-        w = trust[i] / s[i] ** 2
-        total += w
-        squares += w * w
-        first += w * (h[i] - h[0])
-        freedom += trust[i]
-    scatter = 0.0
-    for i in range(len(h)):
-        scatter += trust[i] / s[i] ** 2 * (h[i] - h[0] - first / total) ** 2
-    leverage = total - squares / total
-    if freedom <= 0.0 or leverage <= 1e-9 * total:
-        return 0.0
-    return max(0.0, (scatter - freedom) / leverage)
 
 
 @njit(cache=True)
@@ -366,19 +339,19 @@ def _interpolate(x: Floats, spots: Floats, values: Floats, out: Any) -> None:
 
 
 @njit(cache=True)
-def _carry_sigma(x: Floats, spots: Floats, sigma: Floats, out: Any) -> None:
+def _carry_sigma(x: Floats, spots: Floats, sigma: Floats, wander: float, out: Any) -> None:
     right = 0
     for i in range(len(x)):
         while right < len(spots) and spots[right] <= x[i]:
             right += 1
         if right == 0 or right == len(spots):
             edge = 0 if right == 0 else right - 1
-            out[i] = np.sqrt(sigma[edge] ** 2 + GROWTH * abs(x[i] - spots[edge]))
+            out[i] = np.sqrt(sigma[edge] ** 2 + wander * abs(x[i] - spots[edge]))
         else:
             before, after = x[i] - spots[right - 1], spots[right] - x[i]
             share = before / (before + after)
-            carried = ((1.0 - share) * sigma[right - 1]) ** 2 + (share * sigma[right]) ** 2
-            out[i] = np.sqrt(carried + GROWTH * before * after / (before + after))
+            carried = (1.0 - share) * sigma[right - 1] ** 2 + share * sigma[right] ** 2
+            out[i] = np.sqrt(carried + wander * before * after / (before + after))
 
 
 @njit(cache=True)

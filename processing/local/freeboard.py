@@ -22,7 +22,6 @@ from processing.schema import FREEBOARD, PREDICTION, SEGMENT, SNAPSHOT, SurfaceC
 from processing.stages import Freeboard, Resample
 
 _LOG = logging.getLogger(__name__)
-_SEGMENT_COLUMNS = ("segment", "x_atc", "height_mean", "height_std", "photon_count")
 
 
 @dataclass(frozen=True)
@@ -99,11 +98,13 @@ def _one_track(project: Project, stage: Freeboard, classes: _Classes, granule: s
     if tables.is_current(target, stamp):
         _LOG.debug("%s is current", target)
         return
-    table = tables.read(segments, SEGMENT, _SEGMENT_COLUMNS, command=f"leadline resample {project.root}")
-    water = _water(labels, table, classes, stage)
+    height = f"height_{stage.height}"
+    columns = ("segment", "x_atc", height, "height_std", "photon_count")
+    table = tables.read(segments, SEGMENT, columns, command=f"leadline resample {project.root}")
+    water = _water(labels, table, height, classes, stage)
     result = freeboard_of_track(
         table["x_atc"].to_numpy(),
-        table["height_mean"].to_numpy(),
+        table[height].to_numpy(),
         table["height_std"].to_numpy(),
         table["photon_count"].to_numpy(),
         water,
@@ -120,7 +121,7 @@ def _stamp(path: Path) -> Stamp:
     return stamp
 
 
-def _water(path: Path, segments: pa.Table, classes: _Classes, stage: Freeboard) -> npt.NDArray[np.bool_]:
+def _water(path: Path, segments: pa.Table, height: str, classes: _Classes, stage: Freeboard) -> npt.NDArray[np.bool_]:
     """Sea-level segments, from the classes of the same segments; one without a class is no water."""
     is_predicted = classes.kind == "predictions"
     schema = PREDICTION if is_predicted else SNAPSHOT
@@ -136,7 +137,7 @@ def _water(path: Path, segments: pa.Table, classes: _Classes, stage: Freeboard) 
     if is_predicted:
         p_water[place] = found["p_water"].to_numpy()
     least = stage.water_probability if is_predicted else 0.0
-    return sea_level_mask(label, segments["height_mean"].to_numpy(), p_water, least)
+    return sea_level_mask(label, segments[height].to_numpy(), p_water, least)
 
 
 def _as_table(granule: str, beam: str, segment: pa.ChunkedArray, result: TrackFreeboard) -> pa.Table:

@@ -36,7 +36,7 @@ def test_the_table_holds_what_the_core_computes(made: SimpleNamespace, project: 
         water = (
             tables.read(project.table_path("predictions", *track, made.run), PREDICTION)["predicted"].to_numpy() == 2
         )
-        names = ("x_atc", "height_mean", "height_std", "photon_count")
+        names = ("x_atc", "height_median", "height_std", "photon_count")
         expected = freeboard_of_track(*(segments[name].to_numpy() for name in names), water, Rules(), "weighted")
         assert found["segment"].equals(segments["segment"])
         for row, name in enumerate(ESTIMATORS):
@@ -45,6 +45,12 @@ def test_the_table_holds_what_the_core_computes(made: SimpleNamespace, project: 
         np.testing.assert_array_equal(found["freeboard_sigma"].to_numpy(), expected.freeboard_sigma)
         np.testing.assert_array_equal(found["lead_id"].to_numpy(), expected.lead_id)
         assert found["sea_surface_robust"].to_numpy() == pytest.approx(0.1, abs=0.01)
+
+
+def test_mean_heights_may_be_chosen(project: Project, made: SimpleNamespace) -> None:
+    freeboard(project, Freeboard(height="mean"))
+    path = project.table_path("freeboard", *made.tracks[0], made.run)
+    assert tables.read(path, FREEBOARD)["sea_surface_robust"].to_numpy() == pytest.approx(0.09, abs=0.01)
 
 
 def test_a_second_run_writes_nothing_and_another_parameter_writes_anew(made: SimpleNamespace, project: Project) -> None:
