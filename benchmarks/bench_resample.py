@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from benchmarks.harness import Row, best_of
+from benchmarks.harness import Row
 from benchmarks.synthetic_granule import write_granule
 from processing.core.resample import PhotonChunk, segment_columns, window_statistics
 from processing.io import tables
@@ -97,9 +97,9 @@ def _kernel(path: Path) -> Iterator[Row]:
 
     statistics()
     columns()
-    kernel = photons / best_of(statistics, 10) / 1e6
-    whole = photons / best_of(columns, 5) / 1e6
-    peer = len(chunks[0].height) / best_of(lambda: _pandas(chunks[0]), 2) / 1e6
+    kernel = photons / _core_seconds(statistics, 10) / 1e6
+    whole = photons / _core_seconds(columns, 5) / 1e6
+    peer = len(chunks[0].height) / _core_seconds(lambda: _pandas(chunks[0]), 3) / 1e6
     size = f"{photons / 1e6:.0f} M photons"
     yield Row(
         f"resampling kernel, one thread, {size}",
@@ -109,13 +109,13 @@ def _kernel(path: Path) -> Iterator[Row]:
         kernel >= max(50.0, 8 * peer),
         peer,
         "pandas groupby of the same statistics",
-        "synthetic; counts, shots, mean, median, standard deviation, extremes, means of the corrections",
+        "synthetic; processor time; counts, shots, mean, median, standard deviation, extremes, means of the corrections",
     )
     yield Row(
         f"all SEGMENT columns, one thread, {size}",
         whole,
         "M photons/s",
-        note="kernel, positions, times, background and quality",
+        note="processor time; kernel, positions, times, background and quality",
     )
 
 
@@ -175,6 +175,16 @@ def _seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
+
+
+def _core_seconds(call: Callable[[], object], repeats: int) -> float:
+    """Least processor time of this thread: a rate a core, whatever else the machine does."""
+    times = []
+    for _ in range(repeats):
+        start = time.thread_time()
+        call()
+        times.append(time.thread_time() - start)
+    return min(times)
 
 
 def _memory(path: Path, photons: int) -> Row:
