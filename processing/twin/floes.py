@@ -17,7 +17,8 @@ from processing.twin.noise import derived, halves, lattice_hash, noise, noise_pa
 
 FAR = 1.0e6
 _LEVELS = 4
-_ROUND = 6.0
+_ROUND = 5.0
+_STRETCH = 1.18
 
 
 class IceLaw(NamedTuple):
@@ -88,7 +89,7 @@ def _nearest_site(x: float, y: float, seed: int) -> tuple[float, Any, Any, float
         for j in range(j0 - 1, j0 + 2):
             state = lattice_hash(i, j, seed)
             px, py = halves(state)
-            sx, sy = i + 0.1 + 0.8 * px, j + 0.1 + 0.8 * py
+            sx, sy = i + 0.03 + 0.94 * px, j + 0.03 + 0.94 * py
             d = (sx - x) * (sx - x) + (sy - y) * (sy - y)
             if d < best:
                 best, bi, bj, bx, by = d, i, j, sx, sy
@@ -98,7 +99,7 @@ def _nearest_site(x: float, y: float, seed: int) -> tuple[float, Any, Any, float
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _beyond(u: float, v: float, limit: float) -> bool:
     """Whether no site of a cell can be as near as the root of ``limit``; (u, v) from the cell's corner."""
-    across, along = max(0.1 - u, 0.0, u - 0.9), max(0.1 - v, 0.0, v - 0.9)
+    across, along = max(0.03 - u, 0.0, u - 0.97), max(0.03 - v, 0.0, v - 0.97)
     return across * across + along * along > limit
 
 
@@ -107,7 +108,9 @@ def _mosaic(
     x: float, y: float, size: float, opened: float, least: float, most: float, swell: float, seed: int, power: float
 ) -> tuple[float, float, float, np.uint64, np.uint64, float, np.uint64]:
     """The mosaic of one size at a place: (ratio, age, width, lead, floe, contact, contact_hash), distances in m."""
-    u, v = x / size, y / size
+    turn = np.pi * unit(lattice_hash(0, 0, seed))
+    across, along = np.cos(turn), np.sin(turn)
+    u, v = (across * x + along * y) / (_STRETCH * size), (across * y - along * x) * _STRETCH / size
     best, bi, bj, bx, by = _nearest_site(u, v, seed)
     own = lattice_hash(bi, bj, seed)
     total, nearest, age, width, lead = 0.0, FAR, 1.0, 0.0, own
@@ -121,7 +124,7 @@ def _mosaic(
                 continue
             state = lattice_hash(i, j, seed)
             px, py = halves(state)
-            sx, sy = i + 0.1 + 0.8 * px, j + 0.1 + 0.8 * py
+            sx, sy = i + 0.03 + 0.94 * px, j + 0.03 + 0.94 * py
             far = (sx - u) * (sx - u) + (sy - v) * (sy - v)
             gap = np.sqrt((sx - bx) * (sx - bx) + (sy - by) * (sy - by))
             edge = 0.5 * (far - best) / gap
@@ -180,7 +183,8 @@ def _looseness(level: int, parent: np.uint64, size: float, law: IceLaw) -> tuple
     if level == 0:
         return 0.6, 22.0, min(law.lead_most, 0.3 * size), -1.0
     if derived(parent, 14) < 0.33:
-        return 0.9, 0.035 * size + 4.0, min(law.lead_most, 0.35 * size), derived(parent, 15)
+        least = (0.012 + 0.055 * derived(parent, 16)) * size + 3.0
+        return 0.88, least, min(law.lead_most, 0.4 * size), derived(parent, 15)
     return 0.13, 5.0 + 0.004 * size, min(law.lead_most, 0.2 * size), -1.0
 
 

@@ -51,8 +51,8 @@ def _colours(
     for k in range(x.size):
         u = unit(state[k])
         if kind[k] == THICK:
-            tone = 0.075 * (u + derived(state[k], 51) - 1.0) - 0.07 * (derived(state[k], 52) < 0.1)
-            tone *= min(0.25 + contact[k] / 70.0, 1.0)
+            tone = 0.055 * (u + derived(state[k], 51) - 1.0) - 0.06 * (derived(state[k], 52) < 0.08)
+            tone *= min(0.2 + contact[k] / 90.0, 1.0)
             a, b = 0.8 * x[k] + 0.6 * y[k], 0.8 * y[k] - 0.6 * x[k]
             drifts = 0.011 * fractal(a / 1700.0, b / 800.0, 4, law.seed + 51)
             drifts += 0.013 * noise(a / 70.0, b / 26.0, law.seed + 52)

@@ -71,7 +71,7 @@ class Twin(Stage):
 
     pulse_width = _number(1.5, "Transmitted pulse, full width at half maximum", "ns", (0.1, 10.0))
     footprint = _number(11.0, "Diameter of the laser footprint (four standard deviations)", "m", (1.0, 40.0))
-    subsurface = _fraction(0.03, "Share of photons delayed by scattering in snow", 0.5)
+    subsurface = _fraction(0.02, "Share of photons delayed by scattering in snow", 0.5)
     subsurface_depth = _number(0.25, "Mean apparent depth of those", "m", (0.0, 5.0))
     dead_time = _number(3.2, "Dead time of a detector channel after a photon", "ns", (0.0, 20.0))
     afterpulse = _number(0.012, "Share of strong returns that ring 0.45 m and more below", "1", (0.0, 0.3))

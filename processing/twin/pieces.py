@@ -35,7 +35,6 @@ _MARGIN = 24
 _FIRST_FRAME = 87_844_985
 _BACKGROUND_SHOTS = 50
 _BACKGROUND_HEIGHT = 5005.8
-_STRONG_ENERGY_NOISE = 0.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def _piece(world: World, beam: str, number: int, first: int, count: int, photons
         geolocation,
         {name: values.astype(np.float32) for name, values in corrections.items()}
         | {"delta_time": geolocation["delta_time"], "dem_flag": np.full(count, 3, np.int8)},
-        _background_group(rng, world, shots, background, kit),
+        _background_group(rng, world, shots, background, found, kit),
         shots.x_atc[found.shot],
         heights["h_ph"].astype(np.float64) - total[segment],
         shots.number[found.shot],
@@ -175,9 +174,9 @@ def _geolocation(
     count = nodes.x_atc.size - 1
     in_segment = np.bincount(segment, minlength=count)
     begin = photons + 1 + np.concatenate([[0], np.cumsum(in_segment)[:-1]])
-    middle = np.interp(nodes.x_atc[:-1] + SEGMENT_LENGTH / 2, shots.x_atc, shots.number.astype(np.float64))
-    when = world.place.delta_time + middle * SHOT_TIME
-    lat, lon = nodes.geographic(nodes.x_atc[:-1] + SEGMENT_LENGTH / 2)
+    reference, x_atc = _reference_photons(shots, found, nodes, in_segment)
+    when = world.place.delta_time + (x_atc - world.place.x_start) / GROUND_SPEED
+    lat, lon = nodes.geographic(x_atc)
     elevation, azimuth = sun(world.place.start, lat, lon)
     full, near = _saturation(shots, found, nodes, kit)
     return {
@@ -187,7 +186,7 @@ def _geolocation(
         "segment_length": np.full(count, SEGMENT_LENGTH),
         "segment_ph_cnt": in_segment.astype(np.int32),
         "ph_index_beg": np.where(in_segment > 0, begin, 0).astype(np.int64),
-        "reference_photon_index": ((in_segment + 1) // 2).astype(np.int32),
+        "reference_photon_index": reference,
         "reference_photon_lat": lat,
         "reference_photon_lon": lon,
         "solar_elevation": elevation.astype(np.float32),
@@ -200,6 +199,23 @@ def _geolocation(
         "sigma_across": np.full(count, 5.0, np.float32),
         "surf_type": np.tile(np.array([0, 1, 1, 0, 0], np.int8), (count, 1)),
     }
+
+
+def _reference_photons(
+    shots: _Shots, found: Returns, nodes: Nodes, in_segment: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], F8]:
+    """Each segment's reference photon, the signal photon nearest its middle: 1-based index in the segment and its
+    along-track distance; 0 and the middle where there is no photon."""
+    middle = nodes.x_atc[:-1] + SEGMENT_LENGTH / 2
+    number, x_atc = np.zeros(in_segment.size, np.int32), middle.copy()
+    stop = np.cumsum(in_segment)
+    photon_x = shots.x_atc[found.shot]
+    off = np.abs(photon_x - np.repeat(middle, in_segment)) + np.where(found.signal, 0.0, SEGMENT_LENGTH)
+    for segment in np.flatnonzero(in_segment):
+        begin = stop[segment] - in_segment[segment]
+        place = int(np.argmin(off[begin : stop[segment]]))
+        number[segment], x_atc[segment] = place + 1, photon_x[begin + place]
+    return number, x_atc
 
 
 def _index(world: World, nodes: Nodes) -> NDArray[np.int64]:
@@ -243,16 +259,18 @@ def _corrections(world: World, nodes: Nodes) -> dict[str, F8]:
 
 
 def _background_group(
-    rng: np.random.Generator, world: World, shots: _Shots, background: F8, kit: Receiver
+    rng: np.random.Generator, world: World, shots: _Shots, background: F8, found: Returns, kit: Receiver
 ) -> dict[str, NDArray[Any]]:
     starts = np.flatnonzero(shots.inside & (shots.number % _BACKGROUND_SHOTS == 0))
     mean = uniform_filter1d(background, _BACKGROUND_SHOTS, origin=-_BACKGROUND_SHOTS // 2 + 1)[starts]
     seconds = _BACKGROUND_SHOTS * 2.0 * _BACKGROUND_HEIGHT / LIGHT
     counts = rng.poisson(mean * seconds)
+    total = np.concatenate([[0], np.cumsum(np.bincount(found.shot, weights=found.signal, minlength=background.size))])
+    signal = total[np.minimum(starts + _BACKGROUND_SHOTS, background.size)] - total[starts]
     size = starts.size
     return {
         "delta_time": world.place.delta_time + shots.number[starts] * SHOT_TIME,
-        "bckgrd_counts": counts.astype(np.int32),
+        "bckgrd_counts": (counts + signal).astype(np.int32),
         "bckgrd_counts_reduced": counts.astype(np.int32),
         "bckgrd_int_height": np.full(size, _BACKGROUND_HEIGHT, np.float32),
         "bckgrd_int_height_reduced": np.full(size, _BACKGROUND_HEIGHT - 2.0, np.float32),

@@ -23,6 +23,7 @@ SECTION = 10_000.0
 _SPECULAR_STRONG, _DARK_STRONG, _CLOUD_STRONG = 9.0, 1.6, 0.18
 _SMOOTH = 0.13
 _LEAST_SPREAD = 0.002
+_HALF_SUM = 25 * SHOT_TIME
 
 
 @dataclass
@@ -73,7 +74,8 @@ class Companion:
 
 def _background_at(piece: Piece, keep: NDArray[np.bool_]) -> F8:
     group = piece.bckgrd_atlas
-    return np.interp(piece.heights["delta_time"][keep], group["delta_time"], group["bckgrd_rate"].astype(np.float64))
+    middle = group["delta_time"] + _HALF_SUM
+    return np.interp(piece.heights["delta_time"][keep], middle, group["bckgrd_rate"].astype(np.float64))
 
 
 def _segments(photons: Arrays, table: FirstPhotonTable) -> Arrays:

@@ -67,7 +67,7 @@ def _ridges(
     deformed = 1.0 / (1.0 + np.exp(-3.0 * zone))
     grow = np.exp(0.8 * noise(x / 70.0, y / 70.0, law.seed + 22))
     height = 0.0
-    if contact < 24.0 and derived(contact_hash, 22) < 0.55:
+    if contact < 24.0 and derived(contact_hash, 22) < 0.65:
         sail = -law.ridge_height * 1.3 * np.log(max(derived(contact_hash, 23), 1e-6))
         width = 6.0 + 5.0 * sail
         height = sail * min(grow, 2.2) * max(0.0, 1.0 - contact / width)
