@@ -43,12 +43,12 @@ _ROWS_AT_ONCE = 32 * tables.ROW_GROUP
 
 @dataclass(frozen=True)
 class _Granule:
-    """A granule whose labels must be made: its beams, their number of segments, the scenes it meets."""
+    """A granule with its beams' number of segments, the scenes it meets and the provenance of each beam's table."""
 
     ident: str
     segments: Mapping[str, int]
     meetings: Sequence[Meeting]
-    stamp: Stamp
+    stamps: Mapping[str, Stamp]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _meet_all(
         meetings, missed = meet(ident, lines, frames, most)
         misses += missed
         segments = {line.beam: len(line.lon) for line in lines}
-        found.append(_Granule(ident, segments, meetings, _stamp(project, stage, ident, names, meetings)))
+        found.append(_Granule(ident, segments, meetings, _stamps(project, stage, ident, names, meetings)))
     if not any(granule.meetings for granule in found):
         mend = "add a scene of the same place within max_time_offset of the track"
         raise InputError(f"no track meets a scene: {nearest_miss(misses, most)}", where=project.root, mend=mend)
@@ -139,21 +139,23 @@ def _tell_alone(found: Sequence[_Granule], frames: Sequence[Frame], misses: Sequ
             log.warning("granule %s stays unlabelled: %s", granule.ident, nearest_miss(mine, most))
 
 
-def _stamp(
+def _stamps(
     project: Project, stage: Autolabel, granule: str, beams: Sequence[str], meetings: Sequence[Meeting]
-) -> Stamp:
-    """Provenance of a granule's labels: every beam counts, since all of them settle the drift."""
-    inputs = {}
+) -> dict[str, Stamp]:
+    """Provenance of each beam's labels: its own segments, the other beams' (they share the drift), the scenes."""
+    tracks = {beam: tables.read_stamp(project.table_path("segments", granule, beam)) for beam in beams}
+    prints = {beam: stamp.fingerprint if stamp else "" for beam, stamp in tracks.items()}
+    scenes = {f"scene:{meeting.scene.ident}": meeting.scene.fingerprint for meeting in meetings}
+    found = {}
     for beam in beams:
-        found = tables.read_stamp(project.table_path("segments", granule, beam))
-        inputs[f"segments:{granule}/{beam}"] = found.fingerprint if found else ""
-    inputs |= {f"scene:{meeting.scene.ident}": meeting.scene.fingerprint for meeting in meetings}
-    return Stamp(stage.key, stage.values_dict(), inputs)
+        others = {f"segments:{other}": prints[other] for other in beams if other != beam}
+        found[beam] = Stamp(stage.key, stage.values_dict(), {"segments": prints[beam]} | others | scenes)
+    return found
 
 
 def _is_current(project: Project, granule: _Granule) -> bool:
-    paths = [project.table_path("autolabels", granule.ident, beam) for beam in granule.segments]
-    return all(tables.is_current(path, granule.stamp) for path in paths)
+    paths = {beam: project.table_path("autolabels", granule.ident, beam) for beam in granule.segments}
+    return all(tables.is_current(path, granule.stamps[beam]) for beam, path in paths.items())
 
 
 def _label_granule(project: Project, stage: Autolabel, granule: _Granule, bar: Bar) -> None:
@@ -166,7 +168,7 @@ def _label_granule(project: Project, stage: Autolabel, granule: _Granule, bar: B
     _forget_drifts(project, granule, stage)
     for beam, work in beams.items():
         path = project.table_path("autolabels", granule.ident, beam)
-        tables.write(path, LABEL, _label_tables(project, granule, beam, work), granule.stamp)
+        tables.write(path, LABEL, _label_tables(project, granule, beam, work), granule.stamps[beam])
         bar.advance(int(work.open_rows.sum()), f"{granule.ident} {beam}")
 
 

@@ -157,6 +157,6 @@ def nearest_miss(misses: Iterable[Miss], most: float) -> str:
     if miss.distance == 0:
         return (
             f"granule {miss.granule} crosses scene {miss.scene}, but {miss.seconds / 3600:.1f} h apart, "
-            f"more than the {most / 3600:g} h of max_time_offset"
+            f"more than the {most / 3600:.3g} h of max_time_offset"
         )
     return f"the nearest are granule {miss.granule} and scene {miss.scene}, about {miss.distance / 1000:.0f} km apart"
