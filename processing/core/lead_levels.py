@@ -19,10 +19,17 @@ from numba import njit
 from processing.core.leads import Floats, biweight_of, weighted_quantile
 
 WANDER = 1e-7
-"""Variance that the sea surface gathers with distance, m2/m: 1 cm in 1 km, 3 cm in 10 km above a reference surface."""
+"""Variance that the sea surface gathers with distance, m2/m: 2.2 cm in 5 km, 3.2 cm in 10 km.
+
+Between the leads of a real ATL10 granule (Fram Strait, 2022-01-07) it gathers 1.8 cm at 4 to 7 km and 3.3 cm at 7 to
+13 km, beyond the 2.3 cm by which leads less than 500 m apart differ.
+"""
 
 LEVEL_SPREAD = 0.02
-"""Departure of a lead from the smooth surface, m, that is no error: swell, waves, slope within the lead."""
+"""Departure of a lead from the smooth surface, m, that is no photon noise: swell, waves, what else the lead holds.
+
+The leads of the same granule depart by 1.6 cm.
+"""
 
 START_SHARE = 0.25
 """Share of the leads' weight, in a window, below the level that the repeated passes start from."""

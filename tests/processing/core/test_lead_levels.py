@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processing.core.lead_levels import WANDER, held_windows, lead_levels
+from processing.core.lead_levels import LEVEL_SPREAD, WANDER, held_windows, lead_levels
+from processing.io import atl10
 
 WINDOW, STRIDE = 10_000.0, 5000.0
 
@@ -88,3 +91,20 @@ def test_windows_held_are_those_whose_leads_fix_the_level() -> None:
     assert held_windows(x, sigma, trust, WINDOW, STRIDE, 0.05).tolist() == [0, 1, 4, 5]
     assert held_windows(x, sigma, np.array([0.5, 1, 1]), WINDOW, STRIDE, 0.05).tolist() == [4, 5]
     assert held_windows(x[:0], sigma[:0], trust[:0], WINDOW, STRIDE, 0.05).tolist() == []
+
+
+def test_the_sea_wanders_as_between_real_leads(shared_data: Path) -> None:
+    path = shared_data / "atl10" / "processed_ATL10-01_20220107195849_02531401_006_01.h5"
+    apart, squared = [], []
+    for beam in atl10.beams(path):
+        leads = atl10.read(path, beam).leads
+        i, j = np.triu_indices(len(leads), 1)
+        apart.append(np.abs(leads.x_atc[i] - leads.x_atc[j]))
+        squared.append((leads.height[i] - leads.height[j]) ** 2)
+    distance, difference = np.concatenate(apart), np.concatenate(squared)
+    nugget = float(difference[distance < 500].mean())
+    assert np.sqrt(nugget / 2) == pytest.approx(LEVEL_SPREAD, rel=0.3)
+    for low, high in ((4000, 7000), (7000, 13_000), (13_000, 25_000)):
+        near = (distance >= low) & (distance < high)
+        gathered = float(difference[near].mean()) - nugget
+        assert 0.5 < gathered / (WANDER * float(distance[near].mean())) < 2.0
