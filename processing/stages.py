@@ -112,7 +112,9 @@ class Train(Stage):
     learning_rate = _number(0.003, "Learning rate of Adam", "1", (1e-7, 1.0))
     focal_gamma = _number(2.0, "Focusing exponent of the focal loss", "1", (0.0, 10.0))
     dropout = _number(0.2, "Dropout after the recurrent layer", "1", (0.0, 0.95))
-    clear_only = param.Boolean(True, doc="Learn only from labels free of cloud, shadow and drift flags, or corrected")
+    clear_only = param.Boolean(
+        True, doc="Learn only from labels without cloud, shadow, transition or drift flags, and from corrected ones"
+    )
     seed = _integer(0, "Seed of every random choice", "1", (0, None))
     workers = _integer(1, "Ranks that train together", "1", (1, 1024))
 

@@ -69,11 +69,13 @@ def _scores(scores: Mapping[str, Any]) -> list[str]:
 
 
 def _limits(record: Mapping[str, Any]) -> list[str]:
+    clear = record["parameters"]["clear_only"]
     absent = [name for name in CLASS_NAMES if not record["split"]["train"][name]]
     limits = [f"No training window is {name}: the model cannot be trusted with it." for name in absent]
     limits += [
         "Labels come from scenes taken minutes to hours from the track; drift and cloud leave errors in them.",
         "Scores against labels share the labels' errors.",
+        *(["Transitions and cloud are left out of the test labels too: whole tracks are harder."] if clear else []),
         "Heights count from the low ones within 5 km: far from any open water or thin ice, thick ice can look thinner.",
         f"Segments of another length than {record['window']:g} m, or other features, are refused.",
     ]

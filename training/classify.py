@@ -99,8 +99,7 @@ def prediction_table(granule: str, beam: str, track: data.Track, chance: np.ndar
 
 def _stamp(run: Run, granule: str, beam: str) -> Stamp:
     segments = data.segment_stamp(run.project, granule, beam).fingerprint
-    parameters = run.stage.values_dict() | {"run_name": run.name}
-    return Stamp(run.stage.key, parameters, {"segments": segments, "model": run.fingerprint})
+    return Stamp(run.stage.key, {"run_name": run.name}, {"segments": segments, "model": run.fingerprint})
 
 
 def _is_current(run: Run, granule: str, beam: str) -> bool:

@@ -5,7 +5,8 @@ photon rate and background rate to the beam's usual rate. So the slope of the se
 the height of the sun do not enter. No label is read anywhere.
 
 ======================  ========================================================================================
-``height_above_low``    mean height minus the ``LOW_QUANTILE`` of mean heights within ``LOW_REACH`` [m]
+``height_above_low``    mean height minus the low heights nearby: the ``LOW_QUANTILE`` within ``LOW_REACH`` of the mean
+                        heights' running median of five segments, which stray photons of weak beams leave alone [m]
 ``height_std``          standard deviation of the photons' heights [m]
 ``mean_minus_median``   mean minus median height [m]
 ``photon_rate``         ln of photons a shot over the beam's median within ``BEAM_REACH`` [1]
@@ -64,7 +65,9 @@ def segment_features(columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
     f4 (N, 6) in the order of ``NAMES``; NaN only where a height or a photon count is missing.
     """
     x, height = _float(columns, "x_atc"), _float(columns, "height_mean")
-    low = running_quantile(x, np.clip(height, -_HEIGHT_LIMIT, _HEIGHT_LIMIT), LOW_QUANTILE, LOW_REACH, _HEIGHT_BIN)
+    # A sort, not np.median: a missing height goes last and spoils no neighbour.
+    steady = np.sort(height[window_index(columns["segment"])], axis=1)[:, STEPS // 2]
+    low = running_quantile(x, np.clip(steady, -_HEIGHT_LIMIT, _HEIGHT_LIMIT), LOW_QUANTILE, LOW_REACH, _HEIGHT_BIN)
     photons = _float(columns, "photon_count")
     rate = np.log(np.maximum(_float(columns, "photon_rate"), _LEAST_RATE))
     background = np.log(np.maximum(_float(columns, "background_rate"), 0.0) + DARK_RATE)

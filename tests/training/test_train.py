@@ -119,11 +119,11 @@ def test_blocks_keep_their_guard_on_every_beam() -> None:
 
 def test_usable_labels() -> None:
     label = np.array([0, 1, 2, -1, 0, 1], np.int8)
-    flags = np.array([0, AutoFlag.CLOUD, AutoFlag.TRANSITION, 0, AutoFlag.SHADOW, AutoFlag.DRIFT_UNSURE], np.uint32)
+    flags = np.array([0, AutoFlag.CLOUD, AutoFlag.SATURATED, 0, AutoFlag.SHADOW, AutoFlag.TRANSITION], np.uint32)
     source = np.array([0, 0, 0, 0, LabelSource.MANUAL, 0], np.int8)
     assert usable_labels(label, flags, source, clear_only=True).tolist() == [True, False, True, False, True, False]
     assert usable_labels(label, flags, source, clear_only=False).tolist() == [True, True, True, False, True, True]
-    assert UNCLEAR & AutoFlag.OUTSIDE_SCENE
+    assert (AutoFlag.DRIFT_UNSURE | AutoFlag.OUTSIDE_SCENE) in UNCLEAR
 
 
 def test_classify_keeps_what_is_current_and_renews_what_is_not(make_project) -> None:
@@ -169,7 +169,7 @@ def test_training_refuses_what_it_cannot_learn_from(make_project, capsys) -> Non
     relabel(project, lambda granule, label: np.where(granule == "A", 0, label))
     assert "of one class only (thick ice)" in refused(capsys, *train, "--held-out", "B")
     relabel(project, lambda _, label: np.full_like(label, -1))
-    assert "has no label free of cloud" in refused(capsys, *train)
+    assert "has no label without flags or corrected" in refused(capsys, *train)
     rewrite(project, "A", {"height_mean": lambda values: values + 1})
     assert "was made of other segments; run: leadline autolabel" in refused(capsys, *train)
     assert runs(project) == []

@@ -41,6 +41,7 @@ def feature(columns: dict[str, np.ndarray], name: str) -> np.ndarray:
 @pytest.mark.kernel
 def test_features_by_hand() -> None:
     columns = {name: np.ones(3) for name in COLUMNS} | {
+        "segment": np.array([0, 1, 2]),
         "x_atc": np.array([1.0, 3.0, 5.0]),
         "height_mean": np.array([0.1, 0.5, 0.3]),
         "height_median": np.array([0.1, 0.4, 0.35]),
@@ -50,6 +51,7 @@ def test_features_by_hand() -> None:
         "photon_rate": np.array([1.0, 2.0, 4.0]),
         "background_rate": np.array([4e5, 4e5, np.nan]),
     }
+    # Windows 0 0 0 1 2, 0 0 1 2 2, 0 1 2 2 2: steady heights 0.1, 0.3, 0.3, of which 0.1 is the low one.
     expected = [
         [0.0, 0.0, 0.0, np.log(1 / 2), 1.0, 0.0],
         [0.4, 0.2, 0.1, 0.0, 0.25, 0.0],
