@@ -49,7 +49,7 @@ def _write(safe: Path) -> None:
 
 
 def _brightness(rng: np.random.Generator) -> NDArray[np.uint16]:
-    """Visible reflectance in ten-thousandths: floes, leads with thin ice and water, a veil, texture down to the pixel."""
+    """Visible reflectance in ten-thousandths: floes, leads with thin ice and water, a veil, texture to the pixel."""
     forms = _field(rng, 240) + 0.5 * _field(rng, 60) + 0.25 * _field(rng, 15)
     veil = np.clip(_field(rng, 900), 0.0, 0.6)
     result = np.empty((EDGE, EDGE), np.uint16)
