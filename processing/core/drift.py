@@ -70,7 +70,7 @@ class Shift:
     row, col : shift in pixels. sigma_row, sigma_col : its standard uncertainty in pixels, every likely place counted.
     confidence : probability that it is within NEAR of the truth.
     correlation : (m, m) f4 multiple correlation of brightness with the proxies at every shift, row -reach first.
-    weights : of each proxy in the regression. second : largest correlation outside the main lobe.
+    weights : of each proxy in the regression. first : correlation at the shift. second : at the likeliest elsewhere.
     """
 
     row: float
@@ -80,6 +80,7 @@ class Shift:
     confidence: float
     correlation: Singles
     weights: tuple[float, ...]
+    first: float
     second: float
 
 
@@ -163,7 +164,7 @@ def locate(products: Products | None, reach: int, pixel: float, pixels: int) -> 
     """
     size = 2 * reach + 1
     if products is None:
-        return Shift(0.0, 0.0, np.inf, np.inf, 0.0, np.zeros((size, size), np.float32), (), 0.0)
+        return Shift(0.0, 0.0, np.inf, np.inf, 0.0, np.zeros((size, size), np.float32), (), 0.0, 0.0)
     share, weights = fit(products)
     evidence = _evidence(share, products.n, pixel, pixels)
     best = divmod(int(np.argmax(evidence)), size)
@@ -181,7 +182,8 @@ def locate(products: Products | None, reach: int, pixel: float, pixels: int) -> 
         confidence=0.0 if on_edge else min(1.0, float(probability[near].sum())),
         correlation=np.sqrt(share).astype(np.float32),
         weights=tuple(float(weight) for weight in weights[:, best[0], best[1]]),
-        second=_second(share, best),
+        first=float(np.sqrt(share[best])),
+        second=_second(share, evidence, best),
     )
 
 
@@ -216,8 +218,9 @@ def _refined(products: Products, best: tuple[int, int]) -> tuple[float, float]:
     return float(grid[0][i, j] + top), float(grid[1][i, j] + left)
 
 
-def _second(share: Floats, best: tuple[int, int]) -> float:
-    """Largest correlation outside the main lobe, that is more than 8 pixels from the best."""
+def _second(share: Floats, evidence: Floats, best: tuple[int, int]) -> float:
+    """Correlation at the likeliest shift outside the main lobe, that is more than 8 pixels from the best."""
     row, col = best
     away = np.hypot(np.arange(share.shape[0])[:, None] - row, np.arange(share.shape[1]) - col) > _LOBE
-    return float(np.sqrt(share[away].max())) if away.any() else 0.0
+    other = np.unravel_index(int(np.argmax(np.where(away, evidence, -1.0))), share.shape)
+    return float(np.sqrt(share[other])) if away.any() else 0.0

@@ -126,7 +126,7 @@ def _in_metres(shift: core.Shift, scene: Scene, reach: int, pixels: int, stage: 
         "sigma_y": shift.sigma_row * scene.pixel,
         "confidence": shift.confidence,
         "applied": not unsure,
-        "correlation": float(shift.correlation.max()),
+        "correlation": shift.first,
         "second_correlation": shift.second,
         "weights": dict(zip(PROXIES, shift.weights, strict=False)),
         "pixels": pixels,
