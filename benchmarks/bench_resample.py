@@ -109,7 +109,7 @@ def _kernel(path: Path) -> Iterator[Row]:
         kernel >= max(50.0, 8 * peer),
         peer,
         "pandas groupby of the same statistics",
-        "synthetic; processor time; counts, shots, mean, median, standard deviation, extremes, means of the corrections",
+        "synthetic; processor time; counts, shots, mean, median, spread, extremes, means of the corrections",
     )
     yield Row(
         f"all SEGMENT columns, one thread, {size}",

@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from processing.core.along_track import PIECE_GAP, bracket, to_datetime
+from processing.core.background import Background
 from processing.core.corrections import Corrections
 from processing.core.first_photon import FirstPhotonTable
 from processing.schema import Quality
@@ -32,7 +33,6 @@ HIGH_CONFIDENCE = 4
 LONGEST_REACH = 50.0
 """Photons further than this outside their 20 m geolocation segment (m) carry no usable distance."""
 _SEGMENT_LENGTH = 20.0
-_BACKGROUND_GAP = 0.05
 _EXCHANGE_SORT = 32
 
 
@@ -105,25 +105,6 @@ class PhotonChunk:
     accept: int
     epoch: np.datetime64
     photons: int
-
-
-@dataclass(frozen=True)
-class Background:
-    """Background photon rate: f8 s after the epoch, ascending, and f8 Hz."""
-
-    time: F8
-    rate: F8
-
-    def at(self, time: F8) -> F8:
-        """Rate interpolated in time; NaN further than 0.05 s (ten samples) from any sample."""
-        if len(self.time) == 0:
-            return np.full(len(time), np.nan)
-        place = bracket(self.time, np.zeros(len(self.time), np.int64), time)
-        before, after = self.time[place.left], self.time[place.right]
-        away = np.minimum(np.abs(after - time), np.abs(time - before))
-        held = np.clip(place.fraction, 0.0, 1.0)
-        rate = self.rate[place.left] + (self.rate[place.right] - self.rate[place.left]) * held
-        return np.where(away <= _BACKGROUND_GAP, rate, np.nan)
 
 
 @dataclass(frozen=True)
@@ -395,6 +376,39 @@ def _assign(
 
 
 @njit(cache=True, nogil=True)
+def _gather(
+    begin: I8, count: I8, correction: F8, height: F4, slot: Any, counts: I8
+) -> tuple[F8, I8, NDArray[np.int32], NDArray[np.int32]]:
+    """Corrected heights slot by slot, where each slot ends, and the first and last segment that gave it photons."""
+    slots = len(counts)
+    stop = np.zeros(slots + 1, np.int64)
+    for k in range(1, slots):
+        stop[k] = stop[k - 1] + counts[k - 1]
+    values = np.empty(counts.sum())
+    lowest = np.full(slots, -1, np.int32)
+    highest = np.empty(slots, np.int32)
+    for j in range(len(begin)):
+        own = slice(begin[j], begin[j] + count[j])
+        h, place = height[own], slot[own]
+        held, cursor = slots, np.int64(0)
+        for i in range(len(h)):
+            k = place[i]
+            if k < 0:
+                continue
+            if k != held:
+                # Neighbours share their slot: its cursor stays in a register until it changes.
+                stop[held] = cursor
+                held, cursor = k, stop[k]
+                highest[k] = j
+                if lowest[k] < 0:
+                    lowest[k] = j
+            values[cursor] = h[i] - correction[j]
+            cursor += 1
+        stop[held] = cursor
+    return values, stop, lowest, highest
+
+
+@njit(cache=True, nogil=True)
 def _summarise(
     begin: I8, count: I8, correction: F8, height: F4, slot: Any, counts: I8, sources: F8, flags: U4
 ) -> tuple[I8, F8, F8, U4]:
@@ -404,25 +418,8 @@ def _summarise(
     over the photons' segments (W, 5; NaN left out) and flags of the segments that contributed.
     """
     slots = len(counts)
-    stop = np.empty(slots, np.int64)
-    lowest = np.full(slots, -1, np.int32)
-    highest = np.empty(slots, np.int32)
-    total = 0
-    filled = 0
-    for k in range(slots):
-        stop[k] = total
-        total += counts[k]
-        filled += counts[k] > 0
-    values = np.empty(total)
-    for j in range(len(begin)):
-        for i in range(begin[j], begin[j] + count[j]):
-            k = slot[i]
-            if k >= 0:
-                values[stop[k]] = height[i] - correction[j]
-                stop[k] += 1
-                highest[k] = j
-                if lowest[k] < 0:
-                    lowest[k] = j
+    values, stop, lowest, highest = _gather(begin, count, correction, height, slot, counts)
+    filled = np.count_nonzero(counts)
     index = np.empty(filled, np.int64)
     heights = np.empty((filled, 5))
     means = np.empty((filled, sources.shape[1]))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.core import resample as core
+from processing.core.background import Background
 from processing.core.corrections import (
     Corrections,
     geoid_reference,
@@ -250,14 +251,14 @@ class Atl03Source(StreamedSource):
                 values[lost] = _sample(heights[name], photon[lost])
         return photon, segment, lat, lon, time
 
-    def _background(self, beam: str) -> core.Background:
+    def _background(self, beam: str) -> Background:
         group = self._file[beam].get("bckgrd_atlas")
         if group is None or "bckgrd_rate" not in group or "delta_time" not in group:
-            return core.Background(np.zeros(0), np.zeros(0))
+            return Background(np.zeros(0), np.zeros(0))
         time, rate = without_fill(group["delta_time"][:]), without_fill(group["bckgrd_rate"][:])
         known = np.isfinite(time) & np.isfinite(rate) & (rate >= 0)
         order = np.argsort(time[known], kind="stable")
-        return core.Background(time[known][order], rate[known][order])
+        return Background(time[known][order], rate[known][order])
 
     @property
     def _epoch(self) -> np.datetime64:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.core import resample as core
+from processing.core.background import Background
 from processing.core.corrections import Corrections, geoid_reference, ocean_tide, without_fill
 from processing.errors import InputError
 from processing.io.found import Found
@@ -199,8 +200,8 @@ def _shots(columns: PhotonColumns, rows: I8, time: F8) -> I8:
     return np.concatenate(([0], np.cumsum(steps)))[place] + core.SHOTS_PER_FRAME
 
 
-def _background(columns: PhotonColumns, rows: I8, time: F8) -> core.Background:
+def _background(columns: PhotonColumns, rows: I8, time: F8) -> Background:
     rate = _extra(columns, "background", rows)
     known = np.isfinite(rate) & (rate >= 0)
     moments, first = np.unique(time[known], return_index=True)
-    return core.Background(moments, rate[known][first])
+    return Background(moments, rate[known][first])

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy.interpolate import RegularGridInterpolator
 
 from processing.core.along_track import bracket, pieces, to_datetime
+from processing.core.background import Background
 from processing.core.corrections import Corrections, saturation_flags, without_fill
 from processing.core.first_photon import LIGHT, WIDTH_PER_SIGMA, FirstPhotonTable
 from processing.core.resample import (
     Anchors,
-    Background,
     Beam,
     Geolocation,
     PhotonChunk,
