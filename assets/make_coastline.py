@@ -58,9 +58,8 @@ def region(found: list[NDArray[np.float64]], crs: str, low: float, high: float) 
         if ring[:, 1].max() < low or ring[:, 1].min() > high:
             continue
         shape = shapely.make_valid(project(ring, crs)).intersection(disc).simplify(_TOLERANCE)
-        for part in shapely.get_parts(shape):
-            if isinstance(part, Polygon) and part.area >= _SMALLEST:
-                kept.append(np.round(np.asarray(part.exterior.coords) / _UNIT).astype(np.int32))
+        parts = [part for part in shapely.get_parts(shape) if isinstance(part, Polygon) and part.area >= _SMALLEST]
+        kept += [np.round(np.asarray(part.exterior.coords) / _UNIT).astype(np.int32) for part in parts]
     return kept
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 import webbrowser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 PAGES: tuple[type[Page], ...] = (OverviewPage, TrackPage, FreeboardPage)
 POLL = 4_000
+EVERYWHERE = "0.0.0.0"  # noqa: S104
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ class Application:
         self._dispatch(Change(frozenset(self._moved), change.origin))
 
     def _dispatch(self, change: Change) -> None:
-        for missed in self._missed.values():
-            missed |= change.names
+        for key in self._missed:
+            self._missed[key] |= change.names
         key = self.state.page
         with self.shell.guard(f"drawing the {key} page"):
             page = self._page(key)
@@ -106,7 +108,7 @@ class Application:
             for other, built in self._pages.items():
                 built.view.visible = other == key
             page.update(Change(frozenset(names), change.origin))
-            self.shell.ready(key)
+        self.shell.ready(key)
 
     def _page(self, key: str) -> Page:
         if key not in self._pages:
@@ -241,7 +243,7 @@ def make_server(root: Path, address: Address, users: Mapping[str, Secret] | None
 
     Raises MissingError when ``root`` is no project, InputError when the port is taken.
     """
-    workspace = Workspace(root)
+    workspace, port = Workspace(root), _chosen_port(address)
     pn.config.notifications = False
     pn.config.design = None
     options: dict[str, Any] = {}
@@ -251,8 +253,8 @@ def make_server(root: Path, address: Address, users: Mapping[str, Secret] | None
         server = pn.serve(
             {"/": make_page(workspace)},
             address=address.host,
-            port=address.port,
-            websocket_origin=_origins(address),
+            port=port,
+            websocket_origin=_origins(address, port),
             show=False,
             start=False,
             verbose=False,
@@ -270,11 +272,18 @@ def make_server(root: Path, address: Address, users: Mapping[str, Secret] | None
     return server
 
 
-def _origins(address: Address) -> list[str]:
-    """Hosts that may open the websocket; the port is only known in advance when it was chosen."""
-    if address.port == 0:
-        return ["127.0.0.1:*", "localhost:*", *address.origins]
-    own = {f"{name}:{address.port}" for name in ("127.0.0.1", "localhost", address.host) if name != "0.0.0.0"}  # noqa: S104
+def _chosen_port(address: Address) -> int:
+    """The port asked for, or one that is free: the websocket's origins must name it before the server has it."""
+    if address.port:
+        return address.port
+    with socket.socket() as probe:
+        probe.bind((address.host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _origins(address: Address, port: int) -> list[str]:
+    """Hosts that may open the websocket."""
+    own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", address.host) if name != EVERYWHERE}
     return sorted(own | set(address.origins))
 
 
@@ -282,7 +291,7 @@ def run(root: Path, address: Address, auth: Path | None = None, show: bool = Tru
     """Serve until interrupted; says where the page is."""
     users = read_users(auth) if auth is not None else None
     server = make_server(root, address, users)
-    shown = "localhost" if address.host in ("127.0.0.1", "0.0.0.0") else address.host  # noqa: S104
+    shown = "localhost" if address.host in ("127.0.0.1", EVERYWHERE) else address.host
     where = f"http://{shown}:{server.port}/"
     click.echo(f"Leadline shows {root} at {where} (Ctrl-C ends it)")
     if users is None and address.host not in ("127.0.0.1", "localhost"):

@@ -49,7 +49,7 @@ class Bound:
 
 def select(state: State, name: str, label: str, width: int) -> Bound:
     """A drop-down list."""
-    widget = pn.widgets.Select(name=label, options={}, width=width, margin=0, stylesheets=[sheet("widgets.css")])
+    widget = pn.widgets.Select(label=label, options={}, width=width, margin=0, stylesheets=[sheet("widgets.css")])
     return Bound(state, name, widget)
 
 
@@ -67,23 +67,22 @@ def choice(state: State, name: str, options: Mapping[str, str]) -> Bound:
 
 def button(label: str, meaning: str, call: Callable[[], None]) -> pn.widgets.Button:
     """A small button; ``meaning`` shows under the mouse."""
-    made = pn.widgets.Button(
-        name=label, margin=0, stylesheets=[sheet("widgets.css")], css_classes=["solo"], description=meaning, align="end"
-    )
+    looks = {"stylesheets": [sheet("widgets.css")], "css_classes": ["solo"]}
+    made = pn.widgets.Button(label=label, description=meaning, margin=0, align="end", **looks)
     made.on_click(lambda _: call())
     return made
 
 
 def bar(*controls: Any) -> pn.Row:
     """The line of controls at the top of a page."""
-    return pn.Row(
-        *controls,
-        sizing_mode="stretch_width",
-        height=58,
-        margin=0,
-        styles={"gap": "10px", "padding": "6px 14px 8px", "align-items": "flex-end", "border-bottom": "1px solid var(--line)",
-                "background": "var(--card)"},
-    )  # fmt: skip
+    style = {
+        "gap": "10px",
+        "padding": "6px 14px 8px",
+        "align-items": "flex-end",
+        "border-bottom": "1px solid var(--line)",
+        "background": "var(--card)",
+    }
+    return pn.Row(*controls, sizing_mode="stretch_width", height=58, margin=0, styles=style)
 
 
 def card(content: Any, **options: Any) -> pn.Column:

@@ -40,7 +40,7 @@ def rows_in(x: NDArray[np.float64], start: float, end: float) -> slice:
 
 
 def gather(x: NDArray[np.float64], y: NDArray[np.float32], start: float, end: float, bins: int) -> Bins:
-    """Mean, least and greatest of ``y`` in ``bins`` equal bins of sorted ``x`` from ``start`` to ``end``; NaN is skipped."""
+    """Mean, least and greatest of ``y`` in ``bins`` equal bins of sorted ``x`` in [start, end]; NaN is skipped."""
     inside = rows_in(x, start, end)
     chosen = np.isfinite(y[inside])
     x, values = x[inside][chosen], y[inside][chosen].astype(np.float64)

@@ -145,7 +145,7 @@ class Place:
         return self.workspace.sea_level(self.state.granule, self.state.beam, run)
 
     def drift(self, beam: str) -> Drift | None:
-        """The drift that the auto-labels were carried over with, at the middle of the beam; None before there are any."""
+        """The median drift that the beam's auto-labels were carried over with; None before there are any."""
         facts = self.workspace.label_facts(self.state.granule, beam) if self.has_segments else {}
         known = np.isfinite(facts.get("drift_x", np.zeros(0)))
         if not known.any():
@@ -161,9 +161,11 @@ class Place:
         if not granules:
             return
         if self.granule is None:
+            x = state.x
             if state.granule:
                 self.tell(f"{state.granule} is not in this project; the first granule is shown", "warning")
-            state.move(granule=granules[0].ident, x=math.nan)
+                x = math.nan
+            state.move(granule=granules[0].ident, x=x)
         if state.beam not in self.beams:
             if state.beam and self.beams:
                 self.tell(f"{state.granule} has no beam {state.beam}", "warning")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 from dashboard.app import PAGES, Address, make_server
-from processing.errors import InputError, MissingError
+from dashboard.auth import Secret
+from processing.errors import InputError, LeadlineError, MissingError
 
 FLAGS = (
     "--no-sandbox",
@@ -37,7 +38,7 @@ def window_size(text: str) -> tuple[int, int]:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[str]:
+def running(root: Path, users: Mapping[str, Secret] | None = None) -> Iterator[str]:
     """Serve a project from a thread on a free port; yields the address of its page."""
     ready, found = Event(), {}
 
@@ -46,9 +47,9 @@ def running(root: Path) -> Iterator[str]:
 
         asyncio.set_event_loop(asyncio.new_event_loop())
         try:
-            found["server"] = make_server(root, Address(port=0))
+            found["server"] = make_server(root, Address(port=0), users)
             found["server"].start()
-        except Exception as error:
+        except (LeadlineError, OSError, RuntimeError, ValueError) as error:
             found["error"] = error
             ready.set()
             return

@@ -33,17 +33,13 @@ class Key:
     pages: tuple[str, ...] = field(default=())
 
 
+_ALONG = ("track", "freeboard")
 KEYS = (
-    Key(
-        ("←", "→"),
-        "move along the track (with Shift a whole view)",
-        ("ArrowLeft", "ArrowRight"),
-        ("track", "freeboard"),
-    ),
-    Key(("+", "−"), "zoom in, zoom out", ("+", "=", "-", "_"), ("track", "freeboard")),
-    Key(("0",), "whole track", ("0",), ("track", "freeboard")),
-    Key(("B",), "next beam (with Shift the one before)", ("b", "B"), ("track", "freeboard")),
-    Key(("G",), "next granule (with Shift the one before)", ("g", "G"), ("track", "freeboard")),
+    Key(("←", "→"), "move along the track (with Shift a whole view)", ("ArrowLeft", "ArrowRight"), _ALONG),
+    Key(("+", "−"), "zoom in, zoom out", ("+", "=", "-", "_"), _ALONG),
+    Key(("0",), "whole track", ("0",), _ALONG),
+    Key(("B",), "next beam (with Shift the one before)", ("b", "B"), _ALONG),
+    Key(("G",), "next granule (with Shift the one before)", ("g", "G"), _ALONG),
     Key(("C",), "next colour view of the scene", ("c", "C"), ("track",)),
     Key(("1", "2", "3"), "Overview, Track, Freeboard", ("1", "2", "3")),
     Key(("?",), "this help", ()),

@@ -36,7 +36,7 @@ class Distribution:
 
 
 def distribution(freeboard: NDArray[np.float32], codes: NDArray[np.int8]) -> Distribution:
-    """Histogram of freeboard in bins of 2 cm for each class; values beyond the 0.5 and 99.5 percentiles join the ends."""
+    """Histogram of freeboard for each class in bins of 2 cm; values beyond the 0.5 and 99.5 % join the ends."""
     good = np.isfinite(freeboard)
     values, classes = freeboard[good], codes[good]
     if len(values) == 0:

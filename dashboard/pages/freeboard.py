@@ -157,7 +157,8 @@ class FreeboardPage(Page):
         legend = "".join(
             f"<span class='line' style='border-color:{palette.surface(name, self.theme).colour};"
             f"border-top-style:{'solid' if name == level.estimator else 'dashed'}'></span>"
-            f"<span>{palette.surface(name, self.theme).name}{' <b>(used)</b>' if name == level.estimator else ''}</span>"
+            f"<span>{palette.surface(name, self.theme).name}"
+            f"{' <b>(used)</b>' if name == level.estimator else ''}</span>"
             f"<span class='share'>{_mean(level.surfaces[name][rows])}</span>"
             for name in SURFACES
         )
@@ -175,7 +176,8 @@ class FreeboardPage(Page):
         if self.level.binned > 4.0:
             note += f"; lines are means over {self.level.binned:.0f} m"
         return (
-            f"<h3>Sea surface <span style='text-transform:none;font-weight:400'>(mean, m)</span></h3><div class='legend'>{legend}</div>"
+            "<h3>Sea surface <span style='text-transform:none;font-weight:400'>(mean, m)</span></h3>"
+            f"<div class='legend'>{legend}</div>"
             f"{note}.</p><h3>Where it comes from</h3>{words.definitions(facts)}"
         )
 

@@ -23,12 +23,12 @@ STAGE_NAMES = {
     "freeboard": "freeboard",
 }
 _NEXT = (
-    ("resample", "Make 2 m segments of the photons"),
-    ("autolabel", "Label the segments from the scenes"),
-    ("snapshot", "Freeze the labels to learn from"),
-    ("train", "Train a classifier on the snapshot"),
-    ("classify", "Classify every segment"),
-    ("freeboard", "Find sea surface and freeboard"),
+    ("resample", "make 2 m segments of the photons"),
+    ("autolabel", "label the segments from the scenes"),
+    ("snapshot", "freeze the labels to learn from"),
+    ("train", "train a classifier on the snapshot"),
+    ("classify", "classify every segment"),
+    ("freeboard", "find sea surface and freeboard"),
 )
 
 
@@ -66,15 +66,15 @@ class OverviewPage(Page):
         catalog = self.place.catalog
         if catalog.granules or catalog.scenes:
             return None
-        return ("This project is empty", "Add ATL03 granules (or photon tables) and Sentinel-2 scenes; then look here again.",
-                f"leadline add {self.place.workspace.root} FILE...")  # fmt: skip
+        told = "Add ATL03 granules (or photon tables) and Sentinel-2 scenes; then look here again."
+        return "This project is empty", told, f"leadline add {self.place.workspace.root} FILE..."
 
     def paint(self, theme: str) -> None:
         self.map.paint(theme)
 
-    def follow(self, change: Change) -> None:
+    def follow(self, _: Change) -> None:
         self._tint.follow(TINTS)
-        self.map.update(change)
+        self.map.update()
         self.listing.content = self._html()
 
     def _go(self, values: dict[str, Any]) -> None:
@@ -111,7 +111,8 @@ class OverviewPage(Page):
                 behind = any(g.stages[key].word in ("none", "stale") for g in granules if g.stages[key].total)
             if granules and behind:
                 command = self.place.workspace.command(key)
-                return f"<div class='next'><span>Next: {escape(meaning.lower())}</span><code>{escape(command)}</code></div>"
+                told = f"<span>Next: {escape(meaning)}</span><code>{escape(command)}</code>"
+                return f"<div class='next'>{told}</div>"
         return ""
 
     def _granule_html(self, granule: Granule) -> str:
@@ -119,9 +120,7 @@ class OverviewPage(Page):
         facts = words.granule_facts(granule.ident)
         about = f"RGT {facts['RGT']} · cycle {facts['cycle']} · release {facts['release']}" if facts else granule.ident
         pairs = self.place.catalog.scenes_of(granule.ident)
-        near = (
-            f"<span>nearest scene {words.minutes_apart(pairs[0].minutes)}</span>" if pairs else "<span>no scene</span>"
-        )
+        near = f"nearest scene {words.minutes_apart(pairs[0].minutes)}" if pairs else "no scene under it"
         trouble = f"<div class='trouble'>{escape(granule.trouble)}</div>" if granule.trouble else ""
         beams = "".join(
             f"<button class='chip{' strong' if beam.strong else ''}{'' if beam.rows else ' none'}' "
@@ -131,7 +130,8 @@ class OverviewPage(Page):
         stages = "".join(self._stage_html(key, granule) for key in TRACK_STAGES)
         return (
             f"<div class='entry{here}' {go(granule=granule.ident)} title='{escape(granule.ident)}'>"
-            f"<div class='head'><b>{words.instant(granule.time)}</b><span>{escape(about)}</span><span class='room'></span>"
+            f"<div class='head'><b>{words.instant(granule.time)}</b><span>{escape(about)}</span>"
+            "<span class='room'></span>"
             f"<span>{words.metres(granule.length)}</span><span>{words.count(granule.rows)} segments</span></div>"
             f"{trouble}<div class='line'>{beams}<span class='near'>{near}</span></div>"
             f"<div class='line'>{stages}</div></div>"
@@ -151,7 +151,8 @@ class OverviewPage(Page):
         pairs = [pair for pair in self.place.catalog.pairs if pair.scene == scene.ident]
         times = {granule.ident: granule for granule in self.place.catalog.granules}
         under = ", ".join(
-            f"<a {go(granule=pair.granule, scene=pair.scene)}>{words.instant(times[pair.granule].time)} ({words.minutes_apart(pair.minutes)})</a>"
+            f"<a {go(granule=pair.granule, scene=pair.scene)}>{words.instant(times[pair.granule].time)} "
+            f"({words.minutes_apart(pair.minutes)})</a>"
             for pair in sorted(pairs, key=lambda pair: abs(pair.minutes))
         )
         nearest = min(pairs, key=lambda pair: abs(pair.minutes), default=None)

@@ -136,7 +136,8 @@ class TrackPage(Page):
     def _class_legend(self) -> str:
         place = self.place
         if not place.has_segments:
-            return f"<h3>Classes</h3><p>No segments yet. Run:</p><p><code>{escape(place.workspace.command('resample'))}</code></p>"
+            command = escape(place.workspace.command("resample"))
+            return f"<h3>Classes</h3><p>No segments yet. Run:</p><p><code>{command}</code></p>"
         source = place.source
         if source is None:
             command = place.workspace.command("autolabel")
@@ -148,7 +149,8 @@ class TrackPage(Page):
             + f"<span>{palette.class_name(code)}</span><span class='share'>{words.share(inside == code)}</span>"
             for code in palette.CLASS_CODES
         )
-        return f"<h3>Classes in view</h3><p class='soft'>{escape(source.title)}, {len(inside):,} segments</p><div class='legend'>{rows}</div>"
+        about = f"<p class='soft'>{escape(source.title)}, {len(inside):,} segments</p>"
+        return f"<h3>Classes in view</h3>{about}<div class='legend'>{rows}</div>"
 
     def _place_html(self) -> str:
         place, state = self.place, self.place.state

@@ -13,7 +13,6 @@ from shapely import Point
 
 from dashboard import palette, words
 from dashboard.place import Place
-from dashboard.state import Change
 from dashboard.views import coast
 from dashboard.views import figure as looks
 
@@ -56,7 +55,7 @@ class PolarMap:
             bar_line_color=colours["ink"], label_text_color=colours["ink"], background_fill_color=colours["card"]
         )
 
-    def update(self, change: Change) -> None:
+    def update(self) -> None:
         """Draw the catalog; the view is fitted to the data once, and then left to the analyst."""
         self._show_land()
         self._show_scenes()

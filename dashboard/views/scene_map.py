@@ -196,7 +196,7 @@ class SceneMap:
             self._draw()
 
     def _moved(self, event: RangesUpdate) -> None:
-        """The analyst moved the map: the profile goes to the nearest point of the beam and takes the change of scale."""
+        """The analyst moved the map: the profile goes to the nearest point of the beam and zooms as much."""
         with self.place.guard("moving the map"):
             state, line = self.place.state, self.place.line(self.place.state.beam)
             width, _ = self._size

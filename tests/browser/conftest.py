@@ -1,0 +1,60 @@
+"""One Chromium and one server over the small project for every browser test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "dashboard"))
+
+import small_project
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser; tests are skipped where Playwright or Chromium is absent."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}")
+    from dashboard.screenshots import FLAGS
+
+    with api.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("browser") / "small"
+    small_project.make(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def address(small_root: Path) -> Iterator[str]:
+    """Where the small project is served."""
+    from dashboard.screenshots import running
+
+    with running(small_root) as where:
+        yield where
+
+
+@pytest.fixture
+def tab(chromium: Any) -> Iterator[Any]:
+    """A page of its own, 1366 x 768, that remembers requests and complaints of the console."""
+    context = chromium.new_context(viewport={"width": 1366, "height": 768})
+    page = context.new_page()
+    page.requested, page.complaints = [], []
+    page.on("request", lambda request: page.requested.append(request.url))
+    page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.set_default_timeout(30_000)
+    yield page
+    context.close()
