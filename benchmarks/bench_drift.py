@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def rows() -> Iterator[Row]:
         scene, beams = _synthetic(length)
         found = _find(scene, beams)
         error = PIXEL * float(np.hypot(found.row - _SHIFT[0], found.col - _SHIFT[1]))
-        seconds = best_of(lambda scene=scene, beams=beams: _find(scene, beams), 2)
+        seconds = best_of(partial(_find, scene, beams), 2)
         looped = _loop(scene, beams)
         note = f"synthetic, {(2 * REACH + 1) ** 2} shifts, error {error:.1f} m; loop timed on {_LOOP} shifts and scaled"
         yield Row(
