@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from processing.cli import load_commands, run
+from processing.cli import run
 from processing.io import tables
 from processing.io.atomic import ASIDE
 from processing.project import Project
@@ -22,17 +22,6 @@ OUTPUTS: dict[str, Table] = {
     "freeboard": FREEBOARD,
 }
 IN_RUNS = {"snapshots", "predictions", "freeboard"}
-
-RECIPE = """
-[twin]
-seed = 3
-km = 6.0
-swath = 6000.0
-
-[stage.train]
-model = "mlp"
-epochs = 1
-"""
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chain")]
 
@@ -52,17 +41,6 @@ def written(root: Path, kind: str) -> dict[str, int]:
 
 def all_written(root: Path) -> dict[str, int]:
     return {path: time for kind in OUTPUTS for path, time in written(root, kind).items()}
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo project of a short twin, run once from end to end."""
-    load_commands()
-    base = tmp_path_factory.mktemp("chain")
-    (base / "recipe.toml").write_text(RECIPE, encoding="utf-8")
-    project = base / "project"
-    assert leadline("demo", "--project", project, "--recipe", base / "recipe.toml", "--no-serve") == 0
-    return project
 
 
 @pytest.fixture
@@ -90,10 +68,10 @@ def test_status_finds_nothing_stale(chain: Path, capsys: pytest.CaptureFixture[s
     assert "stale" not in capsys.readouterr().out.replace("nothing is stale", "")
 
 
-def test_again_writes_nothing(chain: Path) -> None:
+def test_again_writes_nothing(chain: Path, recipe: Path) -> None:
     before = all_written(chain)
     assert leadline("run", chain) == 0
-    assert leadline("demo", "--project", chain, "--recipe", chain.parent / "recipe.toml", "--no-serve") == 0
+    assert leadline("demo", "--project", chain, "--recipe", recipe, "--no-serve") == 0
     assert all_written(chain) == before
 
 

@@ -1,0 +1,52 @@
+"""Each page of the demo opens in Chromium, shows its content and asks nothing of any other server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chain")]
+
+CHROMIUM = Path("/usr/bin/chromium")
+CONTENT = {
+    "overview": ("Granules", "Scenes", "L1C"),
+    "track": ("thick ice", "open water", "Ice drift"),
+    "freeboard": ("Freeboard (m)", "robust", "mean"),
+}
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}")
+    from dashboard.screenshots import FLAGS
+
+    with api.sync_playwright() as player:
+        opened = player.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+def test_every_page_of_the_demo(chain: Path, browser: Any) -> None:
+    from dashboard.app import PAGES
+    from dashboard.screenshots import running
+
+    assert {page.key for page in PAGES} == set(CONTENT)
+    requested: list[str] = []
+    complaints: list[str] = []
+    with running(chain) as address:
+        tab = browser.new_page(viewport={"width": 1366, "height": 768})
+        tab.on("request", lambda request: requested.append(request.url))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        for page, words in CONTENT.items():
+            tab.goto(f"{address}?page={page}")
+            tab.wait_for_function("page => document.documentElement.dataset.ready === page", arg=page)
+            tab.get_by_text("synthetic data").first.wait_for()
+            for word in words:
+                tab.get_by_text(word).first.wait_for()
+    assert complaints == []
+    assert [url for url in requested if not url.startswith((address, "data:", "blob:"))] == []
