@@ -123,7 +123,11 @@ class Workspace:
 
     @property
     def project(self) -> Project:
-        """The project, opened again when its settings have changed."""
+        """The project as it was at the last ``refresh``."""
+        return self._project
+
+    def refresh(self) -> Project:
+        """Open the project again when its settings have changed since."""
         now = self._modified(self.root / "project.toml")
         if now != self._settings_at:
             self._project, self._settings_at = Project(self.root), now

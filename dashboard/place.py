@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,13 +56,19 @@ class Place:
         self.guard = messages.guard
         self.catalog = Catalog(catalogs.ANTARCTIC)
         self._signature: tuple[int, ...] = ()
+        self._sources: dict[tuple[str, str], list[ClassSource]] = {}
+        self._runs: dict[tuple[str, str], list[str]] = {}
+        self._drifts: dict[tuple[str, str], Drift | None] = {}
 
     def refresh(self) -> bool:
         """Read the catalog again when the project has changed; whether it had."""
-        now = catalogs.signature(self.workspace.project)
+        now = catalogs.signature(self.workspace.refresh())
         if now == self._signature:
             return False
         self.catalog, self._signature = self.workspace.catalog(now), now
+        self._sources.clear()
+        self._runs.clear()
+        self._drifts.clear()
         return True
 
     @property
@@ -111,7 +118,7 @@ class Place:
 
     @property
     def sources(self) -> list[ClassSource]:
-        return self.workspace.sources(self.state.granule, self.state.beam) if self.has_segments else []
+        return self._sources_of(self.state.beam)
 
     @property
     def source(self) -> ClassSource | None:
@@ -120,10 +127,15 @@ class Place:
 
     def source_of(self, beam: str) -> ClassSource | None:
         """The class source of another beam of the granule."""
-        if not self.workspace.has_track(self.state.granule, beam):
-            return None
-        found = self.workspace.sources(self.state.granule, beam)
+        found = self._sources_of(beam)
         return next((source for source in found if source.key == self.state.source), found[0] if found else None)
+
+    def _sources_of(self, beam: str) -> list[ClassSource]:
+        """Sources of a beam, looked up once until the project changes."""
+        key = (self.state.granule, beam)
+        if key not in self._sources:
+            self._sources[key] = self.workspace.sources(*key) if self.workspace.has_track(*key) else []
+        return self._sources[key]
 
     def ranks(self, beam: str, source: ClassSource | None) -> NDArray[np.int8]:
         """Drawing rank of each segment of a beam."""
@@ -133,7 +145,10 @@ class Place:
 
     @property
     def runs(self) -> list[str]:
-        return self.workspace.freeboard_runs(self.state.granule, self.state.beam) if self.has_segments else []
+        key = (self.state.granule, self.state.beam)
+        if key not in self._runs:
+            self._runs[key] = self.workspace.freeboard_runs(*key) if self.has_segments else []
+        return self._runs[key]
 
     @property
     def sea_level(self) -> SeaLevel | None:
@@ -146,14 +161,12 @@ class Place:
 
     def drift(self, beam: str) -> Drift | None:
         """The median drift that the beam's auto-labels were carried over with; None before there are any."""
-        facts = self.workspace.label_facts(self.state.granule, beam) if self.has_segments else {}
-        known = np.isfinite(facts.get("drift_x", np.zeros(0)))
-        if not known.any():
-            return None
-        x, y, sure, seconds = (
-            float(np.median(facts[name][known])) for name in ("drift_x", "drift_y", "drift_confidence", "time_offset")
-        )
-        return Drift(x, y, sure, seconds / 60.0)
+        key = (self.state.granule, beam)
+        if key not in self._drifts:
+            self._drifts[key] = (
+                _median_drift(self.workspace.label_facts(*key)) if self.workspace.has_track(*key) else None
+            )
+        return self._drifts[key]
 
     def settle(self) -> None:
         """Fill what the state leaves open and mend what the project does not have, saying so."""
@@ -195,9 +208,15 @@ class Place:
         """A beam in the map's projection; ``aligned`` shifts it by the drift to where the scene saw its ice."""
         scene = self.scene
         line = self.workspace.line(self.state.granule, beam, scene.crs if scene else self.catalog.crs)
-        drift = (
-            self.drift(beam)
-            if aligned and scene is not None and self.workspace.has_track(self.state.granule, beam)
-            else None
-        )
+        drift = self.drift(beam) if aligned and scene is not None else None
         return line if drift is None else MapLine(line.x_atc, line.x + drift.x, line.y + drift.y)
+
+
+def _median_drift(facts: Mapping[str, NDArray[Any]]) -> Drift | None:
+    known = np.isfinite(facts["drift_x"]) if facts else np.zeros(0, bool)
+    if not known.any():
+        return None
+    x, y, sure, seconds = (
+        float(np.median(facts[name][known])) for name in ("drift_x", "drift_y", "drift_confidence", "time_offset")
+    )
+    return Drift(x, y, sure, seconds / 60.0)

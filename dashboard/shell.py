@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 class Key:
     """One line of the key help.
 
-    ``keys`` is what the help shows, ``codes`` the browser's names of the keys, ``pages`` where they act (everywhere when
-    empty).
+    ``keys`` is what the help shows, ``codes`` the browser's names of the keys, ``pages`` where they act (everywhere
+    when empty).
     """
 
     keys: tuple[str, ...]
@@ -35,7 +35,7 @@ class Key:
 
 _ALONG = ("track", "freeboard")
 KEYS = (
-    Key(("←", "→"), "move along the track (with Shift a whole view)", ("ArrowLeft", "ArrowRight"), _ALONG),
+    Key(("←", "→"), "move along the track (Shift: a whole view)", ("ArrowLeft", "ArrowRight"), _ALONG),
     Key(("+", "−"), "zoom in, zoom out", ("+", "=", "-", "_"), _ALONG),
     Key(("0",), "whole track", ("0",), _ALONG),
     Key(("B",), "next beam (with Shift the one before)", ("b", "B"), _ALONG),

@@ -32,6 +32,7 @@ class ClassRows:
         self.theme = theme
         self.x = x_range
         self.drawn: Stretch | None = None
+        self._arranged: tuple[list[str], str] = ([], "")
         self.y = Range1d(0, 1)
         self._source = ColumnDataSource(_nothing())
         self.figure = self._build()
@@ -80,6 +81,11 @@ class ClassRows:
         return plot
 
     def _arrange(self, names: list[str]) -> None:
+        """Make room for the rows; only when they are others than before, since a new axis is a new layout."""
+        label = f"Along track (km from {self.place.origin / 1000:,.0f} km after the equator crossing)"
+        if (names, label) == self._arranged:
+            return
+        self._arranged = (names, label)
         count = max(len(names), 1)
         middles = [count - 1 - row + 0.5 for row in range(len(names))]
         self.y.update(start=0, end=count)
@@ -87,9 +93,7 @@ class ClassRows:
         self.figure.yaxis.major_label_overrides = dict(zip(middles, names, strict=True))
         self.figure.yaxis.major_tick_line_color = None
         self.figure.height = _AXIS + ROW * count
-        self.figure.xaxis.axis_label = (
-            f"Along track (km from {self.place.origin / 1000:,.0f} km after the equator crossing)"
-        )
+        self.figure.xaxis.axis_label = label
 
     def _class_row(self, source: ClassSource) -> np.ndarray[Any, Any]:
         state, stretch = self.place.state, self.drawn

@@ -23,6 +23,9 @@ ORIGIN = "map"
 _REACH = 18.0
 _FILL = 0.72
 _RUNS = 1200
+_BEND = 2_000.0
+_CROWD = 46.0
+_SERVES = 0.5
 _EMPTY: dict[str, list[Any]] = {"xs": [], "ys": [], "colour": [], "width": [], "edge": []}
 _BAR = 80
 
@@ -46,6 +49,7 @@ class SceneMap:
         self._offset = (0.0, 0.0)
         self._zoom = 1.0
         self._asked = Frame(0.0, 0.0, 1.0)
+        self._drawn: Frame | None = None
         self.figure = self._build()
         self.paint(theme)
 
@@ -63,13 +67,16 @@ class SceneMap:
             self._offset, self._zoom = (0.0, 0.0), 1.0
         if change.touches("granule", "beam", "x", "span", "scene") and change.origin != ORIGIN:
             self._follow()
-        self._draw()
+        if change.touches("granule", "beam", "source", "scene") or not self._served():
+            self._draw()
+        self._draw_stretch()
 
     def recentre(self) -> None:
         """Bring the stretch back to the middle of the map at its own scale."""
         self._offset, self._zoom = (0.0, 0.0), 1.0
         self._follow()
         self._draw()
+        self._draw_stretch()
 
     def _build(self) -> figure:
         self._x, self._y = Range1d(0, 1000), Range1d(0, 1000)
@@ -194,6 +201,7 @@ class SceneMap:
         with self.place.guard("fitting the map"):
             self._follow()
             self._draw()
+            self._draw_stretch()
 
     def _moved(self, event: RangesUpdate) -> None:
         """The analyst moved the map: the profile goes to the nearest point of the beam and zooms as much."""
@@ -211,7 +219,8 @@ class SceneMap:
             (cx,), (cy,) = line.at(state.x)
             self._offset = (frame.x - float(cx), frame.y - float(cy))
             self._zoom = scale / self._fit_scale(line)
-            self._draw()
+            if not self._served():
+                self._draw()
 
     def _longest(self) -> float:
         low, high = self.place.extent
@@ -230,6 +239,15 @@ class SceneMap:
             if math.isfinite(away):
                 self.place.state.move(x=x_atc)
 
+    def _served(self) -> bool:
+        """Whether what is drawn still covers the map at about its scale."""
+        if self._drawn is None:
+            return False
+        width, height = self._size
+        room = _SERVES * self._drawn.scale
+        near = abs(self._asked.x - self._drawn.x) < room * width and abs(self._asked.y - self._drawn.y) < room * height
+        return near and abs(self._asked.scale / self._drawn.scale - 1) < 0.05
+
     def _draw(self) -> None:
         """Beams in sight as runs of one class, the current one wider, and the ends of the profile's stretch."""
         data: dict[str, list[Any]] = {name: [] for name in _EMPTY}
@@ -239,7 +257,7 @@ class SceneMap:
         data = {name: rows[::-1] for name, rows in data.items()}
         self._lines.data = data
         self._names.data = names
-        self._draw_stretch()
+        self._drawn = self._asked
 
     def _draw_beam(self, beam: str, data: dict[str, list[Any]], names: dict[str, list[Any]]) -> None:
         line = self.place.line(beam)
@@ -247,17 +265,21 @@ class SceneMap:
         if start >= end:
             return
         current = beam == self.place.state.beam
-        edges, colours = self._runs(beam, start, end)
-        for (first, last), colour in zip(edges, colours, strict=True):
-            part = line.between(first, last)
-            data["xs"].append(part.x)
-            data["ys"].append(part.y)
-            data["colour"].append(colour)
+        edges, ranks = self._runs(beam, start, end)
+        lut = palette.class_lut("scene")
+        for rank in np.unique(ranks):
+            x, y = _pieces(line, edges[ranks == rank])
+            data["xs"].append(x)
+            data["ys"].append(y)
+            data["colour"].append(str(lut[rank - 1]))
             data["width"].append(6.0 if current else 3.0)
             data["edge"].append(9.0 if current else 5.5)
-        (x,), (y,) = line.at(self._name_place(line, start, end))
-        crowd = [np.hypot(x - other_x, y - other_y) for other_x, other_y in zip(names["x"], names["y"], strict=True)]
-        if not current and min(crowd, default=np.inf) < 46.0 * self._asked.scale:
+        self._name_beam(beam, line, (start, end), names)
+
+    def _name_beam(self, beam: str, line: MapLine, sight: tuple[float, float], names: dict[str, list[Any]]) -> None:
+        (x,), (y,) = line.at(self._name_place(line, *sight))
+        crowd = [np.hypot(x - ox, y - oy) for ox, oy in zip(names["x"], names["y"], strict=True)]
+        if beam != self.place.state.beam and min(crowd, default=np.inf) < _CROWD * self._asked.scale:
             return
         for name, entry in (("x", x), ("y", y), ("name", beam)):
             names[name].append(entry)
@@ -286,10 +308,10 @@ class SceneMap:
         low, high = max(rows[0] - 1, 0), min(rows[-1] + 1, len(line.x_atc) - 1)
         return float(line.x_atc[low]), float(line.x_atc[high])
 
-    def _runs(self, beam: str, start: float, end: float) -> tuple[NDArray[np.float64], list[str]]:
-        """Edges of the stretches of one class, at the detail of the screen, and their colours."""
+    def _runs(self, beam: str, start: float, end: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Edges (n, 2) of the stretches of one class, at the detail of the screen, and their drawing ranks."""
         if not self.place.workspace.has_track(self.place.state.granule, beam):
-            return np.array([[start, end]]), [palette.class_colour(-1, "scene")]
+            return np.array([[start, end]]), np.ones(1, np.int64)
         track = self.place.workspace.track(self.place.state.granule, beam)
         bins = int(np.clip((end - start) / 2.0, 1, _RUNS))
         ranks = detail.column_ranks(track.x_atc, self.place.ranks(beam, self.place.source_of(beam)), start, end, bins)
@@ -298,8 +320,7 @@ class SceneMap:
         filled = ranks[firsts] > 0
         width = (end - start) / bins
         edges = np.column_stack([start + firsts * width, start + lasts * width])[filled]
-        lut = palette.class_lut("scene")
-        return edges, [str(colour) for colour in lut[ranks[firsts][filled] - 1]]
+        return edges, ranks[firsts][filled]
 
     def _draw_stretch(self) -> None:
         line = self.place.line(self.place.state.beam)
@@ -314,6 +335,18 @@ class SceneMap:
         across_x, across_y = -(y1 - y0) / length * tick, (x1 - x0) / length * tick
         xs, ys = np.array([x0, x1]), np.array([y0, y1])
         self._ends.data = {"x0": xs - across_x, "y0": ys - across_y, "x1": xs + across_x, "y1": ys + across_y}
+
+
+def _pieces(line: MapLine, edges: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Stretches of a beam as one broken line. A long stretch gets points in between, since a track bends."""
+    steps = int(np.clip((edges[:, 1] - edges[:, 0]).max() / _BEND, 1, 60))
+    along = np.linspace(edges[:, 0], edges[:, 1], steps + 1, axis=1)
+    x, y = line.at(along.ravel())
+    hole = np.full((len(edges), 1), np.nan)
+    return (
+        np.concatenate([x.reshape(along.shape), hole], axis=1).ravel(),
+        np.concatenate([y.reshape(along.shape), hole], axis=1).ravel(),
+    )
 
 
 def hover_link(profile: figure, hover: ColumnDataSource, knots: ColumnDataSource) -> None:

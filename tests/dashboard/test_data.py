@@ -89,7 +89,7 @@ def test_changed_parameters_make_a_stage_stale_and_the_signature_moves(own: Work
     before = catalog.signature(own.project)
     project = Project(own.root)
     project.remember(project.stage(Resample, {"confidence": 2}))
-    assert catalog.signature(own.project) != before
+    assert catalog.signature(own.refresh()) != before
     stages = catalog.build(own).granules[0].stages
     assert stages["resample"].word == "stale"
     assert stages["autolabel"].word == "done"
