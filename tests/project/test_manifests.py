@@ -104,3 +104,14 @@ def test_the_command_is_installed() -> None:
     entries = {entry.name: entry.value for entry in distribution("leadline").entry_points}
     assert entries["leadline"] == "processing.cli:main"
     assert {"processing", "training", "dashboard"} <= set(entries)
+
+
+def test_every_file_of_a_package_is_packaged(project: dict[str, Any]) -> None:
+    patterns = project["tool"]["setuptools"]["package-data"]
+    for package in ("processing", "training", "dashboard", "assets"):
+        folder = ROOT / package
+        packed = {file for pattern in patterns.get(package, ()) for file in folder.glob(pattern)}
+        others = {
+            file for file in folder.rglob("*") if file.is_file() and file.suffix not in {".py", ".pyc", ".nbi", ".nbc"}
+        }
+        assert sorted(others - packed) == []
