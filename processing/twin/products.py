@@ -20,7 +20,7 @@ Arrays = dict[str, NDArray[Any]]
 
 PHOTONS = 150
 SECTION = 10_000.0
-_SPECULAR_STRONG, _DARK_STRONG, _CLOUD_STRONG = 9.0, 1.6, 0.18
+_SPECULAR_STRONG, _DARK_STRONG, _CLOUD_STRONG = 10.0, 1.6, 0.18
 _SMOOTH = 0.13
 _LEAST_SPREAD = 0.002
 _HALF_SUM = 25 * SHOT_TIME
@@ -126,13 +126,14 @@ def _classify(segments: Arrays, energy: float) -> Arrays:
 
 
 def _low_percentile(x: F8, height: F8) -> F8:
-    """Second percentile of height within each section."""
+    """Second percentile of height within each section or the lower of its neighbours."""
     section = np.floor(x / SECTION).astype(np.int64)
-    result = np.empty(x.size)
+    section -= section.min()
+    level = np.full(section.max() + 3, np.inf)
     for number in np.unique(section):
-        inside = section == number
-        result[inside] = np.percentile(height[inside], 2.0)
-    return result
+        level[number + 1] = np.percentile(height[section == number], 2.0)
+    lowest = np.minimum(np.minimum(level[:-2], level[2:]), level[1:-1])
+    return np.asarray(lowest[section])
 
 
 @dataclass(frozen=True)
