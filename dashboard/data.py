@@ -58,6 +58,11 @@ class Track:
         return len(self.segment)
 
     @property
+    def window(self) -> float:
+        """Length of a segment, m: its centre lies at (segment + 1/2) windows."""
+        return float(self.x_atc[-1] / (self.segment[-1] + 0.5)) if len(self) else 2.0
+
+    @property
     def length(self) -> float:
         """From the first to the last segment, m."""
         return float(self.x_atc[-1] - self.x_atc[0]) if len(self) else 0.0

@@ -79,6 +79,17 @@ def thicken(top: NDArray[np.int64], pixels: int) -> NDArray[np.int64]:
     return cv2.dilate(top.astype(np.uint8), square).astype(np.int64)
 
 
+def cells(start: float, end: float, cell: float, most: int) -> tuple[float, float, int]:
+    """Bins over [start, end] that no segment of length ``cell`` falls between: start, end and number, at most ``most``.
+
+    Their edges are those of segments and their width is a whole number of segments, so that a segment never leaves a
+    bin beside it empty.
+    """
+    width = cell * max(1.0, np.ceil((end - start) / cell / (most - 1)))
+    first, last = np.floor(start / width), np.ceil(end / width)
+    return float(first * width), float(last * width), int(last - first)
+
+
 def column_ranks(
     x: NDArray[np.float64], rank: NDArray[np.int8], start: float, end: float, bins: int
 ) -> NDArray[np.int64]:

@@ -84,6 +84,7 @@ def stretches(sample: NDArray[np.float32]) -> dict[str, Stretch]:
     if len(good) == 0:
         return {name: Stretch(0.0, 1.0) for name in ("auto", "bright", "dark")}
     low, high = (float(value) for value in np.percentile(good, (0.5, 99.7)))
+    low = max(low, 0.0)
     high = max(high, low + 0.02)
     room = high - low
     return {
@@ -101,6 +102,13 @@ def colour(reflectance: NDArray[np.uint16], stretch: Stretch) -> NDArray[np.uint
     return np.dstack([shade[2], shade[1], shade[0], alpha])
 
 
+def _encode(pixels: NDArray[np.uint8]) -> bytes:
+    done, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise ValueError("tile could not be encoded")
+    return bytes(encoded.tobytes())
+
+
 class TilePainter:
     """Paints tiles of the project's scenes; chunks of reflectance and finished pictures are kept."""
 
@@ -111,7 +119,12 @@ class TilePainter:
         self._stretches: ByteCache[dict[str, Stretch]] = ByteCache(1 << 16, lambda _: 256)
 
     def picture(self, ident: str, image: str, contrast: str, zoom: int, col: int, row: int) -> bytes:
-        """One tile as PNG. Raises KeyError for an unknown image or contrast, LeadlineError for an unreadable scene."""
+        """One tile as PNG; one transparent pixel finer than native, which the map asks for ahead but never shows.
+
+        Raises KeyError for an unknown image or contrast, LeadlineError for an unreadable scene.
+        """
+        if zoom > grid(self.workspace.scene(ident)).levels:
+            return _encode(np.zeros((1, 1, 4), np.uint8))
         key = (ident, image, contrast, zoom, col, row)
         return self._pictures.get(key, lambda: self._paint(ident, image, contrast, zoom, col, row))
 
@@ -132,11 +145,7 @@ class TilePainter:
         chunk = self._chunk(ident, image, step, row // each, col // each)
         top, left = (row % each) * TILE, (col % each) * TILE
         part = chunk[:, top : top + TILE, left : left + TILE]
-        pixels = colour(part, self.stretch(ident, image, contrast))
-        done, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        if not done:
-            raise ValueError("tile could not be encoded")
-        return bytes(encoded.tobytes())
+        return _encode(colour(part, self.stretch(ident, image, contrast)))
 
     def _chunk(self, ident: str, image: str, step: int, row: int, col: int) -> NDArray[np.uint16]:
         scene = self.workspace.scene(ident)

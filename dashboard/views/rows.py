@@ -62,7 +62,8 @@ class ClassRows:
         if flags is not None:
             rows.append(("flags", flags))
         self._arrange([name for name, _ in rows])
-        left, length = self.drawn.start - self.place.origin, self.drawn.end - self.drawn.start
+        start, end, _ = self._cells
+        left, length = start - self.place.origin, end - start
         count = len(rows)
         self._source.data = {
             "image": [pixels for _, pixels in rows],
@@ -95,24 +96,29 @@ class ClassRows:
         self.figure.height = _AXIS + ROW * count
         self.figure.xaxis.axis_label = label
 
+    @property
+    def _cells(self) -> tuple[float, float, int]:
+        """Start, end and number of the bins that the rows are drawn in."""
+        assert self.drawn is not None
+        length = self.place.track.window if self.place.has_segments else 2.0
+        return detail.cells(self.drawn.start, self.drawn.end, length, _BINS)
+
     def _class_row(self, source: ClassSource) -> np.ndarray[Any, Any]:
-        state, stretch = self.place.state, self.drawn
-        assert stretch is not None
+        state = self.place.state
         codes = self.place.workspace.classes(state.granule, state.beam, source)
-        ranks = detail.column_ranks(self.place.track.x_atc, RANKS[codes + 1], stretch.start, stretch.end, _BINS)
+        ranks = detail.column_ranks(self.place.track.x_atc, RANKS[codes + 1], *self._cells)
         lut = [0, *(palette.rgba(str(colour)) for colour in palette.class_lut(self.theme))]
         return np.array(lut, np.uint32)[ranks][None, :]
 
     def _flag_row(self) -> np.ndarray[Any, Any] | None:
-        state, stretch = self.place.state, self.drawn
-        assert stretch is not None
+        state = self.place.state
         facts = self.place.workspace.label_facts(state.granule, state.beam) if self.place.has_segments else {}
         if not facts:
             return None
         rank = np.zeros(len(facts["auto_flags"]), np.int8)
         for flag, value in _FLAGS:
             rank[(facts["auto_flags"] & int(flag)) != 0] = value
-        bins = detail.column_ranks(self.place.track.x_atc, rank, stretch.start, stretch.end, _BINS)
+        bins = detail.column_ranks(self.place.track.x_atc, rank, *self._cells)
         lut = np.array([0, *(palette.rgba(colour) for colour in FLAG_COLOURS[1:])], np.uint32)
         return lut[bins][None, :]
 

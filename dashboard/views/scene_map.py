@@ -313,7 +313,7 @@ class SceneMap:
         if not self.place.workspace.has_track(self.place.state.granule, beam):
             return np.array([[start, end]]), np.ones(1, np.int64)
         track = self.place.workspace.track(self.place.state.granule, beam)
-        bins = int(np.clip((end - start) / 2.0, 1, _RUNS))
+        start, end, bins = detail.cells(start, end, track.window, _RUNS)
         ranks = detail.column_ranks(track.x_atc, self.place.ranks(beam, self.place.source_of(beam)), start, end, bins)
         cuts = np.flatnonzero(np.diff(ranks)) + 1
         firsts, lasts = np.concatenate([[0], cuts]), np.concatenate([cuts, [bins]])

@@ -40,6 +40,17 @@ def test_columns_show_the_highest_rank_and_empty_columns_nothing() -> None:
     assert detail.column_ranks(x, rank, 0.0, 4.0, 4).tolist() == [2, 4, 0, 1]
 
 
+@given(st.floats(1e3, 1e7), st.floats(10, 1e6), st.integers(10, 3000))
+def test_bins_hold_whole_segments_and_cover_the_stretch(start: float, length: float, most: int) -> None:
+    left, right, count = detail.cells(start, start + length, 2.0, most)
+    width = (right - left) / count
+    assert left <= start
+    assert right >= start + length
+    assert count <= most + 1
+    assert abs(width / 2.0 - round(width / 2.0)) < 1e-6
+    assert abs(left / 2.0 - round(left / 2.0)) < 1e-6
+
+
 def test_a_point_grows_to_a_square_and_does_not_wrap() -> None:
     top = np.zeros((5, 5), np.int64)
     top[0, 4] = 3

@@ -31,6 +31,7 @@ def test_a_native_tile_is_the_scene_stretched(workspace: Workspace) -> None:
 def test_the_coarsest_level_is_one_tile_and_outside_is_transparent(workspace: Workspace) -> None:
     assert _picture(workspace, 0, 0, 0)[..., 3].all()
     assert not _picture(workspace, 1, 2, 0)[..., 3].any()
+    assert _picture(workspace, 2, 0, 0).shape == (1, 1, 4)
 
 
 def test_contrasts_differ_and_unknown_ones_are_refused(workspace: Workspace) -> None:
