@@ -97,7 +97,8 @@ class Nodes:
 
     def geographic(self, x_atc: F8) -> tuple[F8, F8]:
         """Latitude and longitude at along-track distances."""
-        return np.interp(x_atc, self.x_atc, self.lat), np.interp(x_atc, self.x_atc, self.lon)
+        lon = np.interp(x_atc, self.x_atc, np.unwrap(self.lon, period=360.0))
+        return np.interp(x_atc, self.x_atc, self.lat), (lon + 180.0) % 360.0 - 180.0
 
 
 def make_place(parameters: Twin, index: int) -> Place:

@@ -100,6 +100,16 @@ def test_pairs_and_beams_lie_where_they_should(world: World) -> None:
     assert 180.0 < heading < 200.0
 
 
+def test_a_track_may_cross_the_dateline() -> None:
+    world = make_world(Twin(km=5.0, longitude=-179.995, floe_scale=2000.0), 0)
+    nodes = beam_nodes(world.place, "gt2r")
+    lat, lon = nodes.geographic(np.linspace(nodes.x_atc[0], nodes.x_atc[-1], 5000))
+    assert (lon > 179.0).any()
+    assert (np.abs(lon) > 179.0).all()
+    assert np.abs(lon).max() <= 180.0
+    assert np.all(np.diff(lat) < 0)
+
+
 def test_rates_are_those_of_sea_ice(twin: Path) -> None:
     with h5py.File(granule(twin)) as file:
         for beam, low, high in (("gt1r", 3.0, 8.0), ("gt1l", 0.7, 2.0)):
