@@ -68,6 +68,18 @@ def _click_type(parameter: Any) -> Any:
     return str
 
 
+def call(context: click.Context, name: str, *words: str) -> None:
+    """Run another command of the program from within one, as if its ``words`` had been typed."""
+    root = context.find_root()
+    program = root.command
+    assert isinstance(program, click.Group)
+    command = program.get_command(root, name)
+    if command is None:
+        raise click.ClickException(f"this installation has no command {name!r}")
+    with command.make_context(name, list(words), parent=root) as inner:
+        command.invoke(inner)
+
+
 def load_commands() -> None:
     """Let each package register its commands; importing them must stay cheap."""
     for entry in sorted(entry_points(group="leadline.commands"), key=lambda entry: entry.value, reverse=True):

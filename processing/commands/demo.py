@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from processing.cli import call
 from processing.errors import InputError
 from processing.io.atomic import write_text
 from processing.project import Project
@@ -40,18 +41,18 @@ def demo(context: click.Context, project: Path, no_serve: bool, port: int, no_sh
     _prepare(context, project, text, settings.get("stage", {}))
     twin = project / "twin"
     if not (twin / "twin.json").exists():
-        _call(context, "twin", str(twin), *_options(settings["twin"]))
-    _call(context, "add", str(project), str(twin))
-    _call(context, "run", str(project))
+        call(context, "twin", str(twin), *_options(settings["twin"]))
+    call(context, "add", str(project), str(twin))
+    call(context, "run", str(project))
     if not no_serve:
-        _call(context, "serve", str(project), "--port", str(port), *(["--no-show"] if no_show else []))
+        call(context, "serve", str(project), "--port", str(port), *(["--no-show"] if no_show else []))
 
 
 def _prepare(context: click.Context, root: Path, recipe: str, stages: dict[str, dict[str, Any]]) -> None:
     """Make the project with the recipe's parameters, or see that the one there follows the same recipe."""
     kept = root / _RECIPE
     if not (root / "project.toml").exists():
-        _call(context, "new", str(root))
+        call(context, "new", str(root))
     project = Project(root)
     if kept.exists() and kept.read_text(encoding="utf-8") == recipe:
         return
@@ -72,18 +73,6 @@ def _options(values: dict[str, Any]) -> list[str]:
         else:
             words += [f"--{flag}", str(value)]
     return words
-
-
-def _call(context: click.Context, name: str, *words: str) -> None:
-    """Run another command of the program as if it had been typed."""
-    root = context.find_root()
-    program = root.command
-    assert isinstance(program, click.Group)
-    command = program.get_command(root, name)
-    if command is None:
-        raise click.UsageError(f"this installation has no command {name!r}")
-    with command.make_context(name, list(words), parent=root) as inner:
-        command.invoke(inner)
 
 
 COMMANDS: tuple[click.Command, ...] = (demo,)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from processing.cli import call
 from processing.project import CATEGORIES, Project
 from processing.stages import STAGES
 
@@ -79,14 +80,8 @@ def status(project: Path) -> None:
 def run(context: click.Context, project: Path) -> None:
     """Run every stage of PROJECT that is stale, in order."""
     Project(project)
-    program = context.find_root().command
-    assert isinstance(program, click.Group)
     for key in STAGES:
-        command = program.get_command(context, key)
-        if command is None:
-            raise click.ClickException(f"this installation has no command {key!r}")
-        with command.make_context(key, [str(project)], parent=context) as inner:
-            command.invoke(inner)
+        call(context, key, str(project))
 
 
 def _inputs_table(project: Project) -> Table:
