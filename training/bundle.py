@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from processing.core.features import FEATURES_VERSION, NAMES, STEPS
 from processing.errors import InputError, MissingError, StaleError
-from processing.io.atomic import aside, write_text
+from processing.io.atomic import write_text
 from processing.project import Project
 from processing.schema import SCHEMA_VERSION
+from training import files
 from training.data import Track
 from training.models import Classifier, Normalisation, make, probabilities
 
@@ -53,8 +53,7 @@ def save_weights(folder: Path, trained: Trained) -> None:
         "mean": trained.normalisation.mean,
         "std": trained.normalisation.std,
     }
-    with aside(folder / WEIGHTS) as temporary:
-        torch.save(state, temporary)
+    files.save(folder / WEIGHTS, state)
 
 
 def describe(trained: Trained) -> dict[str, Any]:
@@ -94,8 +93,8 @@ def load(project: Project, run: str) -> Trained:
     _check_contract(record, folder, f"run: leadline train {project.root}")
     model = make(record["model"])
     try:
-        state: dict[str, Tensor] = torch.load(folder / WEIGHTS, weights_only=True)
-        model.load_state_dict(state["model"])  # type: ignore[arg-type]
+        state = files.load(folder / WEIGHTS)
+        model.load_state_dict(state["model"])
         normalisation = Normalisation(state["mean"], state["std"])
     except FileNotFoundError:
         raise MissingError("the model has no weights", where=folder / WEIGHTS, mend="train again") from None

@@ -161,11 +161,7 @@ def load(project: Project, source: Source, stage: Train) -> LabelledSet:
     found = (_labelled(project, source, track, clear_only=stage.clear_only) for track in source.tracks)
     parts = [part for part in found if part is not None]
     if not parts:
-        why = (
-            "free of cloud, shadow, transition and drift flags or corrected"
-            if stage.clear_only
-            else "other than unlabelled"
-        )
+        why = "without flags or corrected" if stage.clear_only else "other than unlabelled"
         mend = "correct some labels, or use --no-clear-only" if stage.clear_only else "label some segments"
         raise InputError(f"snapshot {source.snapshot} has no label {why}", where=project.root, mend=mend)
     granules = tuple(sorted({part.granule for part in parts}))

@@ -6,9 +6,12 @@ project imports Horovod.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +20,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from processing.errors import InputError, MissingError
+
+_PATIENCE = 30.0
 
 
 class Ranks(Protocol):
@@ -104,13 +109,21 @@ def check_launcher() -> Path:
     return program
 
 
-def launch(workers: int, module: str, arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start ``python -m module arguments`` on ``workers`` ranks of this machine; their output goes to ``log``."""
+@contextmanager
+def launched(workers: int, module: str, arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """``python -m module arguments`` on ``workers`` ranks of this machine, their output in ``log``.
+
+    However the block ends, by Ctrl-C or by a request to terminate too, every rank has ended after it.
+    """
     command = [str(check_launcher()), "-np", str(workers), "-H", f"localhost:{workers}", "--gloo"]
-    with log.open("wb") as out:
-        return subprocess.Popen(
+    with log.open("wb") as out, _termination_interrupts():
+        job = subprocess.Popen(
             [*command, sys.executable, "-m", module, *arguments], stdout=out, stderr=subprocess.STDOUT
         )
+        try:
+            yield job
+        finally:
+            _stop(job)
 
 
 def finished(job: subprocess.Popen[bytes], seconds: float) -> bool:
@@ -122,15 +135,30 @@ def finished(job: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def stop(job: subprocess.Popen[bytes]) -> None:
+def _stop(job: subprocess.Popen[bytes]) -> None:
     """End every rank of ``job``: ``horovodrun`` ends them when it is asked to end."""
     if job.poll() is None:
         job.terminate()
-    try:
-        job.wait(timeout=30)
-    except subprocess.TimeoutExpired:
+    if not finished(job, _PATIENCE):
         job.kill()
         job.wait()
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that what was started is ended; only a main thread may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def check(job: subprocess.Popen[bytes], log: Path) -> None:

@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from processing.errors import InputError
-from processing.io.atomic import aside, write_text
+from processing.io.atomic import write_text
 from processing.stages import Train
+from training import files
 from training.data import Windows
 from training.distributed import Ranks, broadcast_parameters, wrap_optimizer
 from training.loss import focal_loss
@@ -53,6 +53,9 @@ class Plan:
         )
 
 
+Watched = dict[str, float | None]
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One line of ``metrics.jsonl``: mean focal loss, wall time of the steps, and what ``watch`` measured."""
@@ -61,10 +64,10 @@ class Epoch:
     loss: float
     seconds: float
     windows_per_second: float
-    watched: dict[str, float]
+    watched: Watched
 
 
-Watch = Callable[[Classifier], dict[str, float]]
+Watch = Callable[[Classifier], Watched]
 Advance = Callable[[int], None]
 
 
@@ -139,8 +142,7 @@ def save(folder: Path, model: Classifier, optimizer: Optimizer, history: list[Ep
     """Write the checkpoint and the metrics so far."""
     records = [asdict(epoch) for epoch in history]
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": records}
-    with aside(folder / CHECKPOINT) as temporary:
-        torch.save(state, temporary)
+    files.save(folder / CHECKPOINT, state)
     write_text(folder / METRICS, "".join(json.dumps(record) + "\n" for record in records))
 
 
@@ -149,7 +151,7 @@ def resume(folder: Path, model: Classifier, optimizer: Optimizer) -> list[Epoch]
     file = folder / CHECKPOINT
     if not file.exists():
         return []
-    state: dict[str, Any] = torch.load(file, weights_only=True)
+    state = files.load(file)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return [Epoch(**record) for record in state["history"]]
@@ -160,7 +162,7 @@ def restore(plan: Plan, folder: Path) -> Classifier:
     if epochs_done(folder) < plan.epochs:
         raise InputError(f"training ended after {epochs_done(folder)} of {plan.epochs} epochs", where=folder)
     model = make(plan.model)
-    model.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True)["model"])
+    model.load_state_dict(files.load(folder / CHECKPOINT)["model"])
     return model
 
 

@@ -128,17 +128,14 @@ def _fit(prepared: Prepared, workers: int, folder: Path) -> bundle.Trained:
 def _on_ranks(job: worker.Job, workers: int, folder: Path, bar: Bar) -> None:
     """Train on several ranks of this machine, counting the epochs that they have finished."""
     job.save(folder)
-    log = folder / RANKS_LOG
-    ranks = distributed.launch(workers, "training.worker", [str(folder)], log)
-    try:
-        done = 0
+    log, done = folder / RANKS_LOG, 0
+    with distributed.launched(workers, "training.worker", [str(folder)], log) as ranks:
         while not distributed.finished(ranks, _POLL):
             epochs = loop.epochs_done(folder)
             bar.advance((epochs - done) * len(job.train))
             done = epochs
-    finally:
-        distributed.stop(ranks)
     distributed.check(ranks, log)
+    bar.advance((job.plan.epochs - done) * len(job.train))
 
 
 def report(project: Project, stamp: Stamp, name: str, prepared: Prepared, trained: bundle.Trained) -> dict[str, Any]:

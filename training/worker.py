@@ -9,12 +9,11 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
+from training import files
 from training.data import Windows
 from training.distributed import HorovodRanks, Ranks
 from training.evaluate import score
-from training.loop import Advance, Plan, fit
+from training.loop import Advance, Plan, Watched, fit
 from training.models import Classifier, probabilities
 
 JOB = "job.pt"
@@ -31,21 +30,21 @@ class Job:
 
     def save(self, folder: Path) -> None:
         state = {"train": vars(self.train), "watch": vars(self.watch), "plan": asdict(self.plan)}
-        torch.save(state, folder / JOB)
+        files.save(folder / JOB, state)
 
     @classmethod
     def load(cls, folder: Path) -> Job:
-        state = torch.load(folder / JOB, weights_only=True, mmap=True)
+        state = files.load(folder / JOB)
         return cls(Windows(**state["train"]), Windows(**state["watch"]), Plan(**state["plan"]))
 
 
 def work(job: Job, ranks: Ranks, folder: Path, advance: Advance) -> Classifier:
     """Train on ``job``; checkpoint and metrics go to ``folder``."""
 
-    def watch(model: Classifier) -> dict[str, float]:
+    def watch(model: Classifier) -> Watched:
         guess = probabilities(model, job.watch.features, job.watch.index, _BATCH).argmax(dim=1)
-        scores = score(job.watch.labels.numpy(), guess.numpy())
-        return {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
+        scores = score(job.watch.labels.numpy(), guess.numpy()).to_json()
+        return {name: scores[name] for name in ("accuracy", "macro_f1")}
 
     return fit(job.train, job.plan, ranks, folder, watch, advance)
 

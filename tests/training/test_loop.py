@@ -34,7 +34,7 @@ def weights(model: Classifier) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
-def quiet(_: Classifier) -> dict[str, float]:
+def quiet(_: Classifier) -> dict[str, float | None]:
     return {}
 
 

@@ -1,0 +1,28 @@
+"""Tensors on disk: written whole, read without running code."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from processing.io.atomic import aside
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors and plain values) to ``path``, whole or not at all.
+
+    It goes through memory, because torch's own writer hides why the disk refused it.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    with aside(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load(path: Path) -> dict[str, Any]:
+    """What ``save`` wrote; nothing but tensors and plain values is unpickled."""
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    return state
