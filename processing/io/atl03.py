@@ -53,6 +53,8 @@ TRANSITION = 2
 _GPS_ORIGIN = np.datetime64("1980-01-06T00:00:00", "ns")
 _LEAP_SECONDS = 18
 _MEND = "fetch the file again"
+_HALF_SUM = 0.0025
+"""s; ``bckgrd_atlas/delta_time`` starts a sum over 50 shots (data dictionary), the rate holds in its middle."""
 
 
 class Atl03Source(StreamedSource):
@@ -258,7 +260,7 @@ class Atl03Source(StreamedSource):
         time, rate = without_fill(group["delta_time"][:]), without_fill(group["bckgrd_rate"][:])
         known = np.isfinite(time) & np.isfinite(rate) & (rate >= 0)
         order = np.argsort(time[known], kind="stable")
-        return Background(time[known][order], rate[known][order])
+        return Background(time[known][order] + _HALF_SUM, rate[known][order])
 
     @property
     def _epoch(self) -> np.datetime64:

@@ -153,7 +153,8 @@ def brute_force(path: Path, beam: str, window: float = 2.0, confidence: int = 3,
         heights = {name: data[:] for name, data in file[f"{beam}/heights"].items()}
         place = {name: _known(data[:]) for name, data in file[f"{beam}/geolocation"].items()}
         given = {name: _known(data[:]) for name, data in file[f"{beam}/geophys_corr"].items()}
-        sky = [file[f"{beam}/bckgrd_atlas/{name}"][:] for name in ("delta_time", "bckgrd_rate")]
+        # The product gives the start of each sum of 50 shots, 10 000 a second.
+        sky = (file[f"{beam}/bckgrd_atlas/delta_time"][:] + 0.0025, file[f"{beam}/bckgrd_atlas/bckgrd_rate"][:])
         bias = _bias_table(file, beam)
     owner = np.repeat(np.arange(len(place["segment_ph_cnt"])), place["segment_ph_cnt"].astype(int))
     x = place["segment_dist_x"][owner] + heights["dist_ph_along"]
