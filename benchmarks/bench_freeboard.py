@@ -1,21 +1,37 @@
-"""Freeboard with uncertainty of ten million synthetic segments, and painting of label events; one core."""
+"""Freeboard of ten million synthetic segments, its errors against a synthetic truth, painting of events; one core."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.harness import Row, best_of
-from processing.core.freeboard import freeboard_of_track
+from processing.core.freeboard import TrackFreeboard, freeboard_of_track
 from processing.core.painting import Strokes, paint
-from processing.core.sea_surface import Rules
+from processing.core.sea_surface import ESTIMATORS, Rules
+from processing.io import tables
+from processing.local.resample import resample
+from processing.progress import progress_bar
+from processing.project import Project
+from processing.provenance import Stamp
+from processing.schema import SEGMENT, TRUTH, SeaSurfaceSource
+from processing.stages import Resample
+from processing.twin.granule import write_granule
+from processing.twin.parameters import Twin
+from processing.twin.place import BEAMS
+from processing.twin.products import Companion
+from processing.twin.truth import write_truth
+from processing.twin.world import make_world
 
 SEGMENTS = 10_000_000
 PEER_SEGMENTS = 1_000_000
 STROKES = 1000
+SEEDS = (901, 902)
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,7 @@ def rows() -> Iterator[Row]:
         f"synthetic, 10 % open water; peer timed on {PEER_SEGMENTS // 1_000_000} M segments and scaled",
     )
     yield _painting(track.first(PEER_SEGMENTS))
+    yield from _errors()
 
 
 def _painting(track: Track) -> Row:
@@ -128,3 +145,56 @@ def _painting(track: Track) -> Row:
         peer_name="numpy mask for each event",
         note="synthetic",
     )
+
+
+def _errors() -> Iterator[Row]:
+    """Errors with true labels where the window has leads, six beams of 60 km by seed, against the twin's truth."""
+    wrong: list[np.ndarray] = []
+    above: list[np.ndarray] = []
+    for seed in SEEDS:
+        with tempfile.TemporaryDirectory() as folder:
+            for segments, truth in _tracks(Path(folder), seed):
+                found = _freeboard(segments, truth)
+                held = found.sea.source == SeaSurfaceSource.LEADS
+                wrong.append((found.sea.surface - truth.sea_surface.to_numpy())[:, held])
+                ice = held & (truth.label.to_numpy() != 2)
+                above.append((found.freeboard - truth.freeboard.to_numpy())[ice])
+    error = np.concatenate(wrong, axis=1)
+    rms = dict(zip(ESTIMATORS, 100 * np.sqrt((error**2).mean(axis=1)), strict=True))
+    bias = dict(zip(ESTIMATORS, 100 * error.mean(axis=1), strict=True))
+    told = ", ".join(f"{name} {rms[name]:.1f} ({bias[name]:+.1f})" for name in ESTIMATORS)
+    yield Row(
+        "sea surface, true labels, RMS where the window has leads",
+        rms["robust"],
+        "cm",
+        "<= 2 cm",
+        rms["robust"] <= 2.0,
+        rms["weighted"],
+        "weighted leads of the ATBD",
+        f"synthetic; RMS (bias) in cm: {told}",
+    )
+    offset = 100 * float(np.concatenate(above).mean())
+    yield Row("freeboard of ice, true labels, bias", offset, "cm", "within 1 cm", abs(offset) <= 1.0, note="synthetic")
+
+
+def _tracks(folder: Path, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Segments of each beam of a synthetic granule and their truth, row by row."""
+    world = make_world(Twin(seed=seed, km=60.0, granules=1), 0)
+    granule = world.place.granule_id
+    project = Project.create(folder / "project")
+    with progress_bar("twin", len(BEAMS) * world.place.segments, "segments") as bar:
+        write_granule(folder / f"{granule}.h5", world, Companion(world), bar)
+    project.add_input("granules", granule, "atl03", folder / f"{granule}.h5", {})
+    resample(project, Resample())
+    for beam in BEAMS:
+        write_truth(folder / f"{beam}.parquet", world, beam, Stamp("twin"))
+        segments = tables.read(project.table_path("segments", granule, beam), SEGMENT).to_pandas().set_index("segment")
+        truth = tables.read(folder / f"{beam}.parquet", TRUTH).to_pandas().set_index("segment")
+        both = segments.index.intersection(truth.index)
+        yield segments.loc[both], truth.loc[both]
+
+
+def _freeboard(segments: pd.DataFrame, truth: pd.DataFrame) -> TrackFreeboard:
+    names = ("x_atc", "height_median", "height_std", "photon_count")
+    columns = (segments[name].to_numpy() for name in names)
+    return freeboard_of_track(*columns, truth.label.to_numpy() == 2, Rules(), "robust")
