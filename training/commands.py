@@ -11,6 +11,8 @@ from processing.cli import given, stage_options
 from processing.project import Project
 from processing.stages import Classify, Stage, Train
 
+_THIS_TIME = {"run_name", "snapshot"}
+
 
 def register(program: click.Group) -> None:
     """Hang the commands of this package on ``program``."""
@@ -47,6 +49,7 @@ def classify(project: Path, **options: Any) -> None:
 
 
 def _remember(project: Project, stage: Stage) -> None:
-    """Keep the options given for the next time, but for the run's name, which is this run's own."""
-    stage.run_name = ""
+    """Keep the options given for the next time, but for the names of a run or a snapshot, which are this time's."""
+    for name in _THIS_TIME & set(stage.own_parameters()):
+        setattr(stage, name, stage.param[name].default)
     project.remember(stage)

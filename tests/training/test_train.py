@@ -77,7 +77,7 @@ def test_a_run_is_kept_renewed_or_numbered(make_project, capsys) -> None:
     assert runs(project) == ["mlp-v0001", "mlp-v0001-2"]
     said = refused(capsys, "train", project.root, "--seed", 4, "--run-name", "mlp-v0001")
     assert "run 'mlp-v0001' is there, made from other data or parameters; choose another --run-name" in said
-    assert leadline("train", project.root, "--seed", 4, "--run-name", "mine") == 0
+    assert leadline("train", project.root, "--seed", 4, "--run-name", "mine", "--snapshot", "v0001") == 0
     assert Project(project.root).settings["stage"]["train"] == {"model": "mlp", "epochs": 2, "batch": 256, "seed": 4}
     assert not list((project.root / "models").glob(".*"))
     found = {file.name for file in (project.root / "models/mine").iterdir()}
