@@ -137,11 +137,11 @@ class Place:
             self._sources[key] = self.workspace.sources(*key) if self.workspace.has_track(*key) else []
         return self._sources[key]
 
-    def ranks(self, beam: str, source: ClassSource | None) -> NDArray[np.int8]:
-        """Drawing rank of each segment of a beam."""
+    def ranks(self, beam: str, source: ClassSource | None, rows: slice) -> NDArray[np.int8]:
+        """Drawing rank of a beam's segments in ``rows``."""
         if source is None:
-            return np.ones(len(self.workspace.track(self.state.granule, beam)), np.int8)
-        return RANKS[self.workspace.classes(self.state.granule, beam, source) + 1]
+            return np.ones(len(self.workspace.track(self.state.granule, beam).segment[rows]), np.int8)
+        return RANKS[self.workspace.classes(self.state.granule, beam, source)[rows] + 1]
 
     @property
     def runs(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -29,6 +30,12 @@ def granule_title(ident: str, time: np.datetime64) -> str:
     return f"{instant(time)}  RGT {int(found[2])}, cycle {int(found[3])}"
 
 
+def distinct(titles: Mapping[str, str]) -> dict[str, str]:
+    """Identifiers by title, from titles by identifier; a title that several share gets the identifier added."""
+    shared = Counter(titles.values())
+    return {f"{title} ({ident})" if shared[title] > 1 else title: ident for ident, title in titles.items()}
+
+
 def granule_facts(ident: str) -> dict[str, str]:
     """RGT, cycle, region and release from a granule's identifier."""
     found = _GRANULE.search(ident)
@@ -50,9 +57,9 @@ def minutes_apart(minutes: float) -> str:
 
 
 def scene_title(ident: str) -> str:
-    """A scene by its tile, or its identifier when it has none."""
-    tile = re.search(r"T\d{2}[A-Z]{3}", ident)
-    return tile[0] if tile else ident
+    """A scene by its tile, or the beginning of its identifier when it has none."""
+    tile = re.search(r"(?<![A-Z0-9])T\d{2}[A-Z]{3}(?![A-Z0-9])", ident)
+    return tile[0] if tile else (ident if len(ident) <= 22 else f"{ident[:21]}…")
 
 
 def pair_title(pair: Pair) -> str:
@@ -68,6 +75,11 @@ def metres(length: float) -> str:
 def position(lat: float, lon: float) -> tuple[str, str]:
     """Latitude and longitude to about ten metres."""
     return f"{abs(lat):.4f}° {'N' if lat >= 0 else 'S'}", f"{abs(lon):.4f}° {'E' if lon >= 0 else 'W'}"
+
+
+def rate(hertz: float) -> str:
+    """A photon rate."""
+    return f"{hertz / 1e6:.2f} MHz" if np.isfinite(hertz) else "unknown"
 
 
 def share(mask: Any) -> str:

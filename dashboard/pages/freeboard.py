@@ -104,7 +104,7 @@ class FreeboardPage(Page):
     def _follow_controls(self) -> None:
         place = self.place
         self._granule.follow(
-            {words.granule_title(item.ident, item.time): item.ident for item in place.catalog.granules}
+            words.distinct({item.ident: words.granule_title(item.ident, item.time) for item in place.catalog.granules})
         )
         strong = {beam.name: beam.strong for beam in place.granule.beams} if place.granule else {}
         self._beam.follow({words.beam_title(name, strong[name]): name for name in strong})

@@ -42,7 +42,7 @@ class OverviewPage(Page):
         self.map = PolarMap(self.place, theme)
         self.listing = Clickable(self._go, sizing_mode="stretch_both")
         self._tint = controls.choice(self.place.state, "tint", TINTS)
-        place = {"position": "absolute", "left": "12px", "bottom": "12px", "border": "1px solid var(--line)",
+        place = {"position": "absolute", "left": "12px", "bottom": "12px", "border": "1px solid var(--soft)",
                  "border-radius": "8px", "overflow": "hidden", "z-index": "2"}  # fmt: skip
         tools = {"position": "absolute", "right": "12px", "top": "12px", "gap": "8px", "z-index": "2"}
         overlay = pn.Row(

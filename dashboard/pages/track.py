@@ -105,7 +105,7 @@ class TrackPage(Page):
     def _follow_controls(self) -> None:
         place = self.place
         self._granule.follow(
-            {words.granule_title(item.ident, item.time): item.ident for item in place.catalog.granules}
+            words.distinct({item.ident: words.granule_title(item.ident, item.time) for item in place.catalog.granules})
         )
         strong = {beam.name: beam.strong for beam in place.granule.beams} if place.granule else {}
         self._beam.follow({words.beam_title(name, strong[name]): name for name in strong})
@@ -113,7 +113,8 @@ class TrackPage(Page):
         self._source.follow({item.title: item.key for item in place.sources}, source.key if source else None)
         pair = place.pair
         pairs = place.catalog.scenes_of(place.state.granule)
-        self._scene.follow({words.pair_title(item): item.scene for item in pairs}, pair.scene if pair else None)
+        titles = {item.scene: words.pair_title(item) for item in pairs}
+        self._scene.follow(words.distinct(titles), pair.scene if pair else None)
         scene = place.scene
         possible = tiles.images_of(scene) if scene else []
         self._image.follow({name: key for name, key in IMAGES.items() if key in possible or key == "none"})
@@ -159,7 +160,7 @@ class TrackPage(Page):
             track = place.track
             row = min(int(np.searchsorted(track.x_atc, state.x)), len(track) - 1)
             facts["Latitude"], facts["Longitude"] = words.position(float(track.lat[row]), float(track.lon[row]))
-            facts["Background"] = f"{float(track.background_rate[row]) / 1e6:.2f} MHz"
+            facts["Background"] = words.rate(float(track.background_rate[row]))
         return "<h3>Middle of the view</h3>" + words.definitions(facts)
 
     def _scene_html(self) -> str:
@@ -174,16 +175,15 @@ class TrackPage(Page):
             "Projection": f"EPSG:{code}" if code else scene.crs.name,
         }
         drift = self.place.drift(self.place.state.beam)
+        moved = drift is not None and (drift.x, drift.y) != (0.0, 0.0)
         if drift is not None:
             facts["Ice drift"] = f"{drift.x:+.0f}, {drift.y:+.0f} m"
             facts["Confidence"] = f"{drift.confidence:.2f}"
         stretch = None if self.place.state.image == "none" else self._stretch(pair.scene)
         if stretch:
             facts["Reflectance shown"] = stretch
-        note = (
-            "<p class='soft' style='margin-top:6px'>Beams are drawn where the scene saw their ice.</p>" if drift else ""
-        )
-        return "<h3>Scene</h3>" + words.definitions(facts) + note
+        told = "<p class='soft' style='margin-top:6px'>Beams are drawn where the scene saw their ice.</p>"
+        return "<h3>Scene</h3>" + words.definitions(facts) + (told if moved else "")
 
     def _stretch(self, scene: str) -> str:
         painter = self.place.workspace.painter

@@ -101,7 +101,7 @@ def _labelled(
     lines: list[tuple[NDArray[np.float64], NDArray[np.float64]]], names: list[str], view: Bounds
 ) -> Graticule:
     """Labels stand where a line first comes well inside the view."""
-    room_x, room_y = 0.05 * (view[2] - view[0]), 0.06 * (view[3] - view[1])
+    room_x, room_y = 0.05 * (view[2] - view[0]), 0.1 * (view[3] - view[1])
     found = Graticule([], [], [], [], [])
     for (x, y), name in zip(lines, names, strict=True):
         fine = np.linspace(0, len(x) - 1, 12 * len(x))

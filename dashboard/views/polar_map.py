@@ -21,6 +21,8 @@ _REGION = 4_300_000.0
 _FIELD = {"south": 3_000_000.0, "north": 3_600_000.0}
 _FINE = 200_000
 _TAP = 10.0
+_SHORT = 16.0
+_NAMED = 60.0
 _LOCATOR = 120
 
 
@@ -63,6 +65,7 @@ class PolarMap:
         if not self._fitted:
             self._fitted = True
             self.fit()
+        self._show_small()
 
     def fit(self) -> None:
         """Show all tracks and scenes, clear of the locator."""
@@ -84,8 +87,10 @@ class PolarMap:
         self._rings = ColumnDataSource({"xs": [], "ys": []})
         self._lines = ColumnDataSource({"xs": [], "ys": []})
         self._names = ColumnDataSource({"x": [], "y": [], "name": []})
-        self._scenes = ColumnDataSource({"xs": [], "ys": [], "name": [], "when": [], "x": [], "y": []})
+        self._scenes = ColumnDataSource({"xs": [], "ys": [], "name": [], "when": []})
+        self._large = ColumnDataSource({"x": [], "y": [], "name": []})
         self._tracks = ColumnDataSource(_no_tracks())
+        self._points = ColumnDataSource(_no_points())
         self._current = ColumnDataSource({"xs": [], "ys": []})
         self._land = plot.patches("xs", "ys", source=self._rings, line_width=0.7)
         self._grid_lines = plot.multi_line("xs", "ys", source=self._lines, line_width=1)
@@ -99,10 +104,11 @@ class PolarMap:
             "xs", "ys", source=self._tracks, line_color="colour", line_width="width", line_cap="round"
         )
         self._scene_names = plot.text(
-            "x", "y", "name", source=self._scenes, x_offset=6, y_offset=-6, text_font_style="bold", **text
+            "x", "y", "name", source=self._large, x_offset=6, y_offset=-6, text_font_style="bold", **text
         )
         facts = [("Granule", "@granule"), ("Beam", "@beam"), ("Segments", "@rows")]
         plot.add_tools(HoverTool(renderers=[drawn], tooltips=looks.tooltip(facts), line_policy="interp"))
+        plot.scatter("x", "y", source=self._points, size=11, fill_color="colour", line_color="#ffffff", line_width=1.5)
         facts = [("Scene", "@name"), ("Taken", "@when")]
         plot.add_tools(HoverTool(renderers=[self._outlines], tooltips=looks.tooltip(facts)))
         self._bar = ScaleBar(range=self._x, unit="m", location="bottom_right", bar_length=90, bar_length_units="screen",
@@ -146,9 +152,8 @@ class PolarMap:
             if scene.outline is None:
                 continue
             ring = np.asarray(scene.outline.exterior.coords)
-            top = ring[np.argmin(ring[:, 0])]
-            row = (ring[:, 0], ring[:, 1], words.scene_title(scene.ident), words.instant(scene.time), top[0], top[1])
-            for name, entry in zip(("xs", "ys", "name", "when", "x", "y"), row, strict=True):
+            row = (ring[:, 0], ring[:, 1], scene.ident, words.instant(scene.time))
+            for name, entry in zip(("xs", "ys", "name", "when"), row, strict=True):
                 data[name].append(entry)
         self._scenes.data = data
 
@@ -170,6 +175,24 @@ class PolarMap:
         chosen = self.place.granule
         lines = [beam.line for beam in chosen.beams if beam.name == self.place.state.beam] if chosen else []
         self._current.data = {"xs": [line.x for line in lines], "ys": [line.y for line in lines]}
+
+    def _show_small(self) -> None:
+        """A dot for each granule too short to be seen as a line, and the names of scenes large enough for one."""
+        width, _ = looks.size(self.figure, 640, 560)
+        pixel = (self._view[2] - self._view[0]) / width
+        points = _no_points()
+        for number, granule in enumerate(self.place.catalog.granules):
+            lines = [beam.line for beam in granule.beams if not beam.line.empty]
+            if lines and granule.length < _SHORT * pixel:
+                points["x"].append(float(np.nanmean(lines[0].x)))
+                points["y"].append(float(np.nanmean(lines[0].y)))
+                points["colour"].append(GRANULE_COLOURS[number % len(GRANULE_COLOURS)])
+        self._points.data = points
+        scenes = [scene for scene in self.place.catalog.scenes if scene.outline is not None]
+        large = [scene for scene in scenes if scene.outline and np.sqrt(scene.outline.area) > _NAMED * pixel]
+        corners = [min(scene.outline.exterior.coords) for scene in large if scene.outline is not None]
+        names = [words.scene_title(scene.ident) for scene in large]
+        self._large.data = {"x": [x for x, _ in corners], "y": [y for _, y in corners], "name": names}
 
     def _data_bounds(self) -> coast.Bounds:
         boxes = [scene.outline.bounds for scene in self.place.catalog.scenes if scene.outline is not None]
@@ -202,6 +225,7 @@ class PolarMap:
         left, bottom, right, top = self._view
         smallest = 0.05 * float(self.locator.x_range.end - self.locator.x_range.start)
         size = (max(right - left, smallest), max(top - bottom, smallest))
+        self._show_small()
         self._marker.data = {"x": [(left + right) / 2], "y": [(bottom + top) / 2], "w": [size[0]], "h": [size[1]]}
 
     def _resized(self, _name: str, _old: Any, _new: Any) -> None:
@@ -251,3 +275,7 @@ class PolarMap:
 
 def _no_tracks() -> dict[str, list[Any]]:
     return {name: [] for name in ("xs", "ys", "colour", "width", "granule", "beam", "rows")}
+
+
+def _no_points() -> dict[str, list[Any]]:
+    return {"x": [], "y": [], "colour": []}

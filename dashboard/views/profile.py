@@ -103,7 +103,8 @@ class Profile:
             track = self.place.track
             rows = detail.rows_in(track.x_atc, self.drawn.start, self.drawn.end)
             inner = detail.rows_in(track.x_atc, *self.place.state.window)
-            self._fit_height(track.height_mean[inner])
+            mean, spread = track.height_mean[inner], track.height_std[inner]
+            self._fit_height(np.concatenate([mean, mean + spread, mean - spread]))
             self._draw_segments(track, rows)
             self._draw_surface(track)
         self._ask_photons()
@@ -182,7 +183,7 @@ class Profile:
         self._level.data = {"x": [], "y": []}
 
     def _draw_segments(self, track: Track, rows: slice) -> None:
-        ranks = self.place.ranks(track.beam, self.place.source)[rows]
+        ranks = self.place.ranks(track.beam, self.place.source, rows)
         colours = palette.class_lut(self.theme)
         if rows.stop - rows.start > _GLYPH_SEGMENTS:
             _, top = detail.highest(track.x_atc[rows], track.height_mean[rows], ranks, self._view)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 from bokeh.plotting import figure
+from numpy.typing import NDArray
 
 from dashboard import detail, palette
 from dashboard.data import ClassSource
@@ -103,24 +104,29 @@ class ClassRows:
         length = self.place.track.window if self.place.has_segments else 2.0
         return detail.cells(self.drawn.start, self.drawn.end, length, _BINS)
 
-    def _class_row(self, source: ClassSource) -> np.ndarray[Any, Any]:
-        state = self.place.state
-        codes = self.place.workspace.classes(state.granule, state.beam, source)
-        ranks = detail.column_ranks(self.place.track.x_atc, RANKS[codes + 1], *self._cells)
+    def _class_row(self, source: ClassSource) -> NDArray[np.uint32]:
+        codes = self.place.workspace.classes(self.place.state.granule, self.place.state.beam, source)[self._rows]
+        ranks = detail.column_ranks(self.place.track.x_atc[self._rows], RANKS[codes + 1], *self._cells)
         lut = [0, *(palette.rgba(str(colour)) for colour in palette.class_lut(self.theme))]
         return np.array(lut, np.uint32)[ranks][None, :]
 
-    def _flag_row(self) -> np.ndarray[Any, Any] | None:
+    def _flag_row(self) -> NDArray[np.uint32] | None:
         state = self.place.state
         facts = self.place.workspace.label_facts(state.granule, state.beam) if self.place.has_segments else {}
         if not facts:
             return None
-        rank = np.zeros(len(facts["auto_flags"]), np.int8)
+        flags = facts["auto_flags"][self._rows]
+        rank = np.zeros(len(flags), np.int8)
         for flag, value in _FLAGS:
-            rank[(facts["auto_flags"] & int(flag)) != 0] = value
-        bins = detail.column_ranks(self.place.track.x_atc, rank, *self._cells)
+            rank[(flags & int(flag)) != 0] = value
+        bins = detail.column_ranks(self.place.track.x_atc[self._rows], rank, *self._cells)
         lut = np.array([0, *(palette.rgba(colour) for colour in FLAG_COLOURS[1:])], np.uint32)
         return lut[bins][None, :]
+
+    @property
+    def _rows(self) -> slice:
+        start, end, _ = self._cells
+        return detail.rows_in(self.place.track.x_atc, start, end)
 
 
 def short_title(source: ClassSource) -> str:

@@ -314,7 +314,9 @@ class SceneMap:
             return np.array([[start, end]]), np.ones(1, np.int64)
         track = self.place.workspace.track(self.place.state.granule, beam)
         start, end, bins = detail.cells(start, end, track.window, _RUNS)
-        ranks = detail.column_ranks(track.x_atc, self.place.ranks(beam, self.place.source_of(beam)), start, end, bins)
+        rows = detail.rows_in(track.x_atc, start, end)
+        seen = self.place.ranks(beam, self.place.source_of(beam), rows)
+        ranks = detail.column_ranks(track.x_atc[rows], seen, start, end, bins)
         cuts = np.flatnonzero(np.diff(ranks)) + 1
         firsts, lasts = np.concatenate([[0], cuts]), np.concatenate([cuts, [bins]])
         filled = ranks[firsts] > 0

@@ -95,7 +95,7 @@ class SeaLevelView:
         track = self.place.track
         rows = detail.rows_in(track.x_atc, self.drawn.start, self.drawn.end)
         inner = detail.rows_in(track.x_atc, *self.place.state.window)
-        ranks = self.place.ranks(track.beam, self.place.source)
+        ranks = self.place.ranks(track.beam, self.place.source, rows)
         self._fit(self.heights, _near_the_sea(track.height_mean[inner]), 0.5)
         self._fit(self.freeboard, level.freeboard[inner], 0.4)
         self._points(self._ice, self.heights, track, track.height_mean, ranks, rows, level.sigma)
@@ -180,7 +180,7 @@ class SeaLevelView:
             layer.points.data = {
                 "x": x,
                 "y": values[rows],
-                "colour": colours[ranks[rows] - 1],
+                "colour": colours[ranks - 1],
                 "sigma": sigma[rows],
                 "km": x / 1000,
             }
@@ -190,7 +190,7 @@ class SeaLevelView:
         left, length = self.drawn.start - self.place.origin, self.drawn.end - self.drawn.start
         pixels = min(int(width * (1 + 2 * _MARGIN)), _MOST_PIXELS)
         view = detail.View((left, left + length), (low, high), pixels, max(height, 50))
-        _, top = detail.highest(x, values[rows], ranks[rows], view)
+        _, top = detail.highest(x, values[rows], ranks, view)
         lut = np.array([0, *(palette.rgba(str(colour), 170) for colour in colours)], np.uint32)
         layer.points.data = dict(_POINT)
         layer.image.data = {"image": [lut[top]], "x": [left], "y": [low], "dw": [length], "dh": [high - low]}
