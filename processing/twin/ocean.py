@@ -74,9 +74,10 @@ def make_ocean(parameters: Twin, place: Place, index: int) -> Ocean:
     level = parameters.sea_surface_sigma * np.sqrt(2.0 / 7.0)
     swell_direction = float(rng.uniform(0.0, 2.0 * np.pi))
     number = 2.0 * np.pi / parameters.swell_length
+    shortest = 1000.0 * parameters.sea_surface_length
     return Ocean(
         geoid=_waves(rng, 6, 35e3, 400e3, 0.55, -56.0 if south else 4.0),
-        sea_surface=_waves(rng, 7, 12e3, 110e3, level, float(rng.normal(0.0, 0.05))),
+        sea_surface=_waves(rng, 7, shortest, 10.0 * shortest, level, float(rng.normal(0.0, 0.05))),
         tide_ocean=_waves(rng, 3, 200e3, 900e3, 0.12, float(rng.normal(0.0, 0.2))),
         dac=_waves(rng, 3, 150e3, 900e3, 0.02, float(rng.normal(-0.05, 0.08))),
         tide_equilibrium=float(rng.normal(0.005, 0.006)),

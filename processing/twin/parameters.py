@@ -81,6 +81,12 @@ class Twin(Stage):
     confidence_blur = _number(0.35, "How far the signal finder errs about the edges of the surface", "m", (0.0, 5.0))
 
     sea_surface_sigma = _number(0.08, "Standard deviation of sea level above geoid and tides", "m", (0.0, 2.0))
+    sea_surface_length = _number(
+        30.0,
+        "Shortest wavelength of sea level, the longest ten times it (as rough as ATL10 leads over 5-20 km)",
+        "km",
+        (1.0, 500.0),
+    )
     swell = _number(0.0, "Amplitude of swell travelling through the ice", "m", (0.0, 3.0))
     swell_length = _number(260.0, "Wavelength of the swell", "m", (30.0, 2000.0))
 

@@ -25,8 +25,6 @@ from processing.twin.truth import write_truth
 from processing.twin.world import make_world
 
 SEED, KM = 77, 40.0
-SEA = 0.03
-"""Standard deviation of sea level, m, at which it differs over 5 to 10 km as it does between real leads."""
 RUN = "v0001"
 
 
@@ -68,7 +66,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> Errors:
 
 def make_project(root: Path) -> Project:
     """A synthetic granule resampled, with the truth and, as its labels, the truth's classes."""
-    world = make_world(Twin(seed=SEED, km=KM, granules=1, sea_surface_sigma=SEA), 0)
+    world = make_world(Twin(seed=SEED, km=KM, granules=1), 0)
     granule = world.place.granule_id
     project = Project.create(root / "project")
     file = root / f"{granule}.h5"
