@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from dashboard import detail, palette, tiles
 from dashboard.auth import Secret, provider, read_users
 from dashboard.controls import STATIC
 from dashboard.data import Workspace
+from dashboard.keys import KEY_ACTIONS
 from dashboard.pages.base import Page
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
@@ -58,8 +60,14 @@ class Application:
         self._document: Document | None = pn.state.curdoc
         self._pages: dict[str, Page] = {}
         self._missed: dict[str, set[str]] = {}
-        self._settling = False
+        self._moved: set[str] = set()
+        self._origin = ""
+        self._made, self._builder = False, threading.current_thread()
+        self._early: list[Callable[[], None]] = []
         self._open(query)
+        self._made = True
+        while self._early:
+            self._soon(self._early.pop(0))
 
     def _open(self, query: dict[str, str]) -> None:
         with self.shell.guard("opening the project"):
@@ -85,28 +93,33 @@ class Application:
         self.shell.badge_meaning = "Granules and scenes of this project were made by leadline twin" if synthetic else ""
 
     def _changed(self, change: Change) -> None:
-        if self._settling:
-            self._moved |= change.names
-            return
-        self._moved: set[str] = set(change.names)
-        self._settling = True
-        try:
-            with self.shell.guard("finding the place"):
-                self.place.settle()
-        finally:
-            self._settling = False
-        self._dispatch(Change(frozenset(self._moved), change.origin))
+        """Gather changes and draw them together on the next turn of the loop, where the document may be changed."""
+        fresh = not self._moved
+        self._origin = change.origin if fresh or change.origin == self._origin else ""
+        self._moved |= change.names
+        if fresh:
+            self._soon(self._flush)
+
+    def _flush(self) -> None:
+        with self.shell.guard("finding the place"):
+            self.place.settle()
+        names, self._moved = frozenset(self._moved), set()
+        self._dispatch(Change(names, self._origin))
 
     def _dispatch(self, change: Change) -> None:
+        """Show a change on the page in sight; one still on its way to the browser is drawn once it is there."""
         for key in self._missed:
             self._missed[key] |= change.names
         key = self.state.page
         with self.shell.guard(f"drawing the {key} page"):
             page = self._page(key)
             names = self._missed[key] | change.names
-            self._missed[key] = set()
             for other, built in self._pages.items():
                 built.view.visible = other == key
+            if page.awaited:
+                self._missed[key] = set(names)
+                return
+            self._missed[key] = set()
             page.update(Change(frozenset(names), change.origin))
         self.shell.ready(key)
 
@@ -114,95 +127,36 @@ class Application:
         if key not in self._pages:
             kind = next((page for page in PAGES if page.key == key), PAGES[0])
             page = kind(self.place, self.state.theme, self._later)
+            if self._made:
+                page.wait(lambda: self._dispatch(Change(frozenset())))
             self._pages[key] = page
             self._missed[key] = set(self.state.parts())
             self.main.append(page.view)
         return self._pages[key]
 
     def _later(self, call: Callable[[], None]) -> None:
-        """Run ``call`` on the session's own thread, soon."""
+        """Run ``call`` soon, from whatever thread, where the document may be changed."""
 
         def guarded() -> None:
             with self.shell.guard("drawing"):
                 call()
 
-        if self._document is None:
-            guarded()
-        elif self._document.session_context is not None:
-            self._document.add_next_tick_callback(guarded)
+        self._soon(guarded)
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        """Run ``call`` under the document's lock; at once while the page is still being made or was never served."""
+        context = self._document.session_context if self._document is not None else None
+        building = not self._made and threading.current_thread() is self._builder
+        if self._document is None or building:
+            call()
+        elif not self._made:
+            self._early.append(call)
+        elif context is not None and not context.destroyed:
+            self._document.add_next_tick_callback(call)
 
     def _key(self, key: str, shift: bool) -> None:
         with self.shell.guard(f"key {key}"):
-            KEY_ACTIONS[key](self, shift)
-
-
-def _step(direction: int) -> Callable[[Application, bool], None]:
-    def act(app: Application, shift: bool) -> None:
-        low, high = app.place.extent
-        x = app.state.x + direction * app.state.span * (1.0 if shift else 0.2)
-        app.state.move(x=float(np.clip(x, low, high)))
-
-    return act
-
-
-def _zoom(factor: float) -> Callable[[Application, bool], None]:
-    def act(app: Application, _: bool) -> None:
-        low, high = app.place.extent
-        app.state.move(span=min(app.state.span * factor, max(1.2 * (high - low), 200.0)))
-
-    return act
-
-
-def _whole(app: Application, _: bool) -> None:
-    low, high = app.place.extent
-    app.state.move(x=(low + high) / 2, span=max(high - low, 100.0) * 1.02)
-
-
-def _next(values: list[str], now: str, back: bool) -> str:
-    if not values:
-        return now
-    at = values.index(now) if now in values else 0
-    return values[(at + (-1 if back else 1)) % len(values)]
-
-
-def _beam(app: Application, shift: bool) -> None:
-    app.state.move(beam=_next(app.place.beams, app.state.beam, shift))
-
-
-def _granule(app: Application, shift: bool) -> None:
-    idents = [granule.ident for granule in app.place.catalog.granules]
-    app.state.move(granule=_next(idents, app.state.granule, shift), x=float("nan"))
-
-
-def _image(app: Application, shift: bool) -> None:
-    scene = app.place.scene
-    app.state.move(image=_next([*(tiles.images_of(scene) if scene else []), "none"], app.state.image, shift))
-
-
-def _go(index: int) -> Callable[[Application, bool], None]:
-    def act(app: Application, _: bool) -> None:
-        if index < len(PAGES):
-            app.state.move(page=PAGES[index].key)
-
-    return act
-
-
-KEY_ACTIONS: dict[str, Callable[[Application, bool], None]] = {
-    "ArrowLeft": _step(-1),
-    "ArrowRight": _step(1),
-    "+": _zoom(0.5),
-    "=": _zoom(0.5),
-    "-": _zoom(2.0),
-    "_": _zoom(2.0),
-    "0": _whole,
-    "b": _beam,
-    "B": _beam,
-    "g": _granule,
-    "G": _granule,
-    "c": _image,
-    "C": _image,
-    **{str(index + 1): _go(index) for index in range(3)},
-}
+            KEY_ACTIONS[key](self.place, shift)
 
 
 def make_page(workspace: Workspace) -> Callable[[], pn.Template]:

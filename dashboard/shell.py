@@ -41,7 +41,7 @@ KEYS = (
     Key(("B",), "next beam (with Shift the one before)", ("b", "B"), _ALONG),
     Key(("G",), "next granule (with Shift the one before)", ("g", "G"), _ALONG),
     Key(("C",), "next colour view of the scene", ("c", "C"), ("track",)),
-    Key(("1", "2", "3"), "Overview, Track, Freeboard", ("1", "2", "3")),
+    Key(("O", "T", "F"), "Overview, Track, Freeboard", ("o", "O", "t", "T", "f", "F")),
     Key(("?",), "this help", ()),
 )
 

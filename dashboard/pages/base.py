@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any, ClassVar
 
 import panel as pn
+from bokeh.model import Model
 
 from dashboard import controls
 from dashboard.place import Place
@@ -23,6 +25,7 @@ class Page:
         self.place = place
         self.later = later
         self.theme = theme
+        self._awaited = False
         self._empty = controls.html("empty-state", sizing_mode="stretch_both", visible=False)
         self._body = self.build(theme)
         self.view = pn.Column(self._empty, self._body, sizing_mode="stretch_both", margin=0, visible=False)
@@ -30,6 +33,30 @@ class Page:
     def build(self, theme: str) -> Any:
         """Make the page's views and return their layout."""
         raise NotImplementedError
+
+    @property
+    def anchor(self) -> Model:
+        """A figure of the page; the browser tells its size once the page is there."""
+        raise NotImplementedError
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the browser does not know the page's models yet, so that they must not be changed.
+
+        A page added to a running session is sent in its own time; a change that overtook it would be lost.
+        """
+        return self._awaited and self.nothing() is None
+
+    def wait(self, then: Callable[[], None]) -> None:
+        """Leave the models alone until the browser has laid the page out; ``then`` is called at that time."""
+        self._awaited = True
+
+        def laid_out(_name: str, _old: Any, _new: Any) -> None:
+            if self._awaited:
+                self._awaited = False
+                then()
+
+        self.anchor.on_change("inner_height", laid_out)
 
     def nothing(self) -> tuple[str, str, str] | None:
         """Headline, explanation and command when the page cannot show anything yet."""

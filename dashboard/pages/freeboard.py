@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import panel as pn
+from bokeh.model import Model
 from bokeh.models import Range1d
 
 from dashboard import controls, detail, palette, statistics, words
@@ -74,6 +75,10 @@ class FreeboardPage(Page):
             label,
             self._scope.widget,
         )
+
+    @property
+    def anchor(self) -> Model:
+        return self.histogram.figure
 
     def nothing(self) -> tuple[str, str, str] | None:
         place = self.place

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 import panel as pn
+from bokeh.model import Model
 
 from dashboard import controls, words
 from dashboard.catalog import TRACK_STAGES, Granule, SceneFacts
@@ -47,8 +48,8 @@ class OverviewPage(Page):
         tools = {"position": "absolute", "right": "12px", "top": "12px", "gap": "8px", "z-index": "2"}
         overlay = pn.Row(
             self._tint.widget,
-            controls.button("Fit", "All tracks and scenes", self.map.fit),
-            controls.button("Region", "The whole polar region", self.map.whole),
+            controls.button("Fit", "All tracks and scenes", lambda: self.later(self.map.fit)),
+            controls.button("Region", "The whole polar region", lambda: self.later(self.map.whole)),
             margin=0,
             styles=tools,
         )
@@ -61,6 +62,10 @@ class OverviewPage(Page):
         left = controls.card(chart, sizing_mode="stretch_both", styles={"flex": "1.15 1 0", "min-width": "0"})
         right = controls.card(self.listing, sizing_mode="stretch_both", styles={"flex": "1 1 0", "min-width": "0"})
         return pn.Row(left, right, sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "padding": "10px 14px"})
+
+    @property
+    def anchor(self) -> Model:
+        return self.map.figure
 
     def nothing(self) -> tuple[str, str, str] | None:
         catalog = self.place.catalog

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import panel as pn
+from bokeh.model import Model
 from bokeh.models import ColumnDataSource, Range1d
 
 from dashboard import controls, detail, palette, tiles, words
@@ -74,12 +75,18 @@ class TrackPage(Page):
         style = {"position": "absolute", "right": "10px", "top": "10px", "gap": "6px", "z-index": "2"}
         tools = pn.Row(
             controls.button("Fit", "The whole track (0)", self._fit),
-            controls.button("Centre", "The stretch back to the middle of the map", self.map.recentre),
+            controls.button(
+                "Centre", "The stretch back to the middle of the map", lambda: self.later(self.map.recentre)
+            ),
             margin=0,
             styles=style,
         )
         chart = pn.pane.Bokeh(self.map.figure, sizing_mode="stretch_both", margin=0)
         return pn.Column(chart, tools, sizing_mode="stretch_both", margin=0, styles={"position": "relative"})
+
+    @property
+    def anchor(self) -> Model:
+        return self.map.figure
 
     def nothing(self) -> tuple[str, str, str] | None:
         if not self.place.catalog.granules:
