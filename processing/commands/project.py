@@ -20,6 +20,15 @@ _PROJECT = click.argument("project", type=click.Path(path_type=Path))
 _COLOURS = {"current": "green", "stale": "yellow", "partly": "yellow", "missing": "dim"}
 
 
+def _band_map(context: click.Context, option: click.Parameter, text: str | None) -> dict[str, int] | None:
+    if text is None:
+        return None
+    pairs = [part.split("=", 1) for part in text.split(",")]
+    if not all(len(pair) == 2 and pair[1].strip().isdigit() for pair in pairs):
+        raise click.BadParameter(f"{text!r} is not of the form B02=1,B03=2,...", context, option)
+    return {name.strip().upper(): int(number) for name, number in pairs}
+
+
 @click.command("new")
 @_PROJECT
 @click.option("--hemisphere", type=click.Choice(["north", "south"]), default=None, help="Hemisphere of the maps.")
@@ -34,8 +43,17 @@ def new(project: Path, hemisphere: str | None) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--copy", is_flag=True, help="Copy the files into the project instead of linking to them.")
 @click.option("--beam", default="", help="Beam of photon tables that do not name theirs, such as gt2r.")
-@click.option("--time", "moment", default="", help="Time (UTC, ISO) of scenes that do not carry theirs.")
-def add(project: Path, paths: tuple[Path, ...], copy: bool, beam: str, moment: str) -> None:
+@click.option("--time", default=None, help="Time (UTC, ISO) of scenes that do not carry theirs.")
+@click.option(
+    "--band-map",
+    default=None,
+    callback=_band_map,
+    metavar="B02=1,B03=2,...",
+    help="Bands of GeoTIFF scenes that do not name theirs.",
+)
+@click.option("--offset", type=float, default=None, help="Added to the digital numbers of GeoTIFF scenes.")
+@click.option("--quantification", type=float, default=None, help="What digital numbers are then divided by.")
+def add(project: Path, paths: tuple[Path, ...], copy: bool, beam: str, **given: object) -> None:
     """Add granules, photon tables, scenes, ATL07/ATL10 and a twin's truth to PROJECT.
 
     Each PATH is a file or a folder to search. What is found is recognised by its content; the rest is refused by name.
@@ -44,7 +62,7 @@ def add(project: Path, paths: tuple[Path, ...], copy: bool, beam: str, moment: s
     from processing.local.inputs import take_in
 
     opened = Project(project)
-    inventory = take_stock(paths, beam.lower(), {"time": moment} if moment else {})
+    inventory = take_stock(paths, beam.lower(), {name: value for name, value in given.items() if value is not None})
     take_in(opened, inventory, copy=copy)
     for found in inventory.found:
         click.echo(f"{found.ident}: {found.summary}")

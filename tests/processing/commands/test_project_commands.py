@@ -9,10 +9,13 @@ import click
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
+from affine import Affine
 from made_granules import Recipe, make_granule
 
 from processing import cli
 from processing.io import tables
+from processing.io.sentinel2 import open_scene
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import TRUTH
@@ -153,3 +156,26 @@ def test_run_calls_every_stage_in_order(tmp_path: Path, leadline: Leadline, monk
     assert leadline("run", tmp_path / "P") == 130
     assert called == [f"{key} {tmp_path / 'P'}" for key in ("resample", "autolabel", "snapshot", "train")]
     assert leadline("run", tmp_path / "Q") == 2
+
+
+def test_what_the_user_says_of_a_scene_is_kept(tmp_path: Path, leadline: Leadline) -> None:
+    stack = tmp_path / "stack.tif"
+    profile = {"driver": "GTiff", "width": 8, "height": 8, "count": 3, "dtype": "uint16", "crs": "EPSG:32702"}
+    with rasterio.open(stack, "w", transform=Affine(10, 0, 500_000, 0, -10, 2_000_000), **profile) as out:
+        out.write(np.full((3, 8, 8), 4000, np.uint16))
+    leadline("new", tmp_path / "P")
+    said = ["--time", "2019-11-04T20:00:00", "--band-map", "b04=1,B03=2,B02=3", "--offset", "-500", "--quantification"]
+    assert leadline("add", tmp_path / "P", stack, *said, "7000") == 0
+    (scene,) = Project(tmp_path / "P").inputs("scenes")
+    assert scene.details["band_map"] == {"B02": 3, "B03": 2, "B04": 1}
+    with open_scene(scene) as opened:
+        assert opened.time == np.datetime64("2019-11-04T20:00:00")
+        np.testing.assert_allclose(opened.read(["B03"]), 0.5)
+
+
+def test_a_band_map_that_is_none_is_refused(
+    tmp_path: Path, leadline: Leadline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leadline("new", tmp_path / "P")
+    assert leadline("add", tmp_path / "P", tmp_path, "--band-map", "B02:1") == 2
+    assert "is not of the form B02=1" in capsys.readouterr().err
