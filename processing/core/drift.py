@@ -137,17 +137,18 @@ def fit(products: Products) -> tuple[Floats, Floats]:
     -------
     (m, m) f8 share of the brightness variance explained, 0 where too few pixels are common, and (k, m, m) f8 weights.
     """
-    xx, xy = products.xx.astype(np.float64), products.xy.astype(np.float64)
+    # Where hardly a pixel is common, what is left of centred sums is rounding, of either sign.
+    enough = products.n >= _LEAST_OVERLAP * products.n.max()
+    xx, xy = np.where(enough, products.xx, 0.0), np.where(enough, products.xy, 0.0)
     count = len(xy)
-    variance = np.array([xx[a, a] for a in range(count)]) * (1.0 + _RIDGE) + _TINY
+    variance = np.array([np.maximum(xx[a, a], 0.0) for a in range(count)]) * (1.0 + _RIDGE) + _TINY
     weights = np.zeros(xy.shape)
     for _ in range(_SWEEPS):
         for a in range(count):
             rest = sum((xx[a, b] * weights[b] for b in range(count) if b != a), np.zeros(xy.shape[1:]))
             weights[a] = np.maximum(0.0, (xy[a] - rest) / variance[a])
     share = np.clip((weights * xy).sum(0) / np.maximum(products.yy, _TINY), 0.0, 1.0 - _TINY)
-    enough = products.n >= _LEAST_OVERLAP * products.n.max()
-    return np.where(enough, share, 0.0), weights
+    return share, weights
 
 
 def locate(products: Products | None, reach: int, pixel: float, pixels: int) -> Shift:

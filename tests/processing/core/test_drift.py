@@ -227,3 +227,14 @@ def test_beams_of_a_pair_share_pieces_and_long_tracks_stay_bounded() -> None:
     long = Beam("gt1", far, far / 10, 0 * far, np.zeros((1, len(far)), np.float32))
     assert len(cut([long])) == 160
     assert cut([Beam("gt1", x[:0], x[:0], x[:0], proxies[:, :0])]) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_scene_hardly_longer_than_its_track(seed: int) -> None:
+    scene = 0.2 + 0.6 * (texture(seed, (34, 14)) > 0)
+    beam = straight(scene, (0.0, 0.0), (2.0, 4.0), 0.1, 30)
+    noisy = np.concatenate([beam.proxies, np.random.default_rng(seed).normal(0, 1e3, beam.proxies.shape)])
+    both = Beam(beam.pair, beam.x_atc, beam.row, beam.col, noisy.astype(np.float32))
+    shift = find(scene, [both], 40)
+    assert np.isfinite([shift.row, shift.col, shift.confidence]).all()
+    assert np.isfinite(shift.correlation).all()
