@@ -59,18 +59,15 @@ def gather(x: NDArray[np.float64], y: NDArray[np.float32], start: float, end: fl
     return Bins(centre, mean, low, high, count, width)
 
 
-def highest(
-    x: NDArray[np.float64], y: NDArray[np.float32], rank: NDArray[np.int8], view: View
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Points drawn on the pixels of ``view``: how many fall on each, and the highest ``rank`` (0 where none).
+def highest(x: NDArray[np.float64], y: NDArray[np.float32], rank: NDArray[np.int8], view: View) -> NDArray[np.int64]:
+    """Points drawn on the pixels of ``view``: the highest ``rank`` that falls on each, 0 where none does.
 
     Row 0 is the lowest. A rare class keeps its colour this way, however many others share the pixel.
     """
     canvas = datashader.Canvas(plot_width=view.width, plot_height=view.height, x_range=view.x, y_range=view.y)
-    frame = pd.DataFrame({"x": x, "y": y, "rank": rank.astype(np.int32)})
-    drawn = canvas.points(frame, "x", "y", datashader.summary(n=datashader.count(), top=datashader.max("rank")))
-    top = np.nan_to_num(drawn["top"].to_numpy(), nan=0.0).astype(np.int64)
-    return drawn["n"].to_numpy().astype(np.int64), top
+    frame = pd.DataFrame({"x": x, "y": y, "rank": rank.astype(np.int32)}, copy=False)
+    drawn = canvas.points(frame, "x", "y", datashader.max("rank"))
+    return np.nan_to_num(drawn.to_numpy(), nan=0.0).astype(np.int64)
 
 
 def thicken(top: NDArray[np.int64], pixels: int) -> NDArray[np.int64]:
@@ -98,8 +95,8 @@ def column_ranks(
     index = np.clip(((x[inside] - start) * (bins / (end - start))).astype(np.int64), 0, bins - 1)
     result = np.zeros(bins, np.int64)
     if len(index):
-        filled, first = np.unique(index, return_index=True)
-        result[filled] = np.maximum.reduceat(rank[inside].astype(np.int64), first)
+        first = np.flatnonzero(np.diff(index, prepend=-1))
+        result[index[first]] = np.maximum.reduceat(rank[inside].astype(np.int64), first)
     return result
 
 

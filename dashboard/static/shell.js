@@ -1,4 +1,5 @@
 const THEME_YEAR = 31536000;
+const LONGEST_WAIT = 15000;
 
 function element(tag, attributes, ...children) {
   const node = document.createElement(tag);
@@ -98,7 +99,7 @@ export function render({ model, el }) {
   }
 
   function onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || typing()) return;
+    if (!begun || event.ctrlKey || event.metaKey || event.altKey || typing()) return;
     if (event.key === "Escape") return toggleHelp(false);
     if (event.key === "?") return toggleHelp();
     const known = model.keys.some(({ codes, pages }) => codes.includes(event.key) && (!pages.length || pages.includes(model.page)));
@@ -119,16 +120,25 @@ export function render({ model, el }) {
     if (message.type === "toast") toast(message);
     if (message.type === "ready") document.documentElement.dataset.ready = message.page;
   });
-  for (const held of globalThis.Bokeh?.documents ?? []) {
-    held.on_event("connection_lost", () => { offline.hidden = false; });
-    held.on_event("client_reconnected", () => { offline.hidden = true; });
-  }
   drawNav();
   drawTexts();
   drawTheme();
   writeAddress();
-  model.send_msg({ type: "hello" });
+  let begun = false;
+  const started = performance.now();
+  const waiting = setInterval(() => {
+    const drawn = globalThis.Bokeh?.documents?.length && globalThis.Bokeh.documents.every((held) => held.is_idle);
+    if (!drawn && performance.now() - started < LONGEST_WAIT) return;
+    clearInterval(waiting);
+    begun = true;
+    for (const held of globalThis.Bokeh?.documents ?? []) {
+      held.on_event("connection_lost", () => { offline.hidden = false; });
+      held.on_event("client_reconnected", () => { offline.hidden = true; });
+    }
+    model.send_msg({ type: "hello" });
+  }, 40);
   model.on("remove", () => {
+    clearInterval(waiting);
     window.removeEventListener("keydown", onKey);
     window.removeEventListener("popstate", onHistory);
   });

@@ -186,7 +186,7 @@ class Profile:
         ranks = self.place.ranks(track.beam, self.place.source, rows)
         colours = palette.class_lut(self.theme)
         if rows.stop - rows.start > _GLYPH_SEGMENTS:
-            _, top = detail.highest(track.x_atc[rows], track.height_mean[rows], ranks, self._view)
+            top = detail.highest(track.x_atc[rows], track.height_mean[rows], ranks, self._view)
             lut = np.array([0, *(palette.rgba(str(colour)) for colour in colours)], np.uint32)
             self.segments.data = dict(_SEGMENTS)
             self._segment_image.data = self._picture(lut[detail.thicken(top, 1)])
@@ -300,6 +300,6 @@ def _draw_photons(photons: _Photons | None, view: detail.View, theme: str) -> Ph
     seen = inner & (photons.y <= view.y[1])
     if seen.sum() <= _GLYPH_PHOTONS:
         return PhotonDrawing(None, photons.x[seen], photons.y[seen], colours[photons.rank[seen] - 1])
-    _, top = detail.highest(photons.x[seen], photons.y[seen], photons.rank[seen], view)
+    top = detail.highest(photons.x[seen], photons.y[seen], photons.rank[seen], view)
     lut = np.array([0, *(palette.rgba(str(colour)) for colour in colours)], np.uint32)
     return PhotonDrawing(lut[top], nothing, nothing.astype(np.float32), colours[:0])

@@ -190,7 +190,7 @@ class SeaLevelView:
         left, length = self.drawn.start - self.place.origin, self.drawn.end - self.drawn.start
         pixels = min(int(width * (1 + 2 * _MARGIN)), _MOST_PIXELS)
         view = detail.View((left, left + length), (low, high), pixels, max(height, 50))
-        _, top = detail.highest(x, values[rows], ranks, view)
+        top = detail.highest(x, values[rows], ranks, view)
         lut = np.array([0, *(palette.rgba(str(colour), 170) for colour in colours)], np.uint32)
         layer.points.data = dict(_POINT)
         layer.image.data = {"image": [lut[top]], "x": [left], "y": [low], "dw": [length], "dh": [high - low]}

@@ -197,6 +197,15 @@ def test_inputs_alone_show_photons_and_the_command_for_segments(tab: Any, tmp_pa
         tab.get_by_text("No segments yet").wait_for()
 
 
+def test_a_lost_server_is_told(tab: Any, small_root: Path) -> None:
+    from dashboard.screenshots import running
+
+    with running(small_root) as address:
+        _open(tab, address, "overview")
+        assert not tab.get_by_text("Connection to the server lost").is_visible()
+    tab.get_by_text("Connection to the server lost").wait_for()
+
+
 def test_only_known_users_see_the_page_and_its_tiles(tab: Any, small_root: Path) -> None:
     from dashboard.auth import Secret
     from dashboard.screenshots import running
