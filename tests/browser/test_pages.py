@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -197,12 +201,21 @@ def test_inputs_alone_show_photons_and_the_command_for_segments(tab: Any, tmp_pa
         tab.get_by_text("No segments yet").wait_for()
 
 
-def test_a_lost_server_is_told(tab: Any, small_root: Path) -> None:
-    from dashboard.screenshots import running
-
-    with running(small_root) as address:
-        _open(tab, address, "overview")
-        assert not tab.get_by_text("Connection to the server lost").is_visible()
+def test_the_command_serves_and_a_lost_server_is_told(tab: Any, small_root: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = "import sys; from processing.cli import load_commands, run; load_commands(); sys.exit(run(sys.argv[1:]))"
+    words = ["serve", str(small_root), "--port", str(port), "--no-show"]
+    with subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert f"http://localhost:{port}/" in server.stdout.readline()
+            _open(tab, f"http://localhost:{port}/", "overview")
+            assert not tab.get_by_text("Connection to the server lost").is_visible()
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0
     tab.get_by_text("Connection to the server lost").wait_for()
 
 
