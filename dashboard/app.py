@@ -26,10 +26,10 @@ from dashboard.pages.base import Page
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
 from dashboard.pages.track import TrackPage
-from dashboard.place import Place
+from dashboard.place import Found, Place
 from dashboard.shell import Shell
 from dashboard.state import Change, State
-from processing.errors import InputError
+from processing.errors import InputError, LeadlineError
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Application:
         self._missed: dict[str, set[str]] = {}
         self._moved: set[str] = set()
         self._origin = ""
+        self._looking = False
         self._made, self._builder = False, threading.current_thread()
         self._early: list[Callable[[], None]] = []
         self._open(query)
@@ -73,7 +74,7 @@ class Application:
         with self.shell.guard("opening the project"):
             for line in self.state.restore(query):
                 self.shell.tell(line, "warning")
-            self.place.refresh()
+            self.place.refresh(self.place.look())
             self._show_badge()
             for trouble in self.place.catalog.troubles:
                 self.shell.tell(trouble, "error")
@@ -82,10 +83,23 @@ class Application:
 
     def poll(self) -> None:
         """Look whether a stage has written something since; everything in sight is then drawn again."""
-        with self.shell.guard("reading the project"):
-            if self.place.refresh():
-                self._show_badge()
-                self._changed(Change(frozenset(self.state.parts())))
+        if not self._looking:
+            self._looking = True
+            self.place.workspace.workers.submit(self._look)
+
+    def _look(self) -> None:
+        try:
+            found = self.place.look()
+            self._later(lambda: self._refreshed(found))
+        except (LeadlineError, OSError) as error:
+            log.warning("the project cannot be read just now: %s", error)
+        finally:
+            self._looking = False
+
+    def _refreshed(self, found: Found) -> None:
+        if self.place.refresh(found):
+            self._show_badge()
+            self._changed(Change(frozenset(self.state.parts())))
 
     def _show_badge(self) -> None:
         synthetic = self.place.catalog.synthetic

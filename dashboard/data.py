@@ -307,9 +307,11 @@ class Workspace:
         )
 
     def _segment_line(self, granule: str, beam: str, crs: str | pyproj.CRS, step: float) -> MapLine:
-        track = self.track(granule, beam)
-        rows = knots(track.x_atc, step, GAP)
-        return project_line(track.x_atc[rows], track.lon[rows], track.lat[rows], crs)
+        path = self.project.table_path("segments", granule, beam)
+        table = tables.read(path, SEGMENT, ("x_atc", "lat", "lon"), command=self.command("resample"))
+        x_atc, lat, lon = (table[name].to_numpy() for name in ("x_atc", "lat", "lon"))
+        rows = knots(x_atc, step, GAP)
+        return project_line(x_atc[rows], lon[rows], lat[rows], crs)
 
     def _photon_line(self, granule: str, beam: str, crs: str | pyproj.CRS) -> MapLine:
         found = self.photon_source(granule).track(beam)

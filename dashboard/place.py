@@ -36,6 +36,14 @@ class Drift:
     minutes: float
 
 
+@dataclass(frozen=True)
+class Found:
+    """The project's content and the state of its folders when it was read."""
+
+    signature: tuple[int, ...]
+    catalog: Catalog
+
+
 class Messages(Protocol):
     """Where a view tells the analyst something."""
 
@@ -60,12 +68,16 @@ class Place:
         self._runs: dict[tuple[str, str], list[str]] = {}
         self._drifts: dict[tuple[str, str], Drift | None] = {}
 
-    def refresh(self) -> bool:
-        """Read the catalog again when the project has changed; whether it had."""
+    def look(self) -> Found:
+        """What the project holds now. Takes a while in a large project; safe on any thread."""
         now = catalogs.signature(self.workspace.refresh())
-        if now == self._signature:
+        return Found(now, self.workspace.catalog(now))
+
+    def refresh(self, found: Found) -> bool:
+        """Take over what was found; whether it is other than before."""
+        if found.signature == self._signature:
             return False
-        self.catalog, self._signature = self.workspace.catalog(now), now
+        self.catalog, self._signature = found.catalog, found.signature
         self._sources.clear()
         self._runs.clear()
         self._drifts.clear()
