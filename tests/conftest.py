@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+_CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +18,20 @@ def shared_data() -> Path:
     if not _SHARED.is_dir():
         pytest.skip(f"real data not found at {_SHARED}")
     return _SHARED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The one browser of a process; the test is skipped where Playwright or Chromium is absent."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not _CHROMIUM.exists():
+        pytest.skip(f"no browser at {_CHROMIUM}")
+    from dashboard.screenshots import FLAGS
+
+    with api.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=str(_CHROMIUM), args=list(FLAGS))
+        yield browser
+        browser.close()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""One Chromium and one server over the small project for every browser test."""
+"""One server over the small project for every browser test."""
 
 from __future__ import annotations
 
@@ -12,22 +12,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "dashboard"))
 
 import small_project
-
-CHROMIUM = Path("/usr/bin/chromium")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A browser; tests are skipped where Playwright or Chromium is absent."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    from dashboard.screenshots import FLAGS
-
-    with api.sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chain")]
 
-CHROMIUM = Path("/usr/bin/chromium")
 CONTENT = {
     "overview": ("Granules", "Scenes", "L1C"),
     "track": ("thick ice", "open water", "Ice drift"),
@@ -18,20 +16,7 @@ CONTENT = {
 }
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    from dashboard.screenshots import FLAGS
-
-    with api.sync_playwright() as player:
-        opened = player.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield opened
-        opened.close()
-
-
-def test_every_page_of_the_demo(chain: Path, browser: Any) -> None:
+def test_every_page_of_the_demo(chain: Path, chromium: Any) -> None:
     from dashboard.app import PAGES
     from dashboard.screenshots import running
 
@@ -39,7 +24,7 @@ def test_every_page_of_the_demo(chain: Path, browser: Any) -> None:
     requested: list[str] = []
     complaints: list[str] = []
     with running(chain) as address:
-        tab = browser.new_page(viewport={"width": 1366, "height": 768})
+        tab = chromium.new_page(viewport={"width": 1366, "height": 768})
         tab.on("request", lambda request: requested.append(request.url))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         for page, words in CONTENT.items():
@@ -48,5 +33,6 @@ def test_every_page_of_the_demo(chain: Path, browser: Any) -> None:
             tab.get_by_text("synthetic data").first.wait_for()
             for word in words:
                 tab.get_by_text(word).first.wait_for()
+        tab.close()
     assert complaints == []
     assert [url for url in requested if not url.startswith((address, "data:", "blob:"))] == []
