@@ -55,6 +55,7 @@ class Application:
         self.shell = Shell(self.state, project=workspace.project.name, user=user)
         self.shell.pages = [{"key": page.key, "title": page.title} for page in PAGES]
         self.shell.on_key = self._key
+        self.shell.on_open = self._opened
         self.place = Place(workspace, self.state, self.shell)
         self.main = pn.Column(sizing_mode="stretch_both", margin=0)
         self._document: Document | None = pn.state.curdoc
@@ -80,6 +81,10 @@ class Application:
                 self.shell.tell(trouble, "error")
         self.state.listen(self._changed)
         self._changed(Change(frozenset(self.state.parts())))
+
+    def _opened(self) -> None:
+        self.place.opened = True
+        self._changed(Change(frozenset({"image"})))
 
     def poll(self) -> None:
         """Look whether a stage has written something since; everything in sight is then drawn again."""

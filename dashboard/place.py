@@ -55,7 +55,10 @@ class Messages(Protocol):
 
 
 class Place:
-    """The state resolved against the project's content."""
+    """The state resolved against the project's content.
+
+    ``opened`` turns true when the browser has drawn the page: what takes long to fetch is asked for only then.
+    """
 
     def __init__(self, workspace: Workspace, state: State, messages: Messages) -> None:
         self.workspace = workspace
@@ -63,6 +66,7 @@ class Place:
         self.tell = messages.tell
         self.guard = messages.guard
         self.catalog = Catalog(catalogs.ANTARCTIC)
+        self.opened = False
         self._signature: tuple[int, ...] = ()
         self._sources: dict[tuple[str, str], list[ClassSource]] = {}
         self._runs: dict[tuple[str, str], list[str]] = {}
@@ -199,7 +203,14 @@ class Place:
         low, high = self.extent
         if math.isnan(state.x) or not low - state.span <= state.x <= high + state.span:
             span = min(state.span, max(high - low, 100.0) * 1.02)
-            state.move(x=(low + high) / 2, span=span)
+            state.move(x=self._middle(), span=span)
+
+    def _middle(self) -> float:
+        """A place in the middle of the beam's data; the middle of its extent may be a gap."""
+        if self.has_segments:
+            track = self.track
+            return float(track.x_atc[len(track) // 2])
+        return sum(self.extent) / 2
 
     def _settle_source(self) -> None:
         keys = [source.key for source in self.sources]

@@ -67,6 +67,7 @@ class Shell(JSComponent):
         )
         self.state = state
         self.on_key: Callable[[str, bool], None] = _no_key
+        self.on_open: Callable[[], None] = _nothing
         self._waiting: list[dict[str, Any]] = []
         self._open = False
         state.listen(self._follow)
@@ -103,6 +104,7 @@ class Shell(JSComponent):
         kind = data.get("type")
         if kind == "hello":
             self._open = True
+            self.on_open()
             while self._waiting:
                 self._send_msg(self._waiting.pop(0))
         elif kind == "navigate":
@@ -122,6 +124,10 @@ class Shell(JSComponent):
     def _theme_chosen(self, _: Any) -> None:
         if self.theme != self.state.theme:
             self.state.move(theme=self.theme)
+
+
+def _nothing() -> None:
+    """Opening does nothing until the application listens."""
 
 
 def _no_key(_key: str, _shift: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from bokeh.core.properties import value
 from bokeh.events import RangesUpdate, Tap
-from bokeh.models import ColumnDataSource, CustomJS, Label, Range1d, ScaleBar, WMTSTileSource
+from bokeh.models import ColumnDataSource, CustomJS, Label, Range1d, ScaleBar, TileRenderer, WMTSTileSource
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
@@ -84,7 +84,7 @@ class SceneMap:
             self._x, self._y, sizing_mode="stretch_both", name="scene-map", min_width=200, min_height=160
         )
         self._source = WMTSTileSource(url="", wrap_around=False, snap_to_zoom=False, attribution="")
-        self._image = plot.add_tile(self._source, visible=False, smoothing=False)
+        self._image = TileRenderer(tile_source=self._source, smoothing=False)
         self._stretch = ColumnDataSource({"xs": [], "ys": []})
         self._lines = ColumnDataSource(dict(_EMPTY))
         self._ends = ColumnDataSource({"x0": [], "y0": [], "x1": [], "y1": []})
@@ -153,7 +153,7 @@ class SceneMap:
     def _show_image(self) -> None:
         scene, state = self.place.scene, self.place.state
         self._note.text = "" if scene else "no scene under this granule: leadline add PROJECT SCENE"
-        shown = scene is not None and state.image in tiles.images_of(scene)
+        shown = self.place.opened and scene is not None and state.image in tiles.images_of(scene)
         self._image.visible = shown
         if scene is None or not shown:
             return
@@ -168,6 +168,8 @@ class SceneMap:
             max_zoom=grid.levels,
             min_zoom=0,
         )
+        if self._image not in self.figure.renderers:
+            self.figure.renderers = [self._image, *self.figure.renderers]
 
     def _fit_scale(self, line: MapLine) -> float:
         """Metres per pixel at which the profile's stretch fills most of the map."""

@@ -20,6 +20,7 @@ from processing.schema import SeaSurfaceSource
 
 _BINS = 900
 _POINTS = 6_000
+_CROWD = 60
 _MOST_PIXELS = 3_000
 _MARGIN = 0.5
 _LINE: dict[str, list[Any]] = {"x": [], "y": []}
@@ -164,6 +165,8 @@ class SeaLevelView:
         self._above.clear()
         for source in (*self._level.values(), self._guessed, self._line):
             source.data = dict(_LINE)
+        self._spread.data = {"xs": [], "ys": []}
+        self._lead.data = {"x": [], "y": [], "n": [], "km": []}
 
     def _fit(self, plot: figure, values: NDArray[np.float32], least: float) -> None:
         low, high = detail.comfortable(values, least)
@@ -191,6 +194,8 @@ class SeaLevelView:
         pixels = min(int(width * (1 + 2 * _MARGIN)), _MOST_PIXELS)
         view = detail.View((left, left + length), (low, high), pixels, max(height, 50))
         top = detail.highest(x, values[rows], ranks, view)
+        if len(x) < _CROWD * pixels:
+            top = detail.thicken(top, 1)
         lut = np.array([0, *(palette.rgba(str(colour), 170) for colour in colours)], np.uint32)
         layer.points.data = dict(_POINT)
         layer.image.data = {"image": [lut[top]], "x": [left], "y": [low], "dw": [length], "dh": [high - low]}

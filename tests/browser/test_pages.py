@@ -28,6 +28,9 @@ _LENGTH = """([figure, column]) => Bokeh.documents.map(held => held.get_model_by
   .reduce((sum, length) => sum + length, 0)"""
 _RANGE = """figure => { const found = Bokeh.documents.map(held => held.get_model_by_name(figure)).find(Boolean)
   return [found.x_range.start, found.x_range.end] }"""
+_TILED = """() => { const found = Bokeh.documents.map(held => held.get_model_by_name("scene-map")).find(Boolean)
+  const tiles = [...(found.renderers.find(drawn => drawn.tile_source)?.tile_source.tiles.values() ?? [])]
+  return tiles.length > 0 && tiles.every(tile => tile.loaded) }"""
 _FILL = "figure => Bokeh.documents.map(held => held.get_model_by_name(figure)).find(Boolean).background_fill_color"
 
 
@@ -71,9 +74,8 @@ def test_the_track_page_draws_scene_beams_segments_and_photons(tab: Any, address
     assert _drawn(tab, "profile", "rate") == 600
     assert _drawn(tab, "class-rows", "image") == 5
     assert _drawn(tab, "scene-map", "edge") > 10
-    tab.wait_for_load_state("networkidle")
-    tiles = [url for url in tab.requested if "/scene-tiles/" in url]
-    assert tiles
+    tab.wait_for_function(_TILED)
+    assert any("/scene-tiles/" in url for url in tab.requested)
     assert _colours(tab, 0) > 200
     tab.locator("dd", has_text="12.0 min").wait_for()
     tab.locator("dd", has_text="+60, -40 m").wait_for()
@@ -96,6 +98,8 @@ def test_the_freeboard_page_draws_surfaces_and_tells_figures(tab: Any, address: 
 @pytest.mark.parametrize("page", ["overview", "track", "freeboard"])
 def test_no_request_leaves_the_server(tab: Any, address: str, page: str) -> None:
     _open(tab, address, page)
+    if page == "track":
+        tab.wait_for_function(_TILED)
     tab.wait_for_load_state("networkidle")
     assert len(tab.requested) > 5
     elsewhere = [url for url in tab.requested if not url.startswith((address, "data:", "blob:"))]
@@ -123,7 +127,7 @@ def test_the_address_brings_back_the_place_and_follows_it(tab: Any, address: str
 
 def test_profile_and_map_go_together(tab: Any, address: str) -> None:
     _open(tab, address, "track", beam="gt1l", span=600, x=START + 1500)
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_function(_TILED)
     before = tab.evaluate(_RANGE, "scene-map")
     profile = tab.locator(".bk-Figure").nth(1).locator(".bk-events").bounding_box()
     x, y = profile["x"] + profile["width"] / 2, profile["y"] + profile["height"] / 2
