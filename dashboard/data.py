@@ -6,6 +6,7 @@ time, so that a stage that runs again shows at the next look. Safe to use from s
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,7 +21,7 @@ from dashboard.cache import ByteCache
 from dashboard.geometry import MapLine, knots, with_gaps
 from processing.errors import MissingError, StaleError
 from processing.io import tables
-from processing.project import Project
+from processing.project import Input, Project
 from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, TRUTH, SurfaceClass, Table
 from processing.stages import Resample
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 SURFACES = ("minimum", "average", "nearest", "weighted", "robust")
 GAP = 1_000.0
 _KNOT = 200.0
+_PASS = re.compile(r"_(\d{6})\d{2}_\d{3}_\d{2}")
 _TRACK_BYTES = 768 << 20
 _PHOTON_BYTES = 256 << 20
 _PHOTON_CELL = 2_000.0
@@ -85,6 +87,19 @@ class SeaLevel:
     def chosen(self) -> NDArray[np.float32]:
         """The sea surface that freeboard was measured from, m."""
         return self.surfaces[self.estimator]
+
+
+@dataclass(frozen=True)
+class Companion:
+    """NASA's ATL10 freeboard of the same beam and pass, segments with a freeboard only.
+
+    ``x_atc`` f8 m, segment centres; ``freeboard`` and ``sigma`` f8 m.
+    """
+
+    ident: str
+    x_atc: NDArray[np.float64]
+    freeboard: NDArray[np.float64]
+    sigma: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -211,6 +226,15 @@ class Workspace:
         track = self.track(granule, beam)
         owner = self.project.table_path("segments", granule, beam)
         return self._cached(("sea", self._modified(owner)), path, lambda: self._read_sea_level(path, run, track))
+
+    def companion(self, granule: str, beam: str) -> Companion | None:
+        """ATL10 among the project's references with the granule's ground track and cycle; None when there is none."""
+        own = _PASS.search(granule)
+        for item in self.project.inputs("references"):
+            found = _PASS.search(item.ident)
+            if item.kind == "atl10" and own and found and own[1] == found[1]:
+                return self._cached(("atl10", beam), item.path, lambda item=item: _read_companion(item, beam))
+        return None
 
     def line(self, granule: str, beam: str, crs: str | pyproj.CRS, step: float = _KNOT) -> MapLine:
         """The beam as a polyline in a map projection, from its segments or else from its photons."""
@@ -362,6 +386,16 @@ def _read_facts(path: Path, track: Track) -> dict[str, NDArray[Any]]:
     match = _align(path, track, table["segment"].to_numpy())
     fills = {"auto_flags": 0.0}
     return {name: match.spread(table[name].to_numpy(), len(track), fills.get(name, np.nan)) for name in names[1:]}
+
+
+def _read_companion(item: Input, beam: str) -> Companion | None:
+    from processing.io import atl10
+
+    if beam not in atl10.beams(item.path):
+        return None
+    found = atl10.read(item.path, beam)
+    good = np.isfinite(found.freeboard)
+    return Companion(item.ident, found.x_atc[good], found.freeboard[good], found.freeboard_sigma[good])
 
 
 def _first_and_last_time(path: Path) -> tuple[np.datetime64, np.datetime64]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dashboard import catalog as catalogs
 from dashboard.catalog import Catalog, Granule, Pair
-from dashboard.data import ClassSource, SeaLevel, Track, Workspace
+from dashboard.data import ClassSource, Companion, SeaLevel, Track, Workspace
 from dashboard.geometry import MapLine
 from dashboard.state import State
 from processing.errors import MissingError
@@ -70,6 +70,7 @@ class Place:
         self._signature: tuple[int, ...] = ()
         self._sources: dict[tuple[str, str], list[ClassSource]] = {}
         self._runs: dict[tuple[str, str], list[str]] = {}
+        self._companions: dict[tuple[str, str], Companion | None] = {}
         self._drifts: dict[tuple[str, str], Drift | None] = {}
 
     def look(self) -> Found:
@@ -85,6 +86,7 @@ class Place:
         self._sources.clear()
         self._runs.clear()
         self._drifts.clear()
+        self._companions.clear()
         return True
 
     @property
@@ -174,6 +176,14 @@ class Place:
             return None
         run = self.state.run if self.state.run in runs else runs[0]
         return self.workspace.sea_level(self.state.granule, self.state.beam, run)
+
+    @property
+    def companion(self) -> Companion | None:
+        """NASA's freeboard of the current beam, looked up once until the project changes."""
+        key = (self.state.granule, self.state.beam)
+        if key not in self._companions:
+            self._companions[key] = self.workspace.companion(*key)
+        return self._companions[key]
 
     def drift(self, beam: str) -> Drift | None:
         """The median drift that the beam's auto-labels were carried over with; None before there are any."""

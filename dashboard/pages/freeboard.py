@@ -141,7 +141,11 @@ class FreeboardPage(Page):
         whole = statistics.summary(freeboard)
         self.histogram.show(statistics.distribution(freeboard, codes[rows]), whole)
         self._side.object = (
-            "<div class='side'>" + self._table(freeboard, codes[rows], whole) + self._levels(level, rows) + "</div>"
+            "<div class='side'>"
+            + self._table(freeboard, codes[rows], whole)
+            + self._companion()
+            + self._levels(level, rows)
+            + "</div>"
         )
 
     def _table(self, freeboard: Any, codes: Any, whole: statistics.Summary) -> str:
@@ -157,6 +161,22 @@ class FreeboardPage(Page):
             f"<p class='soft' style='margin-top:6px'>Below zero: {100 * whole.negative:.1f} %, kept as measured.</p>"
         )
         return f"<table class='figures'>{head}{''.join(lines)}</table>" + (below if whole.count else "")
+
+    def _companion(self) -> str:
+        """NASA's figure over the same stretch."""
+        found = self.place.companion
+        if found is None:
+            return ""
+        window = self.place.state.window if self.place.state.scope == "view" else self.place.extent
+        inside = found.freeboard[detail.rows_in(found.x_atc, *window)]
+        if len(inside) == 0:
+            return "<p class='soft'>No ATL10 freeboard here.</p>"
+        colour = palette.theme(self.theme)["mark"]
+        return (
+            "<div class='inline' style='margin-top:6px'>"
+            f"<span><span class='line' style='border-color:{colour}'></span>"
+            f"ATL10 (NASA): mean {inside.mean():.3f} m of {len(inside):,} segments</span></div>"
+        )
 
     def _levels(self, level: SeaLevel, rows: slice) -> str:
         legend = "".join(

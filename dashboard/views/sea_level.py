@@ -21,6 +21,7 @@ from processing.schema import SeaSurfaceSource
 _BINS = 900
 _POINTS = 6_000
 _CROWD = 60
+_HOLE = 500.0
 _MOST_PIXELS = 3_000
 _MARGIN = 0.5
 _LINE: dict[str, list[Any]] = {"x": [], "y": []}
@@ -73,6 +74,7 @@ class SeaLevelView:
         self._band.glyph.update(fill_color=ink["ink"])
         self._mean.glyph.line_color = ink["ink"]
         self._zero.line_color = ink["soft"]
+        self._companion.glyph.line_color = ink["mark"]
         self._mark.line_color = ink["mark"]
 
     def update(self, change: Change) -> None:
@@ -103,6 +105,7 @@ class SeaLevelView:
         self._points(self._above, self.freeboard, track, level.freeboard, ranks, rows, level.freeboard_sigma)
         self._draw_surfaces(track, level)
         self._draw_band(track, level)
+        self._draw_companion()
 
     def _figure(self, label: str) -> figure:
         name = label.split(" ", maxsplit=1)[0].lower()
@@ -142,6 +145,10 @@ class SeaLevelView:
         self._line = ColumnDataSource(dict(_LINE))
         self._band = self.freeboard.patches("xs", "ys", source=self._spread, fill_alpha=0.22, line_color=None)
         self._mean = self.freeboard.line("x", "y", source=self._line, line_width=1.6)
+        self._nasa = ColumnDataSource({"x": [], "y": [], "km": []})
+        self._companion = self.freeboard.line("x", "y", source=self._nasa, line_width=1.4, line_alpha=0.9)
+        facts = [("ATL10", "@y{0.000} m"), ("Along track", "@km{0.000} km")]
+        self.freeboard.add_tools(HoverTool(renderers=[self._companion], tooltips=looks.tooltip(facts)))
         self._zero = Span(location=0, dimension="width", line_width=1, line_dash="dashed")
         self._mark = Span(location=0, dimension="height", line_width=1, line_dash="dotted")
         self.freeboard.add_layout(self._zero)
@@ -166,6 +173,7 @@ class SeaLevelView:
         for source in (*self._level.values(), self._guessed, self._line):
             source.data = dict(_LINE)
         self._spread.data = {"xs": [], "ys": []}
+        self._nasa.data = {"x": [], "y": [], "km": []}
         self._lead.data = {"x": [], "y": [], "n": [], "km": []}
 
     def _fit(self, plot: figure, values: NDArray[np.float32], least: float) -> None:
@@ -235,6 +243,20 @@ class SeaLevelView:
         x = mean.centre - origin
         self._line.data = {"x": x, "y": mean.mean} if self.binned > 4.0 else dict(_LINE)
         self._spread.data = _ribbons(x, mean.mean - sigma.mean, mean.mean + sigma.mean)
+
+    def _draw_companion(self) -> None:
+        """NASA's segments in the stretch; every n-th of them where they would be a smear."""
+        assert self.drawn is not None
+        found = self.place.companion
+        if found is None:
+            self._nasa.data = {"x": [], "y": [], "km": []}
+            return
+        rows = detail.rows_in(found.x_atc, self.drawn.start, self.drawn.end)
+        some = slice(rows.start, rows.stop, max(1, (rows.stop - rows.start) // _POINTS))
+        x, y = found.x_atc[some] - self.place.origin, found.freeboard[some]
+        holes = np.flatnonzero(np.diff(x) > _HOLE) + 1
+        x, y = np.insert(x, holes, np.nan), np.insert(y, holes, np.nan)
+        self._nasa.data = {"x": x, "y": y, "km": x / 1000}
 
 
 def _near_the_sea(heights: NDArray[np.float32]) -> NDArray[np.float32]:
