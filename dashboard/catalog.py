@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from dashboard.data import Workspace
 from dashboard.geometry import MapLine
 from processing.errors import LeadlineError
 from processing.io import tables
+from processing.local.staleness import Staleness
 from processing.project import Input, Project
 from processing.stages import STAGES
 
@@ -24,7 +24,6 @@ ARCTIC, ANTARCTIC = "EPSG:3413", "EPSG:3031"
 POLAR_STEP = 2_000.0
 TRACK_STAGES = ("resample", "autolabel", "snapshot", "classify", "freeboard")
 _RUN_STAGES = {"snapshot": "snapshots", "classify": "predictions", "freeboard": "freeboard"}
-_UPSTREAM = ("segments", "autolabels", "predictions", "snapshots")
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,11 @@ class Beam:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage has come for one granule: beams done of those that could be, and whether any is stale."""
+    """How far a stage has come for one granule: beams done of those that could be, and why the first stale one is."""
 
     done: int
     total: int
-    stale: bool
+    stale: str = ""
     run: str = ""
 
     @property
@@ -111,14 +110,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything the overview shows, in one projection."""
+    """Everything the overview shows, in one projection.
+
+    ``model_stale`` says why the newest model no longer follows from its inputs; it is None when there is no model.
+    """
 
     crs: str
     granules: tuple[Granule, ...] = ()
     scenes: tuple[SceneFacts, ...] = ()
     pairs: tuple[Pair, ...] = ()
     synthetic: bool = False
-    troubles: tuple[str, ...] = field(default=())
+    troubles: tuple[str, ...] = ()
+    model_stale: str | None = None
 
     def granule(self, ident: str) -> Granule | None:
         return next((granule for granule in self.granules if granule.ident == ident), None)
@@ -134,7 +137,7 @@ class Catalog:
 def signature(project: Project) -> tuple[int, ...]:
     """Changes whenever a table, run or input appears, goes or is remade."""
     names = ("inputs/granules", "inputs/scenes", "segments", "autolabels", "snapshots", "predictions", "freeboard")
-    found = [project.root / "project.toml"]
+    found = [project.root / name for name in ("project.toml", "leadline.db", "leadline.db-wal")]
     for name in names:
         base = project.root / name
         found += [base, *base.glob("*"), *base.glob("*/*"), *base.glob("*/*/*")]
@@ -146,12 +149,14 @@ def build(workspace: Workspace) -> Catalog:
     """Read the state of the whole project; one unreadable input is told, not fatal."""
     project = workspace.project
     crs = _projection(workspace)
-    granules = tuple(_granule(workspace, item, crs) for item in project.inputs("granules"))
+    staleness = Staleness(project)
+    granules = tuple(_granule(workspace, staleness, item, crs) for item in project.inputs("granules"))
     scenes = tuple(_scene(workspace, item, crs) for item in project.inputs("scenes"))
     troubles = tuple(text for text in (*(g.trouble for g in granules), *(s.trouble for s in scenes)) if text)
     synthetic = bool(project.tracks("inputs/truth"))
     pairs = tuple(pair for granule in granules for scene in scenes if (pair := _pair(granule, scene)) is not None)
-    return Catalog(crs, granules, scenes, pairs, synthetic, troubles)
+    model = staleness.newest("models")
+    return Catalog(crs, granules, scenes, pairs, synthetic, troubles, staleness.of_model(model) if model else None)
 
 
 def _projection(workspace: Workspace) -> str:
@@ -175,7 +180,7 @@ def _projection(workspace: Workspace) -> str:
     return ANTARCTIC
 
 
-def _granule(workspace: Workspace, item: Input, crs: str) -> Granule:
+def _granule(workspace: Workspace, staleness: Staleness, item: Input, crs: str) -> Granule:
     project = workspace.project
     names = [beam for granule, beam in project.tracks("segments") if granule == item.ident]
     source, trouble = None, ""
@@ -185,7 +190,7 @@ def _granule(workspace: Workspace, item: Input, crs: str) -> Granule:
     except (LeadlineError, OSError) as error:
         trouble = f"{item.ident}: {error}"
     beams = tuple(_beam(workspace, item.ident, name, source, crs) for name in names)
-    stages = {key: _progress(project, key, item.ident, names) for key in TRACK_STAGES}
+    stages = {key: _progress(project, staleness, key, item.ident, names) for key in TRACK_STAGES}
     time = min((beam.t_start for beam in beams), default=np.datetime64("NaT"))
     return Granule(item.ident, item.kind, time, beams, stages, trouble)
 
@@ -200,39 +205,18 @@ def _beam(workspace: Workspace, granule: str, name: str, source: PhotonSource | 
     return Beam(name, strong, rows, start, end, *times, line)
 
 
-def _progress(project: Project, key: str, granule: str, beams: list[str]) -> Progress:
+def _progress(project: Project, staleness: Staleness, key: str, granule: str, beams: list[str]) -> Progress:
     output, run = STAGES[key].output, ""
     if key in _RUN_STAGES:
         output = _RUN_STAGES[key]
         runs = [name for name in project.runs(output) if (project.root / output / name / f"granule={granule}").is_dir()]
         if not runs:
-            return Progress(0, len(beams), stale=False)
+            return Progress(0, len(beams))
         run = runs[-1]
     paths = {beam: project.table_path(output, granule, beam, run) for beam in beams}
     done = {beam: path for beam, path in paths.items() if path.exists()}
-    stale = any(is_stale(project, key, granule, beam, path) for beam, path in done.items())
-    return Progress(len(done), len(beams), stale, run)
-
-
-def is_stale(project: Project, key: str, granule: str, beam: str, path: Path) -> bool:
-    """Whether a table no longer follows from the project's parameters or from the tables it names as its inputs."""
-    stamp = tables.read_stamp(path)
-    if stamp is None:
-        return True
-    wanted = project.stage(STAGES[key]).values_dict()
-    told = {name: value for name, value in wanted.items() if name not in ("run_name", "note", "workers")}
-    if any(stamp.parameters.get(name, value) != value for name, value in told.items()):
-        return True
-    run = str(stamp.parameters.get("run_name", ""))
-    for name, fingerprint in stamp.inputs.items():
-        kind = name.split(":", 1)[0]
-        if kind not in _UPSTREAM:
-            continue
-        upstream = project.table_path(kind, granule, beam, run if kind in ("predictions", "snapshots") else "")
-        found = tables.read_stamp(upstream)
-        if found is not None and found.fingerprint != fingerprint:
-            return True
-    return False
+    reasons = (staleness.of_table(STAGES[key], path, (granule, beam)) for beam, path in done.items())
+    return Progress(len(done), len(beams), next((why for why in reasons if why), ""), run)
 
 
 def _scene(workspace: Workspace, item: Input, crs: str) -> SceneFacts:

@@ -6,17 +6,26 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 import param
 
 from processing.errors import LeadlineError
+from processing.history import recorded
+from processing.interrupt import kept_interrupts
+from processing.project import Project
 from processing.stages import Stage
 
 Command = Callable[..., Any]
+StageT = TypeVar("StageT", bound=Stage)
+
+_THIS_TIME = {"run_name", "snapshot", "note"}
+"""Parameters that concern one run only."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -47,6 +56,21 @@ def stage_options(kind: type[Stage]) -> Callable[[Command], Command]:
 def given(options: dict[str, Any], kind: type[Stage]) -> dict[str, Any]:
     """The stage's options that the user gave on the command line."""
     return {name: options[name] for name in kind.own_parameters() if options.get(name) is not None}
+
+
+@contextmanager
+def at_work(root: Path, kind: type[StageT], options: dict[str, Any]) -> Iterator[tuple[Project, StageT]]:
+    """The project and the stage with the ``options`` given; what the block took is recorded.
+
+    When the block ends well its options are kept for the next time, but for those that name a run or a snapshot.
+    """
+    project = Project(root)
+    stage = project.stage(kind, given(options, kind))
+    with recorded(project.root, stage.key, stage.output):
+        yield project, stage
+    for name in _THIS_TIME & set(stage.own_parameters()):
+        setattr(stage, name, stage.param[name].default)
+    project.remember(stage)
 
 
 def _option(name: str, parameter: Any) -> Callable[[Command], Command]:
@@ -95,7 +119,8 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line ``arguments`` and return the exit status: 0, 1, 2 (bad input) or 130 (interrupted)."""
     try:
-        result = cli.main(args=arguments, prog_name="leadline", standalone_mode=False)
+        with kept_interrupts():
+            result = cli.main(args=arguments, prog_name="leadline", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code

@@ -23,6 +23,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from processing.core.painting import Strokes
 from processing.errors import InputError, MissingError, StaleError
+from processing.provenance import digest
 
 VERSION: Final = 1
 """Version of the tables below; a database of a later one is refused."""
@@ -224,6 +225,13 @@ class LabelStore:
         """The active painting events, in the order they are painted."""
         return [event for event in active(self.events(granule_id, beam)) if event.paints]
 
+    def current_by_track(self) -> dict[tuple[str, str], list[Event]]:
+        """The active painting events of each (granule, beam) that has any, in the order they are painted."""
+        found: dict[tuple[str, str], list[Event]] = {}
+        for event in self.current():
+            found.setdefault((event.granule_id, event.beam), []).append(event)
+        return found
+
     def strokes(self, granule_id: str, beam: str) -> Strokes:
         """The active painting events of a track as arrays for ``core.painting.paint``."""
         return as_strokes(self.current(granule_id, beam))
@@ -255,6 +263,11 @@ def active(events: Sequence[Event]) -> list[Event]:
         if event.supersedes is not None:
             superseded.add(event.supersedes)
     return kept[::-1]
+
+
+def events_fingerprint(events: Iterable[Event]) -> str:
+    """Fingerprint of the events that a track's labels follow from; events never change, so their ids say it all."""
+    return digest([event.id for event in events])
 
 
 def as_strokes(events: Sequence[Event]) -> Strokes:

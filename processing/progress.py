@@ -25,6 +25,8 @@ from rich.progress import (
 )
 from rich.table import Column
 
+from processing.interrupt import stop_if_asked
+
 _INTERVAL = 0.2
 
 
@@ -41,7 +43,8 @@ class Bar:
         self.done = 0.0
 
     def advance(self, amount: float = 1.0, detail: str | None = None) -> None:
-        """Count ``amount`` more units as done; ``detail`` says on what."""
+        """Count ``amount`` more units as done; ``detail`` says on what. Raises KeyboardInterrupt when asked to stop."""
+        stop_if_asked()
         self.done += amount
         elapsed = time.monotonic() - self._started
         rate = self.done / elapsed if elapsed > 0 else 0.0
@@ -69,7 +72,8 @@ class Bar:
 
 @contextmanager
 def progress_bar(stage: str, total: float, unit: str) -> Iterator[Bar]:
-    """A bar on standard error for ``total`` units of ``unit``."""
+    """A bar on standard error for ``total`` units of ``unit``. Raises KeyboardInterrupt when asked to stop."""
+    stop_if_asked()
     record = os.environ.get("LEADLINE_PROGRESS")
     console = Console(file=sys.stderr)
     columns = (

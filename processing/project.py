@@ -97,7 +97,8 @@ class Project:
         return stage
 
     def remember(self, stage: Stage) -> None:
-        """Keep the stage's parameters that differ from the defaults in ``project.toml``."""
+        """Keep the stage's parameters that differ from the defaults, beside what ``project.toml`` says by now."""
+        self.settings = self._load()
         stages = dict(self.settings.get("stage", {}))
         differing = stage.differing(stage.values_dict())
         if stages.get(stage.key, {}) == differing:

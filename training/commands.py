@@ -7,11 +7,8 @@ from typing import Any
 
 import click
 
-from processing.cli import given, stage_options
-from processing.project import Project
-from processing.stages import Classify, Stage, Train
-
-_THIS_TIME = {"run_name", "snapshot"}
+from processing.cli import at_work, stage_options
+from processing.stages import Classify, Train
 
 
 def register(program: click.Group) -> None:
@@ -25,12 +22,10 @@ def register(program: click.Group) -> None:
 @stage_options(Train)
 def train(project: Path, **options: Any) -> None:
     """Train a classifier on a snapshot of PROJECT, test it on whole granules held out, and write its model card."""
-    opened = Project(project)
-    stage = opened.stage(Train, given(options, Train))
-    from training.train import train as run_training
+    with at_work(project, Train, options) as (opened, stage):
+        from training.train import train as run_training
 
-    name = run_training(opened, stage)
-    _remember(opened, stage)
+        name = run_training(opened, stage)
     click.echo(f"model {name}: {opened.root / 'models' / name / 'card.md'}")
 
 
@@ -39,17 +34,8 @@ def train(project: Path, **options: Any) -> None:
 @stage_options(Classify)
 def classify(project: Path, **options: Any) -> None:
     """Classify every segment of PROJECT with a trained model."""
-    opened = Project(project)
-    stage = opened.stage(Classify, given(options, Classify))
-    from training.classify import classify as run_classification
+    with at_work(project, Classify, options) as (opened, stage):
+        from training.classify import classify as run_classification
 
-    name = run_classification(opened, stage)
-    _remember(opened, stage)
+        name = run_classification(opened, stage)
     click.echo(f"predictions {name}: {opened.root / 'predictions' / name}")
-
-
-def _remember(project: Project, stage: Stage) -> None:
-    """Keep the options given for the next time, but for the names of a run or a snapshot, which are this time's."""
-    for name in _THIS_TIME & set(stage.own_parameters()):
-        setattr(stage, name, stage.param[name].default)
-    project.remember(stage)

@@ -31,6 +31,8 @@ _NEXT = (
     ("classify", "classify every segment"),
     ("freeboard", "find sea surface and freeboard"),
 )
+_NEED_SCENE = ("autolabel", "snapshot")
+"""Stages that pass over a granule which no scene lies under."""
 
 
 class OverviewPage(Page):
@@ -106,19 +108,29 @@ class OverviewPage(Page):
         return f"<p>No {what} yet. Add {escape(needed)}: <code>{escape(command)}</code></p>"
 
     def _next_html(self) -> str:
-        """The first stage that is missing or stale, with its command."""
-        granules = self.place.catalog.granules
-        trained = bool(self.place.workspace.project.runs("models"))
-        for key, meaning in _NEXT:
-            if key == "train":
-                behind = not trained
-            else:
-                behind = any(g.stages[key].word in ("none", "stale") for g in granules if g.stages[key].total)
-            if granules and behind:
+        """The first stage that is missing, stale or not finished, why, and its command."""
+        for key, meaning in _NEXT if self.place.catalog.granules else ():
+            why = self._why_next(key)
+            if why is not None:
                 command = self.place.workspace.command(key)
-                told = f"<span>Next: {escape(meaning)}</span><code>{escape(command)}</code>"
+                because = f" <small>{escape(why)}</small>" if why else ""
+                told = f"<span>Next: {escape(meaning)}{because}</span><code>{escape(command)}</code>"
                 return f"<div class='next'>{told}</div>"
         return ""
+
+    def _why_next(self, key: str) -> str | None:
+        """Why a stage is due, empty when a granule waits for it; None when it is not due."""
+        catalog = self.place.catalog
+        if key == "train":
+            return "" if catalog.model_stale is None else catalog.model_stale or None
+        found = [
+            granule.stages[key]
+            for granule in catalog.granules
+            if granule.stages[key].total and (key not in _NEED_SCENE or catalog.scenes_of(granule.ident))
+        ]
+        if any(progress.done == 0 for progress in found):
+            return ""
+        return next((progress.stale for progress in found if progress.stale), None)
 
     def _granule_html(self, granule: Granule) -> str:
         here = " here" if granule.ident == self.place.state.granule else ""
@@ -145,7 +157,7 @@ class OverviewPage(Page):
     def _stage_html(self, key: str, granule: Granule) -> str:
         progress = granule.stages[key]
         meaning = {"none": "not made yet", "done": "up to date", "part": f"{progress.done} of {progress.total} beams",
-                   "stale": "stale: parameters or inputs changed since"}[progress.word]  # fmt: skip
+                   "stale": f"stale: {progress.stale}"}[progress.word]  # fmt: skip
         command = self.place.workspace.command(key) if progress.word in ("none", "stale") else ""
         title = escape(f"{meaning} {progress.run} {command}".strip(), quote=True)
         return f"<span class='stage {progress.word}' title='{title}'>{STAGE_NAMES[key]}</span>"

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from processing.cli import given, stage_options
-from processing.project import Project
+from processing.cli import at_work, stage_options
 from processing.stages import Autolabel
 
 
@@ -20,10 +19,8 @@ def autolabel_command(project: Path, granules: tuple[str, ...], **options: Any) 
     """Label the segments of PROJECT's granules from the scenes they cross, ice drift undone."""
     from processing.local.autolabel import autolabel
 
-    opened = Project(project)
-    stage = opened.stage(Autolabel, given(options, Autolabel))
-    autolabel(opened, stage, list(granules) or None)
-    opened.remember(stage)
+    with at_work(project, Autolabel, options) as (opened, stage):
+        autolabel(opened, stage, list(granules) or None)
     click.echo(f"auto-labels are up to date, {len(opened.tracks('autolabels'))} tracks")
 
 

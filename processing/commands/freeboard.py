@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from processing.cli import given, stage_options
+from processing.cli import at_work, stage_options
 from processing.project import Project
 from processing.stages import Freeboard
 
@@ -22,10 +22,8 @@ def freeboard_command(project: Path, granules: tuple[str, ...], **options: Any) 
     """Compute local sea surface and freeboard of PROJECT from its classes."""
     from processing.local.freeboard import freeboard
 
-    opened = Project(project)
-    stage = opened.stage(Freeboard, given(options, Freeboard))
-    run = freeboard(opened, stage, list(granules) or None)
-    opened.remember(stage)
+    with at_work(project, Freeboard, options) as (opened, stage):
+        run = freeboard(opened, stage, list(granules) or None)
     click.echo(f"freeboard {run} is up to date, {len(opened.tracks('freeboard', run))} tracks")
 
 

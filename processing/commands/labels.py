@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from processing.cli import given, stage_options
+from processing.cli import at_work, stage_options
 from processing.errors import InputError
 from processing.project import Project
 from processing.schema import SurfaceClass
@@ -35,8 +35,8 @@ def snapshot_command(project: Path, **options: Any) -> None:
     """Freeze the current labels of PROJECT under a new name, v0001 and on."""
     from processing.local.snapshot import freeze, manifest
 
-    opened = Project(project)
-    frozen = freeze(opened, opened.stage(Snapshot, given(options, Snapshot)))
+    with at_work(project, Snapshot, options) as (opened, stage):
+        frozen = freeze(opened, stage)
     described = manifest(opened, frozen.name)
     manual = sum(described["counts"]["manual"].values())
     said = "frozen" if frozen.is_new else "unchanged: these labels are frozen already"

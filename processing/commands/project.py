@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from processing.local.status import Standing
 
 _PROJECT = click.argument("project", type=click.Path(path_type=Path))
+_ROOMY = 100
 _COLOURS = {"current": "green", "stale": "yellow", "partly": "yellow", "missing": "dim"}
 
 
@@ -75,7 +76,7 @@ def add(project: Path, paths: tuple[Path, ...], copy: bool, beam: str, **given: 
 @click.command("status")
 @_PROJECT
 def status(project: Path) -> None:
-    """Show what PROJECT holds, what is stale and the command that mends it."""
+    """Show what PROJECT holds, what ran and what it took, what is stale and the command that mends it."""
     from rich.console import Console
 
     from processing.local.status import standing
@@ -84,7 +85,9 @@ def status(project: Path) -> None:
     rows = standing(opened)
     console = Console()
     console.print(_inputs_table(opened))
-    console.print(_stages_table(rows))
+    console.print(_stages_table(rows, roomy=console.width >= _ROOMY))
+    for told in filter(None, map(_trouble, rows)):
+        console.print(told, soft_wrap=True, highlight=False)
     unfit = [row for row in rows if row.state in {"stale", "partly"}]
     for row in unfit:
         console.print(f"{row.kind}: {row.why}; next: {row.mend}", soft_wrap=True, highlight=False)
@@ -102,40 +105,65 @@ def run(context: click.Context, project: Path) -> None:
         call(context, key, str(project))
 
 
-def _inputs_table(project: Project) -> Table:
+def _table(title: str) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=f"{project.name}: inputs", title_justify="left")
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+
+
+def _inputs_table(project: Project) -> Table:
+    table = _table(f"{project.name}: inputs")
     for heading in ("input", "kind", "identifier", "tracks"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading != "identifier")
     for category in CATEGORIES:
         for item in project.inputs(category):
             ident = item.ident if item.path.exists() else f"{item.ident} (its file is gone)"
-            table.add_row(category[:-1], item.kind, ident, " ".join(item.details.get("beams", ())))
+            table.add_row(category[:-1], item.kind, ident, str(len(item.details.get("beams", ())) or ""))
     truth = project.tracks("inputs/truth")
     if truth:
         table.add_row("truth", "synthetic", f"{len({granule for granule, _ in truth})} granules", str(len(truth)))
     return table
 
 
-def _stages_table(rows: list[Standing]) -> Table:
-    from rich.table import Table
-
-    table = Table(title="tables", title_justify="left")
-    for heading in ("table", "run", "tracks", "rows", "size", "written (UTC)", "state"):
-        table.add_column(heading, overflow="fold", justify="right" if heading in {"tracks", "rows", "size"} else "left")
+def _stages_table(rows: list[Standing], roomy: bool) -> Table:
+    """The stages' tables; without rows and sizes where there is no room for them."""
+    table = _table("tables")
+    right, extra = {"tracks", "rows", "size", "took"}, {"rows", "size"}
+    headings = ("table", "run", "tracks", "rows", "size", "written (UTC)", "took", "state")
+    shown = [roomy or heading not in extra for heading in headings]
+    for heading in (heading for heading, keep in zip(headings, shown, strict=True) if keep):
+        side: Literal["left", "right"] = "right" if heading in right else "left"
+        table.add_column(heading, justify=side, no_wrap=heading != "run", overflow="fold")
     for row in rows:
         colour = _COLOURS.get(row.state, "")
-        table.add_row(
+        cells = (
             row.kind,
             row.run,
             f"{row.tracks}/{row.expected}" if row.expected else "",
             f"{row.rows:,}" if row.rows else "",
             _size(row.size) if row.size else "",
             f"{row.written:%Y-%m-%d %H:%M}" if row.written else "",
+            _duration(row.last.seconds) if row.last and row.last.outcome == "done" else "",
             f"[{colour}]{row.state}[/]" if colour else row.state,
         )
+        table.add_row(*(cell for cell, keep in zip(cells, shown, strict=True) if keep))
     return table
+
+
+def _trouble(row: Standing) -> str:
+    """What befell the stage's last run, when it did not end well."""
+    if row.last is None or row.last.outcome == "done":
+        return ""
+    why = f": {row.last.why}" if row.last.why else ""
+    return f"{row.last.stage} {row.last.outcome} at {row.last.began:%Y-%m-%d %H:%M}{why}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _advice(project: Project, rows: list[Standing]) -> str:

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from processing.cli import given, stage_options
-from processing.project import Project
+from processing.cli import at_work, stage_options
 from processing.stages import Resample
 
 
@@ -20,10 +19,8 @@ def resample_command(project: Path, granules: tuple[str, ...], **options: Any) -
     """Gather the photons of PROJECT's granules in windows of 2 m along the track."""
     from processing.local.resample import resample
 
-    opened = Project(project)
-    stage = opened.stage(Resample, given(options, Resample))
-    resample(opened, stage, list(granules) or None)
-    opened.remember(stage)
+    with at_work(project, Resample, options) as (opened, stage):
+        resample(opened, stage, list(granules) or None)
     click.echo(f"segments are up to date, {len(opened.tracks('segments'))} tracks")
 
 

@@ -18,7 +18,7 @@ from processing.core.painting import NO_EVENT, paint
 from processing.errors import InputError, MissingError, StaleError
 from processing.io import tables
 from processing.io.atomic import aside_folder
-from processing.labels import Event, LabelStore, as_strokes
+from processing.labels import Event, LabelStore, as_strokes, events_fingerprint
 from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import Stamp, digest
@@ -94,9 +94,7 @@ def manifest(project: Project, name: str) -> dict[str, Any]:
 def _gather(project: Project) -> list[_Sources]:
     labelled = set(project.tracks("autolabels"))
     with LabelStore(project.database_url) as store:
-        events: dict[Track, list[Event]] = {}
-        for event in store.current():
-            events.setdefault((event.granule_id, event.beam), []).append(event)
+        events = store.current_by_track()
     tracks = [track for track in project.tracks("segments") if track in labelled or track in events]
     if not tracks:
         raise MissingError(
@@ -149,9 +147,8 @@ def _write_parts(
         granule, beam = source.track
         bar.advance(0, f"{granule} {beam}")
         table = _paint_track(source, root)
-        stamp = Stamp(
-            stage.key, stage.values_dict(), {**source.stamps, "events": digest([event.id for event in source.events])}
-        )
+        inputs = {**source.stamps, "events": events_fingerprint(source.events)}
+        stamp = Stamp(stage.key, stage.values_dict(), inputs)
         path = folder / f"granule={granule}" / f"beam={beam}" / "part-0.parquet"
         tables.write(path, SNAPSHOT, table, stamp)
         bar.advance(table.num_rows)

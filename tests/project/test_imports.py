@@ -21,9 +21,9 @@ HEAVY = {
 # A module may import its own layer and those before it. Spark, twin and local stand side by side.
 LAYERS = (
     ("processing.errors", "assets"),
-    ("processing.schema", "processing.stages", "processing.provenance", "processing.progress"),
+    ("processing.schema", "processing.stages", "processing.provenance", "processing.interrupt", "processing.progress"),
     ("processing.core",),
-    ("processing.io", "processing.project", "processing.labels"),
+    ("processing.io", "processing.project", "processing.labels", "processing.history"),
     ("processing.local", "processing.spark", "processing.twin"),
     ("processing.cli",),
     ("training", "processing.commands"),

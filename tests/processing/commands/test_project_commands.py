@@ -134,7 +134,7 @@ def test_status_tells_what_is_stale_and_why(
     leadline("resample", root)
     assert "nothing is stale" in status()
     next((root / "segments").rglob("beam=gt2l/*.parquet")).unlink()
-    assert "1 tracks not made" in " ".join(status().split())
+    assert "1 track not made" in " ".join(status().split())
 
 
 def test_run_calls_every_stage_in_order(tmp_path: Path, leadline: Leadline, monkeypatch: pytest.MonkeyPatch) -> None:

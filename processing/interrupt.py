@@ -1,0 +1,43 @@
+"""Ctrl-C that cannot get lost.
+
+Python raises KeyboardInterrupt wherever the main thread happens to be. Inside a callback that a C library called, or
+in a finalizer, the library or the interpreter drops it and the command goes on. So the request is also kept, and
+every long command asks for it where it reports progress.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_ASKED = threading.Event()
+"""Set once the user asked to stop; one for the process, as the signal is."""
+
+
+@contextmanager
+def kept_interrupts() -> Iterator[None]:
+    """Keep requests to stop while the block runs, unless somebody else handles the signal already."""
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    _ASKED.clear()
+    signal.signal(signal.SIGINT, _note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _ASKED.clear()
+
+
+def stop_if_asked() -> None:
+    """Raise KeyboardInterrupt when the user asked to stop and is still waiting for it."""
+    if _ASKED.is_set():
+        raise KeyboardInterrupt
+
+
+def _note(_signal: int, _frame: object) -> None:
+    _ASKED.set()
+    raise KeyboardInterrupt

@@ -1,0 +1,127 @@
+"""Whether a table still follows from the project's parameters and inputs: the one rule, for every surface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from processing.io import tables
+from processing.labels import LabelStore, events_fingerprint
+from processing.project import CATEGORIES, Project
+from processing.provenance import Stamp
+from processing.schema import SCHEMA_VERSION
+from processing.stages import STAGES, Stage, Train
+
+IN_RUNS = ("snapshots", "models", "predictions", "freeboard")
+_OUTPUTS = {stage.output for stage in STAGES.values()}
+_NOT_OF_THE_RESULT = {"run_name", "snapshot", "note", "workers"}
+"""Parameters that say which run, what it is for or how many did it; a table made with others is no less current."""
+
+Track = tuple[str, str]
+"""Granule and beam."""
+
+
+class Staleness:
+    """What of a project no longer follows from its inputs, and why.
+
+    The project is read once, when first asked; make another object to look again.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def of_table(self, kind: type[Stage], path: Path, track: Track) -> str:
+        """Why the table at ``path``, which stage ``kind`` made of ``track``, is stale; empty when it is current."""
+        stamp = tables.read_stamp(path)
+        if stamp is None:
+            return "no provenance"
+        if stamp.schema_version != SCHEMA_VERSION:
+            return f"schema version {stamp.schema_version}"
+        return next((why for why in self._reasons(kind, stamp, track) if why), "")
+
+    def of_model(self, run: str) -> str:
+        """Why model ``run`` is stale; empty when it is current."""
+        record = model_record(self._project, run)
+        learned, newest = record.get("snapshot"), self.newest("snapshots")
+        wanted = self._parameters[Train.key]["snapshot"] or newest
+        why = self._changed_parameter(Train, record.get("parameters", {}))
+        return why or (f"it learned from snapshot {learned}, {wanted} is newer" if learned != wanted else "")
+
+    def newest(self, kind: str) -> str:
+        """The newest run of ``kind``; empty when there is none."""
+        return self._newest.get(kind, "")
+
+    def _reasons(self, kind: type[Stage], stamp: Stamp, track: Track) -> Iterator[str]:
+        yield self._changed_parameter(kind, stamp.parameters)
+        for name, fingerprint in stamp.inputs.items():
+            what, _, ident = name.partition(":")
+            if what == "events":
+                yield "" if self._events.get(track, events_fingerprint(())) == fingerprint else "labels were corrected"
+            elif what == "model":
+                yield self._other_model(fingerprint)
+            elif f"{what}s" in CATEGORIES:
+                yield self._other_input(f"{what}s", ident, fingerprint)
+            elif what in _OUTPUTS and not ident:
+                yield self._other_table(what, stamp, track, fingerprint)
+
+    def _changed_parameter(self, kind: type[Stage], made_with: dict[str, Any]) -> str:
+        now = self._parameters[kind.key]
+        for name, value in made_with.items():
+            if name not in _NOT_OF_THE_RESULT and name in now and now[name] != value:
+                return f"{name} is now {now[name]!r}"
+        return ""
+
+    def _other_input(self, category: str, ident: str, fingerprint: str) -> str:
+        known = self._inputs[category]
+        if known.get(ident) == fingerprint:
+            return ""
+        return f"{category[:-1]} {ident} {'changed' if ident in known else 'is gone'}"
+
+    def _other_model(self, fingerprint: str) -> str:
+        wanted = self._parameters["classify"]["run_name"] or self.newest("models")
+        return f"model {wanted} is newer" if self._models.get(wanted) != fingerprint else ""
+
+    def _other_table(self, kind: str, stamp: Stamp, track: Track, fingerprint: str) -> str:
+        """Whether a table was made from another table of ``kind`` than the one that would be taken now."""
+        run = ""
+        if kind in IN_RUNS:
+            run = str(stamp.parameters.get("run_name", ""))
+            wanted = self._parameters[stamp.stage]["run_name"] or self.newest(kind)
+            if run != wanted:
+                return f"{kind} {wanted} are newer"
+        found = tables.read_stamp(self._project.table_path(kind, *track, run))
+        return "" if found is not None and found.fingerprint == fingerprint else f"{kind} changed"
+
+    @cached_property
+    def _parameters(self) -> dict[str, dict[str, Any]]:
+        return {key: self._project.stage(kind).values_dict() for key, kind in STAGES.items()}
+
+    @cached_property
+    def _inputs(self) -> dict[str, dict[str, str]]:
+        return {name: {item.ident: item.fingerprint for item in self._project.inputs(name)} for name in CATEGORIES}
+
+    @cached_property
+    def _newest(self) -> dict[str, str]:
+        return {kind: runs[-1] for kind in IN_RUNS if (runs := self._project.runs(kind))}
+
+    @cached_property
+    def _models(self) -> dict[str, str]:
+        return {run: model_record(self._project, run).get("fingerprint", "") for run in self._project.runs("models")}
+
+    @cached_property
+    def _events(self) -> dict[Track, str]:
+        """Fingerprint of the active events of each track that has any."""
+        with LabelStore(self._project.database_url) as store:
+            return {track: events_fingerprint(events) for track, events in store.current_by_track().items()}
+
+
+def model_record(project: Project, run: str) -> dict[str, Any]:
+    """What a model says of itself; empty when it is not there or cannot be read."""
+    try:
+        record = json.loads((project.root / "models" / run / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}

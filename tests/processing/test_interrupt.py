@@ -1,0 +1,66 @@
+"""A request to stop is honoured even where the exception it raises is swallowed."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from processing import cli
+from processing.interrupt import kept_interrupts, stop_if_asked
+from processing.progress import progress_bar
+
+
+@pytest.fixture(autouse=True)
+def own_handler() -> Iterator[None]:
+    """Python's own handler, whatever other tests left in this process."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def swallow() -> None:
+    """What a library does that calls back into Python and drops what is raised there."""
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_swallowed_interrupt_stops_at_the_next_progress(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps: list[int] = []
+
+    @click.command("long")
+    def long() -> None:
+        with progress_bar("long", 5, "steps") as bar:
+            for step in range(5):
+                steps.append(step)
+                if step == 1:
+                    swallow()
+                bar.advance()
+
+    monkeypatch.setitem(cli.cli.commands, "long", long)
+    assert cli.run(["long"]) == 130
+    assert steps == [0, 1]
+    assert "goes on from there" in capsys.readouterr().err
+    stop_if_asked()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_next_stage_does_not_begin() -> None:
+    with kept_interrupts():
+        swallow()
+        with pytest.raises(KeyboardInterrupt), progress_bar("next", 1, "steps"):
+            raise AssertionError("began all the same")
+
+
+def test_somebody_elses_handler_is_left_alone() -> None:
+    heard: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    with kept_interrupts():
+        signal.raise_signal(signal.SIGINT)
+        stop_if_asked()
+    assert heard == [signal.SIGINT]
