@@ -74,6 +74,12 @@ class Project:
         return str(self.settings.get("name", self.root.name))
 
     @property
+    def synthetic(self) -> bool:
+        """Whether any input was made by ``leadline twin``, or came with a truth."""
+        found = (item.details.get("synthetic") for category in CATEGORIES for item in self.inputs(category))
+        return any(found) or bool(self.tracks("inputs/truth"))
+
+    @property
     def database_url(self) -> str:
         """SQLAlchemy URL of label events and jobs: SQLite in the project unless ``database.url`` says otherwise."""
         configured = self.settings.get("database", {}).get("url")

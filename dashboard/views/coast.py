@@ -100,7 +100,7 @@ def _parallel(
 def _labelled(
     lines: list[tuple[NDArray[np.float64], NDArray[np.float64]]], names: list[str], view: Bounds
 ) -> Graticule:
-    """Labels stand where a line first comes well inside the view."""
+    """Labels stand where a line first comes well inside the view, clear of those already there."""
     room_x, room_y = 0.05 * (view[2] - view[0]), 0.1 * (view[3] - view[1])
     found = Graticule([], [], [], [], [])
     for (x, y), name in zip(lines, names, strict=True):
@@ -109,6 +109,8 @@ def _labelled(
         inside = (np.abs(fx - (view[0] + view[2]) / 2) < (view[2] - view[0]) / 2 - room_x) & (
             np.abs(fy - (view[1] + view[3]) / 2) < (view[3] - view[1]) / 2 - room_y
         )
+        for label_x, label_y in zip(found.label_x, found.label_y, strict=True):
+            inside &= (np.abs(fx - label_x) > 2 * room_x) | (np.abs(fy - label_y) > room_y / 2)
         found.xs.append(x)
         found.ys.append(y)
         if inside.any():

@@ -283,7 +283,7 @@ def describe(layout: Layout) -> str:
         f"{np.datetime_as_string(layout.time, unit='s')}Z",
         f"EPSG:{code}" if code else layout.crs.name,
         f"baseline {layout.baseline}" if layout.baseline else "",
-        f"offset {layout.bands['B03'].offset:g}",
+        "" if any("offset" in note for note in layout.notes) else f"offset {layout.bands['B03'].offset:g}",
         *layout.notes,
     ]
     return ", ".join(part for part in parts if part)

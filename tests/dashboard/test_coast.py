@@ -38,3 +38,15 @@ def test_around_the_pole_meridians_go_all_the_way_round() -> None:
     reach = 3_000_000.0
     lines = coast.graticule(ARCTIC, (-reach, -reach, reach, reach))
     assert {"0°", "90°E", "90°W", "180°"} <= set(lines.label)
+
+
+@pytest.mark.parametrize("middle", [(-290_000.0, -1_725_000.0), (1_200_000.0, 900_000.0), (30_000.0, -2_000_000.0)])
+@pytest.mark.parametrize("reach", [20_000.0, 200_000.0, 2_000_000.0])
+def test_no_two_labels_of_the_graticule_overlap(middle: tuple[float, float], reach: float) -> None:
+    view = (middle[0] - reach, middle[1] - reach, middle[0] + reach, middle[1] + reach)
+    lines = coast.graticule(ANTARCTIC, view)
+    places = list(zip(lines.label_x, lines.label_y, strict=True))
+    for number, (x, y) in enumerate(places):
+        for other_x, other_y in places[:number]:
+            # A label is at most some 60 by 12 of 640 by 560 pixels.
+            assert abs(x - other_x) > 2 * reach * 60 / 640 or abs(y - other_y) > 2 * reach * 12 / 560
