@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,11 +73,13 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The content of ``model.json``; raises MissingError or InputError when it is not there or damaged."""
     file = folder / RECORD
     try:
-        record: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        record = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         raise MissingError("no such model", where=folder, mend="run: leadline train PROJECT") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"damaged model record ({error})", where=file, mend="train again") from None
+    if not isinstance(record, dict):
+        raise InputError("damaged model record (not a JSON object)", where=file, mend="train again")
     return record
 
 
@@ -98,7 +99,7 @@ def load(project: Project, run: str) -> Trained:
         normalisation = Normalisation(state["mean"], state["std"])
     except FileNotFoundError:
         raise MissingError("the model has no weights", where=folder / WEIGHTS, mend="train again") from None
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
+    except files.DAMAGED as error:
         what = f"damaged or foreign weights ({str(error)[:100]})"
         raise InputError(what, where=folder / WEIGHTS, mend="train again") from error
     return Trained(record["model"], model, normalisation, float(record["window"]))
@@ -106,7 +107,7 @@ def load(project: Project, run: str) -> Trained:
 
 def _check_contract(record: dict[str, Any], folder: Path, mend: str) -> None:
     features = record.get("features", {})
-    if not isinstance(features, dict) or "model" not in record or "window" not in record:
+    if not isinstance(features, dict) or not record.keys() >= {"model", "window", "fingerprint"}:
         raise InputError("not a model record of leadline", where=folder / RECORD, mend=mend)
     if record.get("schema_version") != SCHEMA_VERSION:
         what = f"model was made with schema version {record.get('schema_version')}, this is {SCHEMA_VERSION}"

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -113,13 +113,13 @@ def check_launcher() -> Path:
 def launched(workers: int, module: str, arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """``python -m module arguments`` on ``workers`` ranks of this machine, their output in ``log``.
 
-    However the block ends, by Ctrl-C or by a request to terminate too, every rank has ended after it.
+    However the block ends, by Ctrl-C, a lost terminal or a request to terminate too, every rank has ended after it. The
+    ranks have a session of their own, so that Ctrl-C reaches this process alone, and this process ends them.
     """
     command = [str(check_launcher()), "-np", str(workers), "-H", f"localhost:{workers}", "--gloo"]
-    with log.open("wb") as out, _termination_interrupts():
-        job = subprocess.Popen(
-            [*command, sys.executable, "-m", module, *arguments], stdout=out, stderr=subprocess.STDOUT
-        )
+    command += [sys.executable, "-m", module, *arguments]
+    with log.open("wb") as out, _on_signals((signal.SIGTERM, signal.SIGHUP), _interrupt):
+        job = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         try:
             yield job
         finally:
@@ -136,29 +136,46 @@ def finished(job: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def _stop(job: subprocess.Popen[bytes]) -> None:
-    """End every rank of ``job``: ``horovodrun`` ends them when it is asked to end."""
-    if job.poll() is None:
+    """End every rank of ``job``, come what signals may: ``horovodrun`` ends them when asked to, what is left is killed.
+
+    The ranks stand in sessions of their own too, where a signal to the group of ``horovodrun`` does not reach them.
+    """
+    if job.poll() is not None:
+        return
+    import psutil  # comes with Horovod
+
+    with _on_signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _pass_over):
+        below = psutil.Process(job.pid).children(recursive=True)
         job.terminate()
-    if not finished(job, _PATIENCE):
-        job.kill()
-        job.wait()
+        if not finished(job, _PATIENCE):
+            job.kill()
+            job.wait()
+        for process in below:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(below, _PATIENCE)
 
 
 @contextmanager
-def _termination_interrupts() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that what was started is ended; only a main thread may."""
+def _on_signals(numbers: Sequence[signal.Signals], handler: Callable[..., None]) -> Iterator[None]:
+    """Answer these signals with ``handler`` while the block runs; only a main thread may, elsewhere nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _pass_over(*_: object) -> None:
+    """Not SIG_IGN, which a process started meanwhile would inherit."""
 
 
 def check(job: subprocess.Popen[bytes], log: Path) -> None:

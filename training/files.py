@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from processing.io.atomic import aside
+
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError)
+"""What reading a damaged or foreign file, and using what it holds, may raise."""
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -148,13 +150,12 @@ def save(folder: Path, model: Classifier, optimizer: Optimizer, history: list[Ep
 
 def resume(folder: Path, model: Classifier, optimizer: Optimizer) -> list[Epoch]:
     """Load the checkpoint into ``model`` and ``optimizer``, if there is one, and return the epochs that are done."""
-    file = folder / CHECKPOINT
-    if not file.exists():
+    if not (folder / CHECKPOINT).exists():
         return []
-    state = files.load(file)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return [Epoch(**record) for record in state["history"]]
+    with _checkpoint(folder) as state:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        return [Epoch(**record) for record in state["history"]]
 
 
 def restore(plan: Plan, folder: Path) -> Classifier:
@@ -162,8 +163,19 @@ def restore(plan: Plan, folder: Path) -> Classifier:
     if epochs_done(folder) < plan.epochs:
         raise InputError(f"training ended after {epochs_done(folder)} of {plan.epochs} epochs", where=folder)
     model = make(plan.model)
-    model.load_state_dict(files.load(folder / CHECKPOINT)["model"])
+    with _checkpoint(folder) as state:
+        model.load_state_dict(state["model"])
     return model
+
+
+@contextmanager
+def _checkpoint(folder: Path) -> Iterator[dict[str, Any]]:
+    """What the checkpoint in ``folder`` holds; raises InputError when it, or what is taken from it, is damaged."""
+    try:
+        yield files.load(folder / CHECKPOINT)
+    except files.DAMAGED as error:
+        what = f"damaged or foreign checkpoint ({str(error)[:100]})"
+        raise InputError(what, where=folder / CHECKPOINT, mend=f"remove {folder} and train again") from error
 
 
 def epochs_done(folder: Path) -> int:

@@ -166,4 +166,4 @@ def probabilities(model: Classifier, features: Tensor, index: Tensor, batch: int
 
 def gather(features: Tensor, index: Tensor) -> Tensor:
     """``features`` (S, 6) of the windows ``index`` (B, 5) as steps (5, B, 6), each step in one piece of memory."""
-    return features.index_select(0, index.T.reshape(-1)).view(index.shape[1], len(index), -1)
+    return features.index_select(0, index.T.reshape(-1)).view(index.shape[1], len(index), features.shape[1])

@@ -101,8 +101,9 @@ class OneOf:
         return tensor
 
 
-def test_shards_of_a_batch_make_the_batch_even_when_unequal(tmp_path: Path) -> None:
-    data, plan = toy(65), replace(PLAN, epochs=1, batch=65)
+@pytest.mark.parametrize("count", [65, 1])
+def test_shards_of_a_batch_make_the_batch_even_when_unequal_or_empty(tmp_path: Path, count: int) -> None:
+    data, plan = toy(count), replace(PLAN, epochs=1, batch=65)
     gradients = []
     for ranks in (OneOf(0, 2), OneOf(1, 2)):
         fit(data, plan, ranks, tmp_path / str(ranks.rank), quiet, lambda _: None)
@@ -111,6 +112,26 @@ def test_shards_of_a_batch_make_the_batch_even_when_unequal(tmp_path: Path) -> N
     loop.train_epoch(model, optimizer, data, plan, 0, Alone(), lambda _: None)
     whole = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
     torch.testing.assert_close((gradients[0] + gradients[1]) / 2, whole, atol=1e-7, rtol=1e-5)
+
+
+def test_ranks_without_a_window_of_the_last_batch_send_as_often_as_the_others(tmp_path: Path) -> None:
+    ranks = [OneOf(rank, 2) for rank in range(2)]
+    for one in ranks:
+        fit(toy(65), replace(PLAN, epochs=1), one, tmp_path / str(one.rank), quiet, lambda _: None)
+    assert [len(one.sent) for one in ranks] == [3, 3]
+    assert not ranks[1].sent[1].any()
+
+
+def test_a_damaged_checkpoint_is_told_in_one_line(tmp_path: Path) -> None:
+    run(tmp_path, replace(PLAN, epochs=1), toy(64))
+    file = tmp_path / loop.CHECKPOINT
+    content = file.read_bytes()
+    torch.save({"model": {}}, tmp_path / "foreign.pt")
+    for damage in (content[:500], b"", b"not a checkpoint", (tmp_path / "foreign.pt").read_bytes()):
+        file.write_bytes(damage)
+        for call in (lambda: run(tmp_path), lambda: loop.restore(replace(PLAN, epochs=1), tmp_path)):
+            with pytest.raises(InputError, match=f"foreign checkpoint .*; remove {tmp_path} and train again"):
+                call()
 
 
 class Recorder:
