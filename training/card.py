@@ -25,7 +25,7 @@ def _head(record: Mapping[str, Any]) -> list[str]:
         "",
         f"- Model: {record['model'].upper()} of arXiv 2502.02700, {record['weights']} weights",
         f"- Input: {features['steps']} consecutive segments of {len(features['names'])} features, label-free",
-        f"- Training: {pace}, {rule}, seed {parameters['seed']}, {parameters['workers']} rank(s)",
+        f"- Training: {pace}, {rule}, seed {parameters['seed']}, {record['ranks']} rank(s)",
         f"- Made: {record['made']}",
     ]
     if record["synthetic"]:

@@ -37,8 +37,8 @@ class Run:
 def classify(project: Project, stage: Classify, granules: Sequence[str] | None = None) -> str:
     """Classify every segment of ``granules`` (all when None) and return the run's name.
 
-    Tables that are current are kept, so that an interrupted run goes on where it stopped; when all are, the run
-    becomes the newest again. Raises MissingError when there are no segments, StaleError when the model does not fit.
+    Tables that are current are kept, so that an interrupted run goes on where it stopped; once all are, the run is the
+    newest. Raises MissingError when there are no segments, StaleError when the model does not fit.
     """
     name = stage.run_name or project.newest_run("models", "train")
     trained = bundle.load(project, name)
@@ -49,11 +49,11 @@ def classify(project: Project, stage: Classify, granules: Sequence[str] | None =
     total = sum(tables.count_rows(project.table_path("segments", *track)) for track in stale)
     if not stale:
         _log.info("predictions of %s are current", name)
-        os.utime(project.root / "predictions" / name)
-        return name
-    with progress_bar("classify", total, "segments") as bar:
-        for granule, beam in stale:
-            _classify_track(run, granule, beam, bar)
+    else:
+        with progress_bar("classify", total, "segments") as bar:
+            for granule, beam in stale:
+                _classify_track(run, granule, beam, bar)
+    os.utime(project.root / "predictions" / name)
     return name
 
 

@@ -179,7 +179,8 @@ def split(data: LabelledSet, held_out: str, seed: int) -> Split:
     """Hold whole granules out: those named (comma separated), or one chosen by ``seed``.
 
     With labels in one granule only, blocks along the track are held out instead, and the split is not honest. Raises
-    InputError when a named granule has no labels, none is left to learn from, or a class is missing there.
+    InputError when a named granule has no labels, or none is left to test on or to learn from, or those to learn from
+    are of one class.
     """
     if held_out.strip():
         parted = by_granule(data, tuple(name.strip() for name in held_out.split(",") if name.strip()))
@@ -187,6 +188,8 @@ def split(data: LabelledSet, held_out: str, seed: int) -> Split:
         parted = by_block(data, seed)
     else:
         parted = by_granule(data, (str(np.random.default_rng(seed).choice(data.granules)),))
+    if not len(parted.test):
+        raise InputError("no label is left to test on", where="train", mend="label more of the track")
     _check_classes(data.windows.labels[parted.train])
     return parted
 
@@ -210,27 +213,22 @@ def by_granule(data: LabelledSet, held_out: tuple[str, ...]) -> Split:
 def by_block(data: LabelledSet, seed: int) -> Split:
     """Hold out ``HELD_BLOCKS`` of ``BLOCKS`` equal blocks along the track, the same of every beam.
 
-    Beams run side by side over the same floes, so a block is a stretch of ``x_atc`` of all beams at once. A guard of
-    ``GUARD`` block either side of a held-out block belongs to neither set.
+    Only blocks with labels are chosen, and never all of them. Beams run side by side over the same floes, so a block is
+    a stretch of ``x_atc`` of all beams at once. A guard of ``GUARD`` block either side of a held-out block belongs to
+    neither set.
     """
     low, high = float(data.x_atc.min()), float(data.x_atc.max())
     size = (high - low) / BLOCKS
-    held = np.sort(np.random.default_rng(seed).choice(BLOCKS, HELD_BLOCKS, replace=False))
+    filled = np.flatnonzero(np.histogram(data.x_atc, BLOCKS, (low, high))[0])
+    count = min(HELD_BLOCKS, len(filled) - 1)
+    held = np.sort(np.random.default_rng(seed).choice(filled, count, replace=False))
     stretches = tuple((low + block * size, low + (block + 1) * size) for block in held)
     how = (
-        f"one granule only: {HELD_BLOCKS} of {BLOCKS} blocks of {size / 1000:.1f} km along the track held out, "
+        f"one granule only: {count} of {BLOCKS} blocks of {size / 1000:.1f} km along the track held out, "
         f"all beams alike, with a guard of {GUARD * size:.0f} m either side"
     )
     test = _within(data.x_atc, stretches, 0.0)
     return Split(_rows(~_within(data.x_atc, stretches, GUARD * size)), _rows(test), how, stretches=stretches)
-
-
-def at_random(data: LabelledSet, seed: int, share: float = 0.2) -> Split:
-    """The paper's protocol: a random ``share`` of the windows held out, though windows of one track overlap."""
-    order = torch.randperm(len(data.windows), generator=torch.Generator().manual_seed(seed))
-    count = int(share * len(order))
-    how = f"random {100 * share:.0f} % of the windows held out, overlapping the others (the paper's protocol)"
-    return Split(order[count:], order[:count], how)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import logging
 import os
 import platform
 import re
+import shutil
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -34,6 +36,10 @@ from training.threads import available_cores
 BATCH = 4096
 WATCHED = 50_000
 RANKS_LOG = "ranks.log"
+UNFINISHED = ".unfinished-"
+KEPT_DAYS = 7
+"""How long an interrupted run that nobody went on with is kept."""
+
 _POLL = 0.2
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _log = logging.getLogger(__name__)
@@ -53,7 +59,8 @@ class Prepared:
 def train(project: Project, stage: Train) -> str:
     """Train as ``stage`` says and return the run's name; a run made from exactly the same is kept.
 
-    Interrupted, it leaves its last epoch in ``models/.unfinished-…`` and the same call goes on from there.
+    Interrupted, it leaves its last epoch in ``models/.unfinished-…`` and the same call, on any number of ranks, goes on
+    from there. Runs that were left unfinished ``KEPT_DAYS`` ago are removed.
     """
     source = data.find_source(project, stage.snapshot)
     stamp = stamp_of(stage, source)
@@ -65,18 +72,19 @@ def train(project: Project, stage: Train) -> str:
     if stage.workers > 1:
         distributed.check_launcher()
     prepared = prepare(project, source, stage)
-    folder = project.root / "models" / f".unfinished-{stamp.fingerprint}"
+    folder = project.root / "models" / f"{UNFINISHED}{stamp.fingerprint}"
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     trained = _fit(prepared, stage.workers, folder)
-    record = report(project, stamp, name, prepared, trained)
+    record = report(project, stamp, name, prepared, trained) | {"ranks": stage.workers}
     _write(folder, project.root / "models" / name, trained, record)
     return name
 
 
 def stamp_of(stage: Train, source: data.Source) -> Stamp:
-    """Provenance of the run that ``stage`` would make from ``source``; its name does not enter."""
+    """Provenance of the run that ``stage`` would make from ``source``; its name and its ranks do not enter."""
     parameters = stage.values_dict() | {"snapshot": source.snapshot}
-    del parameters["run_name"]
+    del parameters["run_name"], parameters["workers"]
     return Stamp(stage.key, parameters, source.fingerprints | {"features": str(FEATURES_VERSION)})
 
 
@@ -129,11 +137,14 @@ def _on_ranks(job: worker.Job, workers: int, folder: Path, bar: Bar) -> None:
     """Train on several ranks of this machine, counting the epochs that they have finished."""
     job.save(folder)
     log, done = folder / RANKS_LOG, 0
-    with distributed.launched(workers, "training.worker", [str(folder)], log) as ranks:
-        while not distributed.finished(ranks, _POLL):
-            epochs = loop.epochs_done(folder)
-            bar.advance((epochs - done) * len(job.train))
-            done = epochs
+    try:
+        with distributed.launched(workers, "training.worker", [str(folder)], log) as ranks:
+            while not distributed.finished(ranks, _POLL):
+                epochs = loop.epochs_done(folder)
+                bar.advance((epochs - done) * len(job.train))
+                done = epochs
+    finally:
+        (folder / worker.JOB).unlink(missing_ok=True)
     distributed.check(ranks, log)
     bar.advance((job.plan.epochs - done) * len(job.train))
 
@@ -153,7 +164,7 @@ def report(project: Project, stamp: Stamp, name: str, prepared: Prepared, traine
         "fingerprint": stamp.fingerprint,
         "inputs": stamp.inputs,
         "snapshot": prepared.source.snapshot,
-        "synthetic": bool(project.tracks("inputs/truth")),
+        "synthetic": project.synthetic,
         "split": {
             "how": prepared.split.how,
             "honest": prepared.split.honest,
@@ -207,6 +218,14 @@ def _fingerprint(project: Project, name: str) -> str:
         return str(bundle.read_record(folder).get("fingerprint", "unknown"))
     except LeadlineError:
         return "damaged"
+
+
+def _sweep(current: Path) -> None:
+    """Remove unfinished runs beside ``current`` whose last epoch ended ``KEPT_DAYS`` ago."""
+    limit = time.time() - KEPT_DAYS * 86_400
+    for folder in current.parent.glob(f"{UNFINISHED}*"):
+        if folder != current and folder.stat().st_mtime < limit:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(folder: Path, target: Path, trained: bundle.Trained, record: dict[str, Any]) -> None:

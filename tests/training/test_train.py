@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +13,17 @@ import pytest
 import torch
 
 from processing.cli import cli, run
+from processing.errors import InputError
 from processing.io import tables
 from processing.labels import LabelStore
 from processing.local.snapshot import snapshot
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import LABEL, PREDICTION, SEGMENT, TRUTH, AutoFlag, LabelSource
-from processing.stages import Snapshot
+from processing.stages import Snapshot, Train
+from training import train as training
 from training.commands import register
-from training.data import UNCLEAR, LabelledSet, Windows, by_block, usable_labels
+from training.data import UNCLEAR, LabelledSet, Windows, by_block, find_source, split, usable_labels
 
 QUICK = ("--model", "mlp", "--epochs", 2, "--batch", 256)
 
@@ -84,6 +88,29 @@ def test_a_run_is_kept_renewed_or_numbered(make_project, capsys) -> None:
     assert found == {"model.pt", "model.json", "metrics.jsonl", "card.md"}
 
 
+def test_the_number_of_ranks_makes_no_other_run(make_project) -> None:
+    project = make_project(count=400)
+    source = find_source(project, "")
+    stamps = [training.stamp_of(Train(workers=workers), source).fingerprint for workers in (1, 2)]
+    assert stamps[0] == stamps[1]
+    assert leadline("train", project.root, *QUICK) == 0
+    assert leadline("train", project.root, "--workers", 2) == 0
+    assert runs(project) == ["mlp-v0001"]
+
+
+def test_old_unfinished_runs_are_removed(make_project) -> None:
+    project = make_project(count=400)
+    ages = {"old": training.KEPT_DAYS + 1, "fresh": training.KEPT_DAYS - 1}
+    for name, days in ages.items():
+        folder = project.root / "models" / f"{training.UNFINISHED}{name}"
+        folder.mkdir(parents=True)
+        (folder / "job.pt").write_bytes(b"x")
+        then = time.time() - 86_400 * days
+        os.utime(folder, (then, then))
+    assert leadline("train", project.root, *QUICK) == 0
+    assert [folder.name for folder in (project.root / "models").glob(".*")] == [".unfinished-fresh"]
+
+
 def test_one_granule_is_split_by_blocks_and_the_card_says_so(make_project) -> None:
     project = make_project(granules=("A",), beams=("gt1l", "gt1r"), truth=False)
     assert leadline("train", project.root, *QUICK) == 0
@@ -106,15 +133,31 @@ def test_card_of_synthetic_data_says_so(make_project) -> None:
 
 def test_blocks_keep_their_guard_on_every_beam() -> None:
     x = torch.arange(0, 100_000, 50, dtype=torch.float64).repeat(2)
-    windows = Windows(torch.zeros(1, 6), torch.zeros(len(x), 5, dtype=torch.int32), torch.arange(len(x)) % 3)
-    data = LabelledSet(windows, torch.zeros(len(x), dtype=torch.int64), x, ("A",))
-    parted = by_block(data, seed=1)
+    parted = by_block(along_one_track(x), seed=1)
     assert len(parted.stretches) == 2
     apart = (x[parted.train][:, None] - x[parted.test].unique()[None, :]).abs().min()
     assert float(apart) >= 0.1 * float(x.max()) / 10 - 50
     assert len(parted.test) == pytest.approx(0.2 * len(x), rel=0.02)
     assert parted.holds("A", x[parted.test].numpy()).all()
     assert not parted.holds("A", x[parted.train].numpy()).any()
+
+
+def along_one_track(x: torch.Tensor) -> LabelledSet:
+    windows = Windows(torch.zeros(1, 6), torch.zeros(len(x), 5, dtype=torch.int32), torch.arange(len(x)) % 3)
+    return LabelledSet(windows, torch.zeros(len(x), dtype=torch.int64), x, ("A",))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_blocks_without_a_label_are_not_held_out(seed: int) -> None:
+    ends = torch.cat([torch.arange(0.0, 100.0), torch.arange(900.0, 1000.0)]).double()
+    parted = by_block(along_one_track(ends), seed)
+    assert len(parted.test) == len(parted.train) == 100
+    assert "1 of 10 blocks" in parted.how
+
+
+def test_a_single_labelled_place_cannot_be_tested_on() -> None:
+    with pytest.raises(InputError, match="no label is left to test on; label more of the track"):
+        split(along_one_track(torch.full((30,), 5.0).double()), "", 0)
 
 
 def test_usable_labels() -> None:
@@ -136,6 +179,18 @@ def test_classify_keeps_what_is_current_and_renews_what_is_not(make_project) -> 
     assert leadline("classify", project.root) == 0
     assert paths["A"].stat().st_mtime_ns == before["A"]
     assert paths["B"].stat().st_mtime_ns > before["B"]
+
+
+def test_the_run_that_was_classified_last_is_the_newest(make_project) -> None:
+    project = make_project(count=400)
+    for seed in (1, 2):
+        assert leadline("train", project.root, *QUICK, "--seed", seed, "--run-name", f"m{seed}") == 0
+        assert leadline("classify", project.root, "--run-name", f"m{seed}") == 0
+    assert project.runs("predictions") == ["m1", "m2"]
+    rewrite(project, "B", {"height_mean": lambda values: values + 0.01})
+    for name in ("m1", "m2"):
+        assert leadline("classify", project.root, "--run-name", name) == 0
+        assert project.runs("predictions")[-1] == name
 
 
 def rewrite(project: Project, granule: str, changes: dict, window: float = 2.0) -> None:
@@ -208,8 +263,12 @@ def test_stale_foreign_and_damaged_models_are_refused(make_project, capsys) -> N
     assert "schema version 99" in tell({"schema_version": 99})
     assert "segments are of 2 m, model mlp-v0001 learned on 5 m" in tell({"window": 5.0})
     assert "damaged or foreign weights" in tell({"model": "lstm"})
+    (folder / "model.json").write_text(good.replace('"fingerprint"', '"finger"'))
+    assert "not a model record" in refused(capsys, *classify)
     (folder / "model.json").write_text(good[:50])
     assert "damaged model record" in refused(capsys, *classify)
+    (folder / "model.json").write_text("[]")
+    assert "damaged model record (not a JSON object)" in refused(capsys, *classify)
     (folder / "model.json").write_text(good)
     (folder / "model.pt").write_bytes((folder / "model.pt").read_bytes()[:500])
     assert "damaged or foreign weights" in refused(capsys, *classify)
