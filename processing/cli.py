@@ -24,6 +24,9 @@ from processing.stages import Stage
 Command = Callable[..., Any]
 StageT = TypeVar("StageT", bound=Stage)
 
+_TOLD = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EISDIR, errno.ENOTDIR}
+"""Failures of the system that the user can mend."""
+
 _THIS_TIME = {"run_name", "snapshot", "note"}
 """Parameters that concern one run only."""
 
@@ -59,17 +62,21 @@ def given(options: dict[str, Any], kind: type[Stage]) -> dict[str, Any]:
 
 
 @contextmanager
-def at_work(root: Path, kind: type[StageT], options: dict[str, Any]) -> Iterator[tuple[Project, StageT]]:
-    """The project and the stage with the ``options`` given; what the block took is recorded.
+def at_work(
+    root: Path, kind: type[StageT], options: dict[str, Any], *, partly: bool = False
+) -> Iterator[tuple[Project, StageT]]:
+    """The project and the stage with the ``options`` given; what the block took is recorded, and if only ``partly``.
 
-    When the block ends well its options are kept for the next time, but for those that name a run or a snapshot.
+    When the block ends well its options are kept for the next time, but for those that name a run or a snapshot: of
+    these ``project.toml`` keeps what it says.
     """
     project = Project(root)
+    pinned = project.stage(kind)
     stage = project.stage(kind, given(options, kind))
-    with recorded(project.root, stage.key, stage.output):
+    with recorded(project.root, stage.key, stage.output, partly=partly):
         yield project, stage
     for name in _THIS_TIME & set(stage.own_parameters()):
-        setattr(stage, name, stage.param[name].default)
+        setattr(stage, name, getattr(pinned, name))
     project.remember(stage)
 
 
@@ -132,7 +139,7 @@ def run(arguments: list[str]) -> int:
     except LeadlineError as error:
         return _say(error.line, 2)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in _TOLD:
             raise
         return _say(f"{error.filename or 'disk'}: {os.strerror(error.errno)}; nothing half written was left behind", 2)
 

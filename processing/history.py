@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from processing.errors import LeadlineError
+from processing.io.atomic import ASIDE
 
 _LOG = logging.getLogger(__name__)
 _FILE = "history.jsonl"
@@ -25,6 +26,8 @@ class Run:
     ----------
     stage : key of the stage. at : when it began, UTC, ISO 8601. seconds : how long it took.
     outcome : ``done``, ``failed`` or ``interrupted``. why : one line when it failed.
+    wrote : whether it wrote anything; a run that found everything current did not.
+    partly : whether it was limited to some granules.
     """
 
     stage: str
@@ -32,6 +35,8 @@ class Run:
     seconds: float
     outcome: str
     why: str = ""
+    wrote: bool = True
+    partly: bool = False
 
     @property
     def began(self) -> datetime:
@@ -39,10 +44,10 @@ class Run:
 
 
 @contextmanager
-def recorded(root: Path, stage: str, output: str) -> Iterator[None]:
+def recorded(root: Path, stage: str, output: str, *, partly: bool = False) -> Iterator[None]:
     """Record in the project at ``root`` what the block took and how it ended; errors go on to the caller.
 
-    A run that found everything current, and so wrote nothing below ``output``, leaves no record.
+    ``output`` is the folder that the stage writes to.
     """
     began, started = datetime.now(UTC), time.monotonic()
     outcome, why = "interrupted", ""
@@ -53,16 +58,16 @@ def recorded(root: Path, stage: str, output: str) -> Iterator[None]:
         outcome, why = "failed", str(error) if isinstance(error, LeadlineError | OSError) else repr(error)
         raise
     finally:
-        if outcome != "done" or _wrote(root / output, began):
-            took = round(time.monotonic() - started, 1)
-            _append(root, Run(stage, began.isoformat(timespec="seconds"), took, outcome, " ".join(why.split())[:300]))
+        took, at = round(time.monotonic() - started, 1), began.isoformat(timespec="seconds")
+        wrote = _wrote(root / output, began)
+        _append(root, Run(stage, at, took, outcome, " ".join(why.split())[:300], wrote, partly))
 
 
 def history(root: Path) -> list[Run]:
     """The runs in the order they ended; a line that cannot be read is passed over."""
     try:
         lines = (root / _FILE).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    except (OSError, UnicodeDecodeError):
         return []
     return [run for line in lines if (run := _parsed(line)) is not None]
 
@@ -76,7 +81,14 @@ def _parsed(line: str) -> Run | None:
 
 def _wrote(folder: Path, since: datetime) -> bool:
     limit = since.timestamp()
-    return any(file.is_file() and file.stat().st_mtime >= limit for file in folder.rglob("*"))
+    return any(_modified(file) >= limit for file in folder.rglob("*") if not file.name.startswith(ASIDE))
+
+
+def _modified(file: Path) -> float:
+    try:
+        return file.stat().st_mtime if file.is_file() else 0.0
+    except FileNotFoundError:  # another run has just put it in its place
+        return 0.0
 
 
 def _append(root: Path, run: Run) -> None:

@@ -128,14 +128,18 @@ class LabelStore:
     Parameters
     ----------
     url : SQLAlchemy URL, such as ``Project.database_url``.
+    reading : the store is there and is only read; nothing is made or brought up to date.
 
     Raises InputError when the database cannot be opened, StaleError when a later version made it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, reading: bool = False) -> None:
         self._shown, self._engine = _open(url)
         try:
-            self._write(_prepare)
+            if reading:
+                self._check()
+            else:
+                self._write(_prepare)
         except sa.exc.SQLAlchemyError as error:
             self._engine.dispose()
             raise InputError(f"label database cannot be used ({_reason(error)})", where=self._shown) from error
@@ -236,6 +240,10 @@ class LabelStore:
         """The active painting events of a track as arrays for ``core.painting.paint``."""
         return as_strokes(self.current(granule_id, beam))
 
+    def _check(self) -> None:
+        with self._engine.connect() as connection:
+            _check_version(connection.execute(sa.select(sa.func.max(_VERSION.c.version))).scalar())
+
     def _write(self, work: Callable[[Connection], _Result]) -> _Result:
         """Run ``work`` in one transaction that no other writer can come between; again after a conflict."""
         options: dict[str, Any] = {"leadline_write": True}
@@ -250,6 +258,15 @@ class LabelStore:
                 if attempt == _ATTEMPTS or not _is_conflict(error):
                     raise
         raise AssertionError("unreachable")
+
+
+def is_there(url: str) -> bool:
+    """Whether there can be events at ``url``: not where a SQLite file is still to be made."""
+    try:
+        parsed = sa.engine.make_url(url)
+    except sa.exc.ArgumentError:
+        return True
+    return not (parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists())
 
 
 def active(events: Sequence[Event]) -> list[Event]:
@@ -320,7 +337,11 @@ def _prepare(connection: Connection) -> None:
     found = connection.execute(sa.select(sa.func.max(_VERSION.c.version))).scalar()
     if found is None:
         connection.execute(sa.insert(_VERSION).values(version=VERSION))
-    elif found > VERSION:
+    _check_version(found)
+
+
+def _check_version(found: int | None) -> None:
+    if found is not None and found > VERSION:
         raise StaleError(f"label events have version {found}, this is {VERSION}", mend="use a newer leadline")
 
 

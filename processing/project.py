@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
+import time
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tomli_w
 
 from processing.errors import InputError, MissingError
-from processing.io.atomic import write_text
-from processing.provenance import fingerprint_file
+from processing.io.atomic import aside, aside_folder, write_text
+from processing.provenance import fingerprint_file, glance
 from processing.stages import STAGES, Stage
 
 StageT = TypeVar("StageT", bound=Stage)
+
+_LOG = logging.getLogger(__name__)
 
 CATEGORIES = ("granules", "scenes", "references")
 _PART = "part-0.parquet"
@@ -37,6 +41,7 @@ class Input:
     path : link or copy inside the project.
     fingerprint : of the content when it was added.
     details : what the reader needs besides the file (scene time, band map, beam...).
+    added : when it was added, seconds since 1970.
     """
 
     ident: str
@@ -44,6 +49,7 @@ class Input:
     path: Path
     fingerprint: str
     details: dict[str, Any] = field(default_factory=dict)
+    added: float = 0.0
 
 
 class Project:
@@ -57,6 +63,8 @@ class Project:
     def create(cls, root: Path, hemisphere: str = "") -> Project:
         """Make a new project folder; raises InputError when there is one already."""
         root = Path(root)
+        if root.exists() and not root.is_dir():
+            raise InputError("there is a file of that name", where=root, mend="choose another folder")
         if (root / "project.toml").exists():
             raise InputError("a project is already there", where=root, mend="choose another folder")
         if root.exists() and any(root.iterdir()):
@@ -121,9 +129,15 @@ class Project:
     def input(self, category: str, ident: str) -> Input:
         """One input; raises MissingError when there is none of that identifier."""
         record = self.root / "inputs" / category / f"{ident}.json"
-        if not record.exists():
+        if not _SAFE_ID.fullmatch(ident) or not record.exists():
             raise MissingError(f"no such input {ident!r} among {category}", where=self.root, mend="add it first")
         return self._read_input(record)
+
+    def input_paths(self, category: str, ident: str, source: Path) -> tuple[Path, Path]:
+        """Where the record of an input lies, and the link to ``source`` or its copy."""
+        suffix = "".join(source.suffixes[-2:]) if source.suffix == ".gz" else source.suffix
+        base = self.root / "inputs" / category
+        return base / f"{ident}.json", base / f"{ident}{suffix}"
 
     def add_input(
         self, category: str, ident: str, kind: str, source: Path, details: Mapping[str, Any], *, copy: bool = False
@@ -135,23 +149,18 @@ class Project:
         if not _SAFE_ID.fullmatch(ident):
             raise InputError(f"identifier {ident!r} has characters that no file name should", where=source)
         source = source.resolve()
-        folder = self.root / "inputs" / category
-        record = folder / f"{ident}.json"
-        suffix = "".join(source.suffixes[-2:]) if source.suffix == ".gz" else source.suffix
-        target = folder / f"{ident}{suffix}"
-        entry = Input(ident, kind, target, fingerprint_file(source), dict(details))
-        if record.exists():
-            previous = self._read_input(record)
-            if previous.fingerprint != entry.fingerprint:
-                raise InputError(
-                    f"{ident} is in the project already with other content", where=source, mend=f"remove {record} first"
-                )
-            if previous.details == entry.details:
-                return previous
-        elif not target.exists():
+        record, target = self.input_paths(category, ident, source)
+        entry = Input(ident, kind, target, fingerprint_file(source), dict(details), time.time())
+        previous = self._read_input(record) if record.exists() else None
+        if previous is not None and previous.fingerprint != entry.fingerprint:
+            raise InputError(
+                f"{ident} is in the project already with other content", where=source, mend=f"remove {record} first"
+            )
+        if not target.exists() or (previous is None and target.resolve() != source):
             _place(source, target, copy=copy)
-        value = asdict(entry) | {"path": target.name}
-        write_text(record, json.dumps(value, indent=1, sort_keys=True) + "\n")
+        elif previous is not None and previous.details == entry.details:
+            return previous
+        _write_input(record, entry)
         return entry
 
     def table_path(self, kind: str, granule: str, beam: str, run: str = "") -> Path:
@@ -184,27 +193,59 @@ class Project:
         file = self.root / "project.toml"
         try:
             settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        except NotADirectoryError:
+            raise InputError("not a project but a file", where=self.root, mend="name the project's folder") from None
         except FileNotFoundError:
             raise MissingError("not a project", where=self.root, mend=f"run: leadline new {self.root}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"not valid TOML ({error})", where=file) from None
-        unknown = set(settings.get("stage", {})) - set(STAGES)
-        if unknown:
-            raise InputError(f"unknown stage {min(unknown)!r}", where=file, mend=f"one of {', '.join(STAGES)}")
+        _check_settings(settings, file)
         return settings
 
     def _read_input(self, record: Path) -> Input:
+        """An input as recorded; where its file was changed since, with the fingerprint it has now."""
         try:
             value = json.loads(record.read_text(encoding="utf-8"))
-            return Input(**(value | {"path": record.parent / value["path"]}))
+            seen = value.pop("seen", "")
+            found = Input(**(value | {"path": record.parent / value["path"]}))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"damaged input record ({error})", where=record, mend="remove it and add again") from None
+        if not found.path.exists() or glance(found.path) == seen:
+            return found
+        found = replace(found, fingerprint=fingerprint_file(found.path))
+        try:
+            _write_input(record, found)
+        except OSError:
+            _LOG.debug("%s cannot be renewed, so its file is read again each time", record)
+        return found
+
+
+def _check_settings(settings: dict[str, Any], file: Path) -> None:
+    stages = settings.get("stage", {})
+    sections = {"stage": stages, "database": settings.get("database", {})}
+    sections |= {f"stage.{key}": value for key, value in stages.items()} if isinstance(stages, dict) else {}
+    wrong = [name for name, value in sections.items() if not isinstance(value, dict)]
+    if wrong:
+        raise InputError(f"{wrong[0]} is not a table", where=file, mend=f"write [{wrong[0]}] and its values below")
+    unknown = set(stages) - set(STAGES)
+    if unknown:
+        raise InputError(f"unknown stage {min(unknown)!r}", where=file, mend=f"one of {', '.join(STAGES)}")
+
+
+def _write_input(record: Path, entry: Input) -> None:
+    value = asdict(entry) | {"path": entry.path.name, "seen": glance(entry.path)}
+    write_text(record, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def _place(source: Path, target: Path, *, copy: bool) -> None:
+    """Put a link to ``source``, or a whole copy, at ``target`` in place of what is there."""
+    if target.is_symlink() or target.is_file():
+        target.unlink()
     if not copy:
         target.symlink_to(os.path.relpath(source, target.parent.resolve()), target_is_directory=source.is_dir())
     elif source.is_dir():
-        shutil.copytree(source, target)
+        with aside_folder(target) as folder:
+            shutil.copytree(source, folder, dirs_exist_ok=True)
     else:
-        shutil.copyfile(source, target)
+        with aside(target) as file:
+            shutil.copyfile(source, file)

@@ -49,6 +49,13 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def glance(path: Path) -> str:
+    """What tells at a glance whether a file, or any in a folder, was changed: sizes and times, not the content."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    found = [(str(file.relative_to(path)), file.stat()) for file in files if file.is_file()]
+    return digest([[name, state.st_size, state.st_mtime_ns] for name, state in found])
+
+
 def fingerprint_file(path: Path) -> str:
     """Fingerprint of a file's size, head and tail (1 MiB each), or of every file in a folder."""
     if path.is_dir():

@@ -20,7 +20,7 @@ class Stage(param.Parameterized):
 
     def values_dict(self) -> dict[str, Any]:
         """The parameters as plain JSON values, in order of declaration."""
-        return {name: getattr(self, name) for name in self.own_parameters()}
+        return {name: _plain(self.param[name], getattr(self, name)) for name in self.own_parameters()}
 
     @classmethod
     def own_parameters(cls) -> list[str]:
@@ -31,6 +31,12 @@ class Stage(param.Parameterized):
     def differing(cls, values: dict[str, Any]) -> dict[str, Any]:
         """The entries of ``values`` that differ from the stage's defaults."""
         return {name: value for name, value in values.items() if value != cls.param[name].default}
+
+
+def _plain(parameter: Any, value: Any) -> Any:
+    """A number as what it is declared to be, so that 4 and 4.0 are one value of it."""
+    whole = isinstance(parameter, param.Integer) or not isinstance(parameter, param.Number)
+    return value if whole or value is None else float(value)
 
 
 def _number(default: float, doc: str, unit: str, bounds: tuple[float | None, float | None]) -> Any:

@@ -12,6 +12,7 @@ from processing.project import CATEGORIES, Project
 from processing.stages import STAGES
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from processing.local.status import Standing
@@ -87,12 +88,12 @@ def status(project: Path) -> None:
     console.print(_inputs_table(opened))
     console.print(_stages_table(rows, roomy=console.width >= _ROOMY))
     for told in filter(None, map(_trouble, rows)):
-        console.print(told, soft_wrap=True, highlight=False)
+        _say(console, told)
     unfit = [row for row in rows if row.state in {"stale", "partly"}]
     for row in unfit:
-        console.print(f"{row.kind}: {row.why}; next: {row.mend}", soft_wrap=True, highlight=False)
+        _say(console, f"{row.kind}: {row.why}; next: {row.mend}")
     if not unfit:
-        console.print(_advice(opened, rows), soft_wrap=True, highlight=False)
+        _say(console, _advice(opened, rows))
 
 
 @click.command("run")
@@ -105,11 +106,17 @@ def run(context: click.Context, project: Path) -> None:
         call(context, key, str(project))
 
 
+def _say(console: Console, line: str) -> None:
+    """One line as it is, whatever brackets are in its paths."""
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
 def _table(title: str) -> Table:
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    return Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
 
 
 def _inputs_table(project: Project) -> Table:
@@ -118,7 +125,7 @@ def _inputs_table(project: Project) -> Table:
         table.add_column(heading, overflow="fold", no_wrap=heading != "identifier")
     for category in CATEGORIES:
         for item in project.inputs(category):
-            ident = item.ident if item.path.exists() else f"{item.ident} (its file is gone)"
+            ident = item.ident if item.path.exists() else f"{item.ident} (its file is gone; add it again)"
             table.add_row(category[:-1], item.kind, ident, str(len(item.details.get("beams", ())) or ""))
     truth = project.tracks("inputs/truth")
     if truth:
@@ -144,7 +151,7 @@ def _stages_table(rows: list[Standing], roomy: bool) -> Table:
             f"{row.rows:,}" if row.rows else "",
             _size(row.size) if row.size else "",
             f"{row.written:%Y-%m-%d %H:%M}" if row.written else "",
-            _duration(row.last.seconds) if row.last and row.last.outcome == "done" else "",
+            "" if row.took is None else _duration(row.took),
             f"[{colour}]{row.state}[/]" if colour else row.state,
         )
         table.add_row(*(cell for cell, keep in zip(cells, shown, strict=True) if keep))
@@ -153,10 +160,10 @@ def _stages_table(rows: list[Standing], roomy: bool) -> Table:
 
 def _trouble(row: Standing) -> str:
     """What befell the stage's last run, when it did not end well."""
-    if row.last is None or row.last.outcome == "done":
+    if row.trouble is None:
         return ""
-    why = f": {row.last.why}" if row.last.why else ""
-    return f"{row.last.stage} {row.last.outcome} at {row.last.began:%Y-%m-%d %H:%M}{why}"
+    why = f": {row.trouble.why}" if row.trouble.why else ""
+    return f"{row.trouble.stage} {row.trouble.outcome} at {row.trouble.began:%Y-%m-%d %H:%M}{why}"
 
 
 def _duration(seconds: float) -> str:

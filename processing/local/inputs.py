@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from processing.errors import InputError
+from processing.io.atomic import write_text
 from processing.io.recognise import Inventory, TruthTable
-from processing.project import CATEGORIES, Project
+from processing.project import Project
 from processing.provenance import fingerprint_file
 
 
@@ -20,7 +21,7 @@ def take_in(project: Project, inventory: Inventory, *, copy: bool = False) -> No
     On any failure, an interrupt included, what this call has brought in is taken out again. Raises InputError when an
     identifier is in the project already with other content.
     """
-    with _all_or_none(project):
+    with _all_or_none(_entries_of(project, inventory)):
         for found in inventory.found:
             project.add_input(found.category, found.ident, found.kind, found.path, found.details, copy=copy)
         for table in inventory.truth:
@@ -44,24 +45,30 @@ def _take_truth(project: Project, table: TruthTable, *, copy: bool) -> None:
         target.symlink_to(os.path.relpath(source, target.parent.resolve()))
 
 
+def _entries_of(project: Project, inventory: Inventory) -> list[Path]:
+    """What an ``add`` of the inventory can bring: links or copies, records, truth tables and their folders."""
+    inputs = (project.input_paths(found.category, found.ident, found.path.resolve()) for found in inventory.found)
+    tables = (project.table_path("inputs/truth", table.granule, table.beam) for table in inventory.truth)
+    return [path for pair in inputs for path in pair] + [
+        path for table in tables for path in (table.parent.parent, table.parent, table)
+    ]
+
+
 @contextmanager
-def _all_or_none(project: Project) -> Iterator[None]:
-    before = set(_entries(project))
+def _all_or_none(entries: list[Path]) -> Iterator[None]:
+    """Take out on any error those of ``entries`` that were not there before, and put records back as they were."""
+    new = [entry for entry in entries if not entry.exists()]
+    records = {
+        entry: entry.read_text(encoding="utf-8") for entry in entries if entry.suffix == ".json" and entry.exists()
+    }
     try:
         yield
     except BaseException:
-        for entry in set(_entries(project)) - before:
+        for entry in new:
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)
             else:
                 entry.unlink(missing_ok=True)
+        for record, text in records.items():
+            write_text(record, text)
         raise
-
-
-def _entries(project: Project) -> Iterator[Path]:
-    """Everything an ``add`` can bring: links, copies and records, and truth tables with their folders."""
-    base = project.root / "inputs"
-    for category in CATEGORIES:
-        yield from (base / category).glob("*")
-    yield from (base / "truth").glob("granule=*")
-    yield from (base / "truth").glob("granule=*/beam=*")

@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from processing.history import history
 from processing.io import tables
-from processing.labels import LabelStore, events_fingerprint
+from processing.labels import LabelStore, events_fingerprint, is_there
 from processing.project import CATEGORIES, Project
-from processing.provenance import Stamp
+from processing.provenance import Stamp, fingerprint_file
 from processing.schema import SCHEMA_VERSION
-from processing.stages import STAGES, Stage, Train
+from processing.stages import STAGES, Autolabel, Resample, Snapshot, Stage, Train
 
 IN_RUNS = ("snapshots", "models", "predictions", "freeboard")
 _OUTPUTS = {stage.output for stage in STAGES.values()}
@@ -56,6 +57,7 @@ class Staleness:
 
     def _reasons(self, kind: type[Stage], stamp: Stamp, track: Track) -> Iterator[str]:
         yield self._changed_parameter(kind, stamp.parameters)
+        yield from self._additions(kind, stamp, track)
         for name, fingerprint in stamp.inputs.items():
             what, _, ident = name.partition(":")
             if what == "events":
@@ -64,8 +66,20 @@ class Staleness:
                 yield self._other_model(fingerprint)
             elif f"{what}s" in CATEGORIES:
                 yield self._other_input(f"{what}s", ident, fingerprint)
-            elif what in _OUTPUTS and not ident:
-                yield self._other_table(what, stamp, track, fingerprint)
+            elif what == "mean_sea_surface":
+                grid = Path(self._parameters[Resample.key]["mean_sea_surface"])
+                yield "" if grid.is_file() and fingerprint_file(grid) == fingerprint else f"{grid} changed"
+            elif what in _OUTPUTS:
+                yield self._other_table(what, stamp, (track[0], ident or track[1]), fingerprint)
+
+    def _additions(self, kind: type[Stage], stamp: Stamp, track: Track) -> Iterator[str]:
+        """What would be taken in now and was not there when the table was made."""
+        if kind is Snapshot and "autolabels" not in stamp.inputs:
+            made = self._project.table_path("autolabels", *track).exists()
+            yield "auto-labels were made since" if made else ""
+        if kind is Autolabel:
+            unseen = (name for name in self._new_scenes if f"scene:{name}" not in stamp.inputs)
+            yield next((f"scene {name} was added" for name in unseen), "")
 
     def _changed_parameter(self, kind: type[Stage], made_with: dict[str, Any]) -> str:
         now = self._parameters[kind.key]
@@ -104,6 +118,14 @@ class Staleness:
         return {name: {item.ident: item.fingerprint for item in self._project.inputs(name)} for name in CATEGORIES}
 
     @cached_property
+    def _new_scenes(self) -> list[str]:
+        """Scenes added since every granule was last auto-labelled, whether or not they meet a track."""
+        runs = [run for run in history(self._project.root) if run.stage == Autolabel.key]
+        whole = [run.began.timestamp() for run in runs if run.outcome == "done" and not run.partly]
+        scenes = self._project.inputs("scenes") if whole else []
+        return [item.ident for item in scenes if item.added > whole[-1]]
+
+    @cached_property
     def _newest(self) -> dict[str, str]:
         return {kind: runs[-1] for kind in IN_RUNS if (runs := self._project.runs(kind))}
 
@@ -114,7 +136,10 @@ class Staleness:
     @cached_property
     def _events(self) -> dict[Track, str]:
         """Fingerprint of the active events of each track that has any."""
-        with LabelStore(self._project.database_url) as store:
+        url = self._project.database_url
+        if not is_there(url):
+            return {}
+        with LabelStore(url, reading=True) as store:
             return {track: events_fingerprint(events) for track, events in store.current_by_track().items()}
 
 

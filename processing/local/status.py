@@ -23,7 +23,8 @@ class Standing:
     state : ``current``, ``stale``, ``partly`` (some tracks are missing), ``missing`` or ``-`` for inputs.
     why : what made it so. mend : the command that makes it again.
     tracks, expected : tables there are, and there should be. rows, size : in them, in bytes.
-    written : when the newest was written, UTC. last : the stage's last run that wrote or failed.
+    written : when the newest was written, UTC. took : s, the stage's last run that wrote them.
+    trouble : the stage's last run when it did not end well.
     """
 
     kind: str
@@ -36,15 +37,15 @@ class Standing:
     rows: int = 0
     size: int = 0
     written: datetime | None = None
-    last: Run | None = None
+    took: float | None = None
+    trouble: Run | None = None
 
 
 def standing(project: Project) -> list[Standing]:
     """Every stage's output, in the order in which the stages run."""
     expected, staleness = expected_tracks(project), Staleness(project)
-    last = {run.stage: run for run in history(project.root)}
-    found = [_of_stage(project, kind, expected, staleness) for kind in STAGES.values()]
-    return [replace(row, last=last.get(kind.key)) for row, kind in zip(found, STAGES.values(), strict=True)]
+    past = history(project.root)
+    return [_with_past(_of_stage(project, kind, expected, staleness), kind, past) for kind in STAGES.values()]
 
 
 def expected_tracks(project: Project) -> set[tuple[str, str]]:
@@ -52,6 +53,13 @@ def expected_tracks(project: Project) -> set[tuple[str, str]]:
     named = {(item.ident, beam) for item in project.inputs("granules") for beam in item.details.get("beams", ())}
     granules = {item.ident for item in project.inputs("granules")}
     return named | {track for track in project.tracks("segments") if track[0] in granules}
+
+
+def _with_past(row: Standing, kind: type[Stage], past: list[Run]) -> Standing:
+    runs = [run for run in past if run.stage == kind.key]
+    took = [run.seconds for run in runs if run.wrote and run.outcome == "done"]
+    trouble = runs[-1] if runs and runs[-1].outcome != "done" else None
+    return replace(row, took=took[-1] if took else None, trouble=trouble)
 
 
 def _of_stage(project: Project, kind: type[Stage], expected: set[tuple[str, str]], staleness: Staleness) -> Standing:
@@ -78,7 +86,7 @@ def _of_stage(project: Project, kind: type[Stage], expected: set[tuple[str, str]
         mend if state != "current" else "",
         len(tracks),
         len(expected),
-        sum(tables.count_rows(path) for path in paths),
+        sum(_rows(path) for path in paths),
         sum(path.stat().st_size for path in paths),
         _newest(paths),
     )
@@ -96,6 +104,11 @@ def _of_model(project: Project, kind: type[Stage], run: str, mend: str, stalenes
 
 def _tracks(number: int) -> str:
     return f"{number} track" if number == 1 else f"{number} tracks"
+
+
+def _rows(path: Path) -> int:
+    """Rows of a table, 0 of a damaged one."""
+    return tables.count_rows(path) if tables.read_stamp(path) is not None else 0
 
 
 def _newest(files: list[Path]) -> datetime | None:

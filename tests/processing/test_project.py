@@ -9,6 +9,7 @@ import pytest
 
 from processing.errors import InputError, MissingError
 from processing.project import Project
+from processing.provenance import fingerprint_file
 from processing.stages import STAGES, Resample
 
 
@@ -72,9 +73,65 @@ def test_inputs_are_linked_or_copied_once(project: Project, tmp_path: Path, copy
     assert entry.path.is_symlink() != copy
     assert project.add_input("granules", "G1", "photon_table", source, {"beam": "gt1r"}) == entry
     assert project.inputs("granules") == [entry]
-    source.write_bytes(b"two")
+    other = tmp_path / "other.csv.gz"
+    other.write_bytes(b"two")
     with pytest.raises(InputError, match="already with other content"):
-        project.add_input("granules", "G1", "photon_table", source, {})
+        project.add_input("granules", "G1", "photon_table", other, {})
+    # What the message advises leads to the other file.
+    (entry.path.parent / "G1.json").unlink()
+    assert project.add_input("granules", "G1", "photon_table", other, {}).path.read_bytes() == b"two"
+
+
+def test_a_linked_file_that_changed_has_another_fingerprint(project: Project, tmp_path: Path) -> None:
+    source = tmp_path / "granule.h5"
+    source.write_bytes(b"one")
+    entry = project.add_input("granules", "G1", "atl03", source, {})
+    source.touch()
+    assert project.input("granules", "G1") == entry
+    source.write_bytes(b"two")
+    changed = project.input("granules", "G1")
+    assert changed.fingerprint == fingerprint_file(source) != entry.fingerprint
+    assert Project(project.root).inputs("granules") == [changed]
+
+
+def test_a_file_that_moved_is_found_again_by_adding_it(project: Project, tmp_path: Path) -> None:
+    source = tmp_path / "granule.h5"
+    source.write_bytes(b"one")
+    project.add_input("granules", "G1", "atl03", source, {})
+    moved = source.rename(tmp_path / "moved.h5")
+    assert not project.input("granules", "G1").path.exists()
+    assert project.add_input("granules", "G1", "atl03", moved, {}).path.read_bytes() == b"one"
+
+
+def test_identifiers_from_outside_stay_in_their_folder(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "secret.json").write_text("{}")
+    with pytest.raises(MissingError, match="no such input"):
+        project.input("granules", "../../../secret")
+
+
+@pytest.mark.parametrize("text", ["stage = 3", 'database = "labels.db"', "[stage]\nresample = 5"])
+def test_settings_of_another_shape_are_told(project: Project, text: str) -> None:
+    (project.root / "project.toml").write_text(text)
+    with pytest.raises(InputError, match="is not a table"):
+        Project(project.root)
+
+
+def test_a_file_is_no_project(tmp_path: Path) -> None:
+    file = tmp_path / "granule.h5"
+    file.write_bytes(b"photons")
+    with pytest.raises(InputError, match="not a project but a file"):
+        Project(file)
+    with pytest.raises(InputError, match="a file of that name"):
+        Project.create(file)
+
+
+def test_a_number_is_what_it_is_declared_to_be(project: Project) -> None:
+    project.remember(project.stage(Resample, {"window": 4}))
+    written = (project.root / "project.toml").read_text()
+    assert "window = 4.0" in written
+    (project.root / "project.toml").write_text(written.replace("4.0", "4"))
+    value = Project(project.root).stage(Resample).values_dict()["window"]
+    assert isinstance(value, float)
 
 
 def test_every_stage_keeps_defaults_within_bounds_and_documents_them() -> None:

@@ -14,12 +14,13 @@ from affine import Affine
 from made_granules import Recipe, make_granule
 
 from processing import cli
+from processing.history import history
 from processing.io import tables
 from processing.io.sentinel2 import open_scene
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import TRUTH
-from processing.stages import STAGES
+from processing.stages import STAGES, Freeboard
 
 Leadline = Callable[..., int]
 
@@ -93,7 +94,7 @@ def test_nothing_is_half_added(
     elif spoil == "same name":
         make_granule(downloads / "c" / last.name)
     elif spoil == "other content":
-        leadline("add", tmp_path / "P", last)
+        leadline("add", tmp_path / "P", last, "--copy")
         make_granule(last, Recipe(beams=("gt2l",), seed=9))
     before = sorted((tmp_path / "P").rglob("*"))
     if spoil == "disk":
@@ -135,6 +136,27 @@ def test_status_tells_what_is_stale_and_why(
     assert "nothing is stale" in status()
     next((root / "segments").rglob("beam=gt2l/*.parquet")).unlink()
     assert "1 track not made" in " ".join(status().split())
+
+
+def test_status_shows_paths_as_they_are(tmp_path: Path, leadline: Leadline, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "[red]" / "[bold]"
+    root.parent.mkdir()
+    leadline("new", root)
+    capsys.readouterr()
+    assert leadline("status", root) == 0
+    assert f"next: leadline add {root} FILE" in capsys.readouterr().out
+
+
+def test_what_a_stage_took_is_kept_and_a_pinned_run_stays(tmp_path: Path, leadline: Leadline) -> None:
+    root = tmp_path / "P"
+    leadline("new", root)
+    with (root / "project.toml").open("a") as file:
+        file.write('[stage.freeboard]\nrun_name = "lstm-v0001"\n')
+    with cli.at_work(root, Freeboard, {"window": 5000.0, "run_name": "mlp-v0002"}) as (_, stage):
+        assert stage.run_name == "mlp-v0002"
+    kept = Project(root).stage(Freeboard)
+    assert (kept.run_name, kept.window) == ("lstm-v0001", 5000.0)
+    assert [(run.stage, run.outcome) for run in history(root)] == [("freeboard", "done")]
 
 
 def test_run_calls_every_stage_in_order(tmp_path: Path, leadline: Leadline, monkeypatch: pytest.MonkeyPatch) -> None:

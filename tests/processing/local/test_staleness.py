@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from processing.errors import InputError
-from processing.history import Run, history, recorded
+from processing.history import history, recorded
 from processing.io import tables
 from processing.labels import LabelStore, events_fingerprint
 from processing.local.staleness import Staleness
-from processing.local.status import standing
+from processing.local.status import Standing, standing
 from processing.project import Project
-from processing.provenance import Stamp
+from processing.provenance import Stamp, fingerprint_file
 from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, Table
 from processing.stages import STAGES, Autolabel, Freeboard, Resample, Stage
 
@@ -101,9 +103,7 @@ def test_tables_made_anew_make_what_follows_stale(project: Project) -> None:
 def test_a_newer_model_and_newer_predictions(project: Project) -> None:
     put_model(project, "lstm-v0002", "v0001")
     assert states(project)["predictions"] == "1 track: model lstm-v0002 is newer"
-    segments = tables.read_stamp(project.table_path("segments", G, B))
-    assert segments is not None
-    given = {"segments": segments.fingerprint, "model": "of lstm-v0002"}
+    given = {"segments": stamp_of(project, "segments"), "model": "of lstm-v0002"}
     put(project, PREDICTION, STAGES["classify"], given, "lstm-v0002")
     assert states(project)["predictions"] == "current"
     assert states(project)["freeboard"] == "1 track: predictions lstm-v0002 are newer"
@@ -129,22 +129,105 @@ def test_a_foreign_table_and_another_schema(project: Project, monkeypatch: pytes
     assert Staleness(project).of_table(Resample, path, (G, B)) == "no provenance"
 
 
-def test_history_keeps_what_wrote_or_failed(project: Project) -> None:
-    before = len(history(project.root))
+def test_a_scene_added_later_makes_labels_stale_until_they_were_looked_at(project: Project, tmp_path: Path) -> None:
+    with recorded(project.root, "autolabel", "autolabels"):
+        put(project, LABEL, Autolabel, {"segments": stamp_of(project, "segments")})
+    past = time.time() - 60
+    rewrite_history(project, at=datetime.fromtimestamp(past, UTC).isoformat())
+    assert states(project)["autolabels"] == "current"
+    scene = tmp_path / "scene.tif"
+    scene.write_bytes(b"bands")
+    project.add_input("scenes", "S2", "geotiff", scene, {})
+    assert states(project)["autolabels"] == "1 track: scene S2 was added"
+    with recorded(project.root, "autolabel", "autolabels", partly=True):
+        pass
+    assert states(project)["autolabels"] == "1 track: scene S2 was added"
+    rewrite_history(project, at=datetime.fromtimestamp(time.time() + 60, UTC).isoformat(), partly=False)
+    assert states(project)["autolabels"] == "current"
+
+
+def test_labels_made_after_a_snapshot_of_corrections_alone(project: Project) -> None:
+    with LabelStore(project.database_url) as store:
+        events = events_fingerprint(store.current(G, B))
+    put(project, SNAPSHOT, STAGES["snapshot"], {"segments": stamp_of(project, "segments"), "events": events}, "v0001")
+    assert states(project)["snapshots"] == "1 track: auto-labels were made since"
+
+
+def test_the_grid_of_the_sea_surface_counts_by_content(project: Project, tmp_path: Path) -> None:
+    grid = tmp_path / "mss.tif"
+    grid.write_bytes(b"one")
+    project.remember(project.stage(Resample, {"mean_sea_surface": str(grid)}))
+    granule = project.input("granules", G).fingerprint
+    put(project, SEGMENT, Resample, {f"granule:{G}": granule, "mean_sea_surface": fingerprint_file(grid)})
+    assert states(project)["segments"] == "current"
+    grid.write_bytes(b"two")
+    assert states(project)["segments"] == f"1 track: {grid} changed"
+
+
+def test_looking_makes_no_database(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "P")
+    put(project, SNAPSHOT, STAGES["snapshot"], {"events": events_fingerprint(())}, "v0001")
+    assert states(project)["snapshots"] == "current"
+    assert not (project.root / "leadline.db").exists()
+
+
+def test_a_damaged_table_is_stale_and_stops_nothing(project: Project) -> None:
+    project.table_path("segments", G, B).write_bytes(b"PAR1")
+    assert states(project)["segments"] == "1 track: no provenance"
+
+
+def test_history_tells_what_wrote_failed_and_stopped(project: Project) -> None:
     with recorded(project.root, "autolabel", "autolabels"):
         put(project, LABEL, Autolabel, {})
     with pytest.raises(InputError), recorded(project.root, "freeboard", "freeboard"):
         raise InputError("no\nwater", where="F")
     with pytest.raises(KeyboardInterrupt), recorded(project.root, "train", "models"):
         raise KeyboardInterrupt
-    told = [(run.stage, run.outcome, run.why) for run in history(project.root)[before:]]
-    assert told == [("autolabel", "done", ""), ("freeboard", "failed", "F: no water"), ("train", "interrupted", "")]
-    assert all(isinstance(run, Run) and run.began.tzinfo is not None for run in history(project.root))
-
-
-def test_a_run_that_found_everything_current_leaves_no_record(project: Project) -> None:
     with recorded(project.root, "autolabel", "nothing-there-yet"):
         pass
-    assert history(project.root) == []
+    runs = history(project.root)
+    assert [(run.stage, run.outcome, run.why) for run in runs] == [
+        ("autolabel", "done", ""),
+        ("freeboard", "failed", "F: no water"),
+        ("train", "interrupted", ""),
+        ("autolabel", "done", ""),
+    ]
+    assert [run.wrote for run in runs] == [True, False, False, False]
+    assert all(run.began.tzinfo is not None for run in runs)
+
+
+def test_status_tells_the_run_that_wrote_and_the_trouble_until_it_is_mended(project: Project) -> None:
+    def row() -> Standing:
+        return {row.kind: row for row in standing(Project(project.root))}["autolabels"]
+
+    assert (row().took, row().trouble) == (None, None)
+    with recorded(project.root, "autolabel", "autolabels"):
+        put(project, LABEL, Autolabel, {"segments": stamp_of(project, "segments")})
+    took = row().took
+    assert took is not None
+    with pytest.raises(ValueError, match="broken"), recorded(project.root, "autolabel", "autolabels"):
+        raise ValueError("broken")
+    trouble = row().trouble
+    assert trouble is not None
+    assert trouble.why == "ValueError('broken')"
+    with recorded(project.root, "autolabel", "nothing-there-yet"):
+        pass
+    assert (row().took, row().trouble) == (took, None)
+
+
+def test_lines_of_history_that_cannot_be_read_are_passed_over(project: Project) -> None:
     (project.root / "history.jsonl").write_text('not json\n{"stage": "old"}\n')
     assert history(project.root) == []
+
+
+def stamp_of(project: Project, kind: str) -> str:
+    stamp = tables.read_stamp(project.table_path(kind, G, B))
+    assert stamp is not None
+    return stamp.fingerprint
+
+
+def rewrite_history(project: Project, **changed: object) -> None:
+    """The last run with other values."""
+    file = project.root / "history.jsonl"
+    *kept, last = file.read_text().splitlines()
+    file.write_text("\n".join([*kept, json.dumps(json.loads(last) | changed)]) + "\n")
