@@ -48,7 +48,7 @@ class Staleness:
         record = model_record(self._project, run)
         learned, newest = record.get("snapshot"), self.newest("snapshots")
         wanted = self._parameters[Train.key]["snapshot"] or newest
-        why = self._changed_parameter(Train, record.get("parameters", {}))
+        why = self._changed_parameter(Train, record.get("parameters", {})) or _other_features(record)
         return why or (f"it learned from snapshot {learned}, {wanted} is newer" if learned != wanted else "")
 
     def newest(self, kind: str) -> str:
@@ -141,6 +141,13 @@ class Staleness:
             return {}
         with LabelStore(url, reading=True) as store:
             return {track: events_fingerprint(events) for track, events in store.current_by_track().items()}
+
+
+def _other_features(record: dict[str, Any]) -> str:
+    from processing.core.features import FEATURES_VERSION  # brings the compiler, which no other question needs
+
+    version = record.get("features", {}).get("version")
+    return f"features are now of version {FEATURES_VERSION}" if version != FEATURES_VERSION else ""
 
 
 def model_record(project: Project, run: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from processing.core.features import FEATURES_VERSION
 from processing.errors import InputError
 from processing.history import history, recorded
 from processing.io import tables
@@ -55,11 +56,11 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
-def put_model(project: Project, name: str, snapshot: str) -> None:
+def put_model(project: Project, name: str, snapshot: str, version: int = FEATURES_VERSION) -> None:
     folder = project.root / "models" / name
     folder.mkdir(parents=True)
     record = {"fingerprint": f"of {name}", "snapshot": snapshot, "parameters": STAGES["train"]().values_dict()}
-    (folder / "model.json").write_text(json.dumps(record))
+    (folder / "model.json").write_text(json.dumps(record | {"features": {"version": version}}))
 
 
 def states(project: Project) -> dict[str, str]:
@@ -91,6 +92,11 @@ def test_how_many_did_it_is_no_reason(project: Project) -> None:
     assert states(project)["models"] == "current"
     project.remember(project.stage(STAGES["train"], {"epochs": 3}))
     assert states(project)["models"] == "epochs is now 3"
+
+
+def test_a_model_of_other_features_is_stale(project: Project) -> None:
+    put_model(project, "lstm-v0002", "v0001", FEATURES_VERSION - 1)
+    assert states(project)["models"] == f"features are now of version {FEATURES_VERSION}"
 
 
 def test_tables_made_anew_make_what_follows_stale(project: Project) -> None:
