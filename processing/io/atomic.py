@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ASIDE = ".aside-"
+_MAKER = re.compile(re.escape(ASIDE) + r"(\d+)-")
 
 
 @contextmanager
@@ -19,7 +22,7 @@ def aside(path: Path) -> Iterator[Path]:
     The temporary is removed on any error, an interrupt included.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=ASIDE, suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_prefix(), suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     temporary.chmod(0o644)
@@ -33,22 +36,40 @@ def aside(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def aside_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path`` that takes its place when the block ends without an error."""
+def aside_folder(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that takes its place when the block ends without an error.
+
+    With ``exclusive``, a folder that came to stand there meanwhile is left alone, unless it is empty:
+    FileExistsError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=ASIDE, dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=_prefix(), dir=path.parent))
     temporary.chmod(0o755)
     try:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
                 sync(file)
-        if path.exists():
+        if path.exists() and not exclusive:
             shutil.rmtree(path)
-        temporary.rename(path)
+        _rename(temporary, path)
         sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _rename(folder: Path, path: Path) -> None:
+    try:
+        folder.rename(path)
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        raise
+
+
+def _prefix() -> str:
+    """Names what is aside after the process that writes it, so that nobody else sweeps it away."""
+    return f"{ASIDE}{os.getpid()}-"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -67,9 +88,25 @@ def sync(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed process left aside below ``folder``."""
-    for leftover in folder.rglob(f"{ASIDE}*"):
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+    """Remove what killed processes left aside below ``folder``; what a living one writes stays."""
+    for here, folders, files in os.walk(folder):
+        for name in filter(_is_left, folders):
+            shutil.rmtree(Path(here, name), ignore_errors=True)
+        for name in filter(_is_left, files):
+            Path(here, name).unlink(missing_ok=True)
+        folders[:] = [name for name in folders if not name.startswith(ASIDE)]
+
+
+def _is_left(name: str) -> bool:
+    maker = _MAKER.match(name)
+    return name.startswith(ASIDE) and not (maker and _is_alive(int(maker[1])))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True

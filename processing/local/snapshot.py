@@ -17,7 +17,7 @@ import pyarrow as pa
 from processing.core.painting import NO_EVENT, paint
 from processing.errors import InputError, MissingError, StaleError
 from processing.io import tables
-from processing.io.atomic import aside_folder
+from processing.io.atomic import aside_folder, sweep
 from processing.labels import Event, LabelStore, as_strokes, events_fingerprint
 from processing.progress import Bar, progress_bar
 from processing.project import Project
@@ -68,16 +68,31 @@ def freeze(project: Project, stage: Snapshot) -> Frozen:
     the newest again, whatever the note. Raises MissingError when there is nothing to freeze, StaleError when the
     auto-labels are not those of the segments.
     """
+    sweep(project.root / _KIND)
     sources = _gather(project)
     state = digest([source.fingerprint for source in sources])
+    while True:
+        frozen = _frozen_before(project, state)
+        if frozen is not None:
+            return frozen
+        name = _next_name(project)
+        try:
+            _write(project, name, state, sources, stage)
+            return Frozen(name, is_new=True)
+        except FileExistsError:
+            if not (project.root / _KIND / name).is_dir():
+                raise
+            _LOG.info("another process froze %s meanwhile", name)
+
+
+def _frozen_before(project: Project, state: str) -> Frozen | None:
+    """The snapshot of this state, made the newest again; None when there is none."""
     for name in project.runs(_KIND):
         if manifest(project, name).get("fingerprint") == state:
             os.utime(project.root / _KIND / name)
             _LOG.info("labels are as in snapshot %s already", name)
             return Frozen(name, is_new=False)
-    name = _next_name(project)
-    _write(project, name, state, sources, stage)
-    return Frozen(name, is_new=True)
+    return None
 
 
 def manifest(project: Project, name: str) -> dict[str, Any]:
@@ -132,7 +147,7 @@ def _next_name(project: Project) -> str:
 def _write(project: Project, name: str, state: str, sources: list[_Sources], stage: Snapshot) -> None:
     rows = sum(tables.count_rows(source.segments) for source in sources)
     with (
-        aside_folder(project.root / _KIND / name) as folder,
+        aside_folder(project.root / _KIND / name, exclusive=True) as folder,
         progress_bar("snapshot", rows, "segments") as bar,
     ):
         parts = list(_write_parts(folder, project.root, sources, stage, bar))

@@ -21,14 +21,17 @@ from processing.twin.scene import scene_rows, write_scene
 from processing.twin.truth import write_truth
 from processing.twin.world import Advance, World, make_world
 
+_CONTENT = {"granules", "scenes", "references", "truth", "twin.json"}
+
 
 def make_twin(folder: Path, parameters: Twin) -> None:
     """Write a twin to ``folder``, whole or not at all.
 
     Makes ``granules/ATL03_*.h5``, ``scenes/S2*_MSIL1C_*.SAFE``, ``references/ATL07-*.h5`` and ``ATL10-*.h5``,
-    ``truth/granule=G/beam=B/part-0.parquet`` and ``twin.json``. Raises InputError when the folder holds something else.
+    ``truth/granule=G/beam=B/part-0.parquet`` and ``twin.json``. A twin that is there is replaced; InputError when
+    the folder holds anything besides or is the working directory.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     _check_folder(folder)
     worlds = [make_world(parameters, index) for index in range(parameters.granules)]
     total = sum(_steps(world) for world in worlds)
@@ -36,6 +39,7 @@ def make_twin(folder: Path, parameters: Twin) -> None:
         for world in worlds:
             _make_pair(temporary, world, bar)
         write_text(temporary / "twin.json", json.dumps(_summary(parameters, worlds), indent=1) + "\n")
+        _check_folder(folder)
 
 
 def _check_folder(folder: Path) -> None:
@@ -43,8 +47,14 @@ def _check_folder(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError("there is a file of that name", where=folder, mend="choose another folder")
-    if any(folder.iterdir()) and not (folder / "twin.json").is_file():
+    if Path.cwd().is_relative_to(folder):
+        raise InputError("the folder is the working directory", where=folder, mend="name another, it is made anew")
+    found = {entry.name for entry in folder.iterdir()}
+    if found and "twin.json" not in found:
         raise InputError("the folder is not empty and holds no twin", where=folder, mend="choose another folder")
+    if found - _CONTENT:
+        what = f"beside a twin the folder holds {min(found - _CONTENT)}"
+        raise InputError(what, where=folder, mend="move that away or choose another folder")
 
 
 def _steps(world: World) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from processing.errors import MissingError, StaleError
 from processing.io import tables
+from processing.io.atomic import ASIDE
 from processing.labels import LabelStore
 from processing.local import snapshot as module
 from processing.local.snapshot import freeze, manifest, snapshot
@@ -122,3 +124,30 @@ def test_an_interrupt_leaves_no_snapshot(
     assert made.classes(made.key_of(project, made.tracks[0])).tolist() == (
         tables.read(project.table_path("snapshots", *made.tracks[0], "v0001"), SNAPSHOT)["label"].to_pylist()
     )
+
+
+def test_two_freezes_at_once_take_two_names(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, other = module._describe, []
+
+    def describe(*arguments: Any) -> dict[str, Any]:
+        if not other:
+            other.append("begun")
+            correct(project, 2_000_100.0, 2_000_300.0, 1)
+            other.append(freeze(project, Snapshot(note="the other's")).name)
+        return original(*arguments)
+
+    monkeypatch.setattr(module, "_describe", describe)
+    assert freeze(project, Snapshot(note="mine")) == module.Frozen("v0002", is_new=True)
+    assert other[1] == "v0001"
+    told = {name: manifest(project, name) for name in project.runs("snapshots")}
+    assert {name: (entry["name"], entry["note"], entry["events"]["count"]) for name, entry in told.items()} == {
+        "v0001": ("v0001", "the other's", 1),
+        "v0002": ("v0002", "mine", 0),
+    }
+    assert sorted(entry.name for entry in (project.root / "snapshots").iterdir()) == ["v0001", "v0002"]
+
+
+def test_what_a_killed_freeze_left_is_swept(project: Project) -> None:
+    (project.root / "snapshots" / f"{ASIDE}killed").mkdir(parents=True)
+    snapshot(project, Snapshot())
+    assert [entry.name for entry in (project.root / "snapshots").iterdir()] == ["v0001"]
