@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from processing.core.freeboard import TrackFreeboard, freeboard_of_track, sea_le
 from processing.core.sea_surface import ESTIMATORS, Rules
 from processing.errors import InputError, MissingError, StaleError
 from processing.io import tables
+from processing.io.atomic import sweep
 from processing.progress import progress_bar
 from processing.project import Project
 from processing.provenance import Stamp
@@ -38,16 +40,19 @@ def freeboard(project: Project, stage: Freeboard, granules: Sequence[str] | None
     """Write ``PROJECT/freeboard/RUN`` for every track with segments and classes; return RUN.
 
     RUN is the prediction run, or ``labels-vNNNN`` where the classes are a snapshot's. A track whose table follows
-    from the same inputs and parameters is left as it is. Raises MissingError when there are no classes.
+    from the same inputs and parameters is left as it is; RUN becomes the newest all the same. Raises MissingError
+    when there are no classes.
     """
     classes = _choose(project, stage)
     tracks = _tracks(project, classes, granules)
+    sweep(project.root / "freeboard")
     rows = {track: tables.count_rows(project.table_path("segments", *track)) for track in tracks}
     with progress_bar("freeboard", sum(rows.values()), "segments") as bar:
         for granule, beam in tracks:
             bar.advance(0, f"{granule} {beam}")
             _one_track(project, stage, classes, granule, beam)
             bar.advance(rows[granule, beam])
+    os.utime(project.root / "freeboard" / classes.name)
     return classes.name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,11 +16,13 @@ from processing.core.freeboard import freeboard_of_track
 from processing.core.sea_surface import ESTIMATORS, Rules
 from processing.errors import InputError, MissingError, StaleError
 from processing.io import tables
+from processing.io.atomic import ASIDE
 from processing.local.export import export
 from processing.local.freeboard import freeboard
 from processing.local.snapshot import snapshot
 from processing.project import Project
-from processing.schema import FREEBOARD, PREDICTION, SEGMENT
+from processing.provenance import Stamp
+from processing.schema import FREEBOARD, PREDICTION, SEGMENT, TRUTH
 from processing.stages import Freeboard, Snapshot
 
 
@@ -69,6 +72,18 @@ def test_freeboard_from_labels_is_named_after_the_snapshot(made: SimpleNamespace
     assert project.tracks("freeboard", f"labels-{name}") == list(made.tracks)
 
 
+def test_a_run_that_is_made_again_is_the_newest(made: SimpleNamespace, project: Project) -> None:
+    snapshot(project, Snapshot())
+    runs = [freeboard(project, Freeboard(source=source)) for source in ("labels", "predictions")]
+    folder = project.root / "freeboard"
+    for number, run in enumerate(runs):
+        os.utime(folder / run, (number, number))
+    (folder / f"{ASIDE}killed").touch()
+    assert freeboard(project, Freeboard(source="labels", window=9000.0)) == runs[0]
+    assert project.runs("freeboard") == runs[::-1]
+    assert not (folder / f"{ASIDE}killed").exists()
+
+
 def test_a_higher_water_probability_leaves_no_lead(made: SimpleNamespace, project: Project) -> None:
     run = freeboard(project, Freeboard(water_probability=0.9))
     found = tables.read(
@@ -113,6 +128,31 @@ def test_export_gives_every_row_its_place_and_time(made: SimpleNamespace, projec
     read = pc.read_csv(tmp_path / "out.csv")
     np.testing.assert_allclose(read["freeboard"].to_numpy(), table["freeboard"].to_numpy(), rtol=1e-6)
     assert set(read["beam"].to_pylist()) == {"gt1l", "gt2l"}
-    with pytest.raises(MissingError, match="leadline twin"):
+    with pytest.raises(MissingError, match="only inputs from leadline twin"):
         export(project, "truth", "", "csv", tmp_path / "truth.csv")
     assert not (tmp_path / "truth.csv").exists()
+
+
+def test_the_truth_is_exported_where_segments_are(made: SimpleNamespace, tmp_path: Path) -> None:
+    project = made.make_project(tmp_path / "project", kilometres=2)
+    granule, beam = made.tracks[0]
+    there = made.key_of(project, made.tracks[0])
+    every = np.arange(there[0] - 3, there[-1] + 4)
+    assert len(every) > len(there) + 6, "some windows within the track are empty too"
+    columns: dict[str, object] = {name: np.zeros(len(every), np.float32) for name in TRUTH.names}
+    columns |= {"granule_id": granule, "beam": beam, "segment": every, "height": every.astype(np.float32)}
+    columns |= {"label": np.zeros(len(every), np.int8), "cloud": np.zeros(len(every), np.uint8)}
+    tables.write(project.table_path("inputs/truth", granule, beam), TRUTH, TRUTH.build(columns), Stamp("twin"))
+    assert export(project, "truth", "", "parquet", tmp_path / "truth.parquet") == len(there)
+    found = pq.read_table(tmp_path / "truth.parquet")
+    assert found["segment"].to_pylist() == there.tolist()
+    assert found["x_atc"].to_pylist() == (2.0 * there + 1.0).tolist()
+    assert found["height"].to_pylist() == there.astype(np.float32).tolist()
+
+
+def test_export_to_where_no_file_can_be_is_refused(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path, tmp_path / "file" / "deeper" / "x.csv"):
+        with pytest.raises(InputError, match=re.escape(str(out))):
+            export(project, "segments", "", "csv", out)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
