@@ -19,6 +19,8 @@ def resample_command(project: Path, granules: tuple[str, ...], **options: Any) -
     """Gather the photons of PROJECT's granules in windows of 2 m along the track."""
     from processing.local.resample import resample
 
+    if options["mean_sea_surface"]:
+        options["mean_sea_surface"] = str(Path(options["mean_sea_surface"]).resolve())
     with at_work(project, Resample, options) as (opened, stage):
         resample(opened, stage, list(granules) or None)
     click.echo(f"segments are up to date, {len(opened.tracks('segments'))} tracks")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from processing.core.resample import segment_columns
-from processing.errors import MissingError
+from processing.errors import LeadlineError, MissingError
 from processing.io import tables
 from processing.io.ahead import ahead
 from processing.io.atomic import sweep
@@ -41,21 +42,63 @@ def resample(project: Project, stage: Resample, granules: Sequence[str] | None =
     """Write ``segments/granule=G/beam=B`` for every beam whose table is missing or no longer follows from its inputs.
 
     ``granules`` limits the work to these identifiers. Tables that are current are kept, which is how an interrupted
-    run goes on. Raises MissingError when the project has no granule, InputError for a granule that cannot be used.
+    run goes on. A granule that cannot be used does not keep the others from being done; its error is raised at the
+    end. Raises MissingError when the project has no granule, InputError for a granule that cannot be used.
     """
     items = _chosen(project, granules)
     if stage.mean_sea_surface and not Path(stage.mean_sea_surface).is_file():
         raise MissingError("mean-sea-surface grid is not there", where=stage.mean_sea_surface)
+    if granules is None:
+        _tell_strangers(project, items)
     sweep(project.root / "segments")
-    todo = [track for item in items for track in _outdated(project, item, stage)]
-    if not todo:
+    failures: list[LeadlineError] = []
+    todo: list[list[_Track]] = []
+    for item in items:
+        with _collected(failures):
+            todo.append(_outdated(project, item, stage))
+    if any(todo):
+        photons = sum(track.photons for tracks in todo for track in tracks)
+        with progress_bar("resample", photons, "photons") as bar:
+            for tracks in filter(None, todo):
+                with _collected(failures):
+                    _resample_granule(tracks[0].item, tracks, stage, bar)
+    elif not failures:
         log.info("segments are current")
+    _raise_first(failures)
+
+
+def _tell_strangers(project: Project, items: Sequence[Input]) -> None:
+    """Warn of segments whose granule was taken out of the project: later stages use them on."""
+    known = {item.ident for item in items}
+    for granule in sorted({granule for granule, _ in project.tracks("segments")} - known):
+        log.warning(
+            "granule %s is not in the project any more, but its segments are used on; to leave it out, remove the "
+            "folders granule=%s below segments, autolabels, predictions and freeboard of %s",
+            granule,
+            granule,
+            project.root,
+        )
+
+
+@contextmanager
+def _collected(failures: list[LeadlineError]) -> Iterator[None]:
+    try:
+        yield
+    except LeadlineError as error:
+        failures.append(error)
+
+
+def _raise_first(failures: Sequence[LeadlineError]) -> None:
+    """Raise the first failure, which then says how many more there are; the others are logged."""
+    if not failures:
         return
-    with progress_bar("resample", sum(track.photons for track in todo), "photons") as bar:
-        for item in items:
-            tracks = [track for track in todo if track.item == item]
-            if tracks:
-                _resample_granule(item, tracks, stage, bar)
+    first, *others = failures
+    for error in others:
+        log.warning("%s", error.line)
+    if not others:
+        raise first
+    told = f"{first.what} (and {len(others)} more of the granules cannot be used)"
+    raise type(first)(told, where=first.where, mend=first.mend) from first
 
 
 def stamp_for(item: Input, stage: Resample) -> Stamp:

@@ -245,3 +245,44 @@ def test_only_what_changed_is_made_again(project: Path, leadline: Leadline) -> N
     assert leadline("resample", project, "--window", "4") == 0
     assert all(path.stat().st_mtime_ns != moment for path, moment in before.items())
     assert all((np.diff(table["x_atc"]) >= 4).all() for table in segments(project).values())
+
+
+def test_one_bad_granule_does_not_stop_the_others(
+    project: Path, tmp_path: Path, leadline: Leadline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, make in (("granule_0", refuse_transition), ("granule_2", damaged_chunk)):
+        assert leadline("add", project, make(tmp_path / f"{name}.h5")) == 0
+    capsys.readouterr()
+    assert leadline("resample", project) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("leadline:")]
+    assert "granule_0" in line
+    assert "1 more" in line
+    before = {path: path.stat().st_mtime_ns for path in (project / "segments").rglob("*.parquet")}
+    assert len(before) == 3
+    assert leadline("resample", project) == 2
+    assert {path: path.stat().st_mtime_ns for path in (project / "segments").rglob("*.parquet")} == before
+
+
+def test_segments_of_a_granule_taken_out_are_told(
+    project: Path, tmp_path: Path, leadline: Leadline, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert leadline("add", project, make_granule(tmp_path / "granule_2.h5")) == 0
+    assert leadline("resample", project) == 0
+    caplog.clear()
+    (project / "inputs" / "granules" / "granule_2.json").unlink()
+    assert leadline("resample", project) == 0
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "granule=granule_2" in warning
+    assert ("granule_2", "gt1r") in segments(project), "nothing is deleted"
+
+
+def test_the_reference_grid_is_kept_by_its_whole_path(
+    project: Path, tmp_path: Path, leadline: Leadline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("processing.local.resample.resample", lambda *_: None)
+    for folder, name in ((tmp_path, "mss.tif"), (project, "../mss.tif")):
+        monkeypatch.chdir(folder)
+        assert leadline("resample", project, "--mean-sea-surface", name) == 0
+        assert Project(project).settings["stage"]["resample"] == {"mean_sea_surface": str(tmp_path / "mss.tif")}
+    assert leadline("resample", project, "--mean-sea-surface", "") == 0
+    assert "stage" not in Project(project).settings or not Project(project).settings["stage"]
