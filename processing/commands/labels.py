@@ -82,9 +82,24 @@ def add_command(
     opened = Project(project)
     if (granule, beam) not in opened.tracks("segments"):
         raise InputError(f"no segments of {granule} {beam}", where=project, mend=f"run: leadline resample {project}")
+    if start < end:
+        _check_interval(opened.table_path("segments", granule, beam), f"{granule} {beam}", start, end)
     with _store(opened) as store:
         event = store.add(granule, beam, start, end, int(_CLASSES[label]), reason, analyst)
     click.echo(_line(event))
+
+
+def _check_interval(segments: Path, track: str, start: float, end: float) -> None:
+    """Refuse an interval with no segment of the track, such as one given in kilometres."""
+    from processing.io import tables
+    from processing.schema import SEGMENT
+
+    found = tables.read(segments, SEGMENT, ["x_atc"], between=("x_atc", start, end))["x_atc"].to_numpy()
+    if (found < end).any():
+        return
+    x_atc = tables.read(segments, SEGMENT, ["x_atc"])["x_atc"].to_numpy()
+    where = f"the track runs from {x_atc[0]:.0f} to {x_atc[-1]:.0f} m" if len(x_atc) else "its table is empty"
+    raise InputError(f"no segment of {track} lies between {start:g} and {end:g} m", where=segments, mend=where)
 
 
 @label_group.command("undo")

@@ -48,6 +48,16 @@ def test_a_track_that_is_not_there_is_refused(project: str) -> None:
         say(label_group, *arguments, "--label", "thin", "--analyst", "ada")
 
 
+def test_an_interval_off_the_track_is_refused(made: SimpleNamespace, project: str) -> None:
+    track = ("--granule", made.granule, "--beam", "gt1l", "--label", "thin", "--analyst", "ada")
+    before = say(label_group, "list", project, "--all")
+    with pytest.raises(InputError, match=r"the track runs from 20000.. to 20029.. m"):
+        say(label_group, "add", project, *track, "--from", "2000", "--to", "2003")
+    with pytest.raises(InputError, match="the track runs"):
+        say(label_group, "add", project, *track, "--from", "1999000", "--to", "2000001")
+    assert say(label_group, "list", project, "--all") == before
+
+
 def test_freeze_compute_export(made: SimpleNamespace, project: str, tmp_path: Path) -> None:
     assert say(snapshot_command, project, "--note", "x")[0].startswith("v0001 frozen")
     assert say(snapshot_command, project)[0].startswith("v0001 unchanged")
