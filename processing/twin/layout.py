@@ -14,31 +14,40 @@ from processing.twin.world import World
 CHUNK = 10_000
 GZIP = 6
 FILL_F4 = np.float32(3.4028235e38)
-_UNITS = {
-    "delta_time": "seconds since 2018-01-01",
-    "lat_ph": "degrees_north",
-    "lon_ph": "degrees_east",
-    "reference_photon_lat": "degrees_north",
-    "reference_photon_lon": "degrees_east",
-    "solar_elevation": "degrees",
-    "solar_azimuth": "degrees_east",
-    "bckgrd_rate": "counts / second",
+_NAMES = {
+    "meters": (
+        "h_ph dist_ph_along dist_ph_across segment_dist_x segment_length sigma_h sigma_along sigma_across",
+        "dac dem_h geoid geoid_free2mean tide_earth tide_earth_free2mean tide_equilibrium tide_load tide_oc_pole",
+        "tide_ocean tide_pole bckgrd_hist_top bckgrd_int_height bckgrd_int_height_reduced tlm_height_band1",
+        "tlm_height_band2 tlm_top_band1 tlm_top_band2",
+        "seg_dist_x height_segment_height height_segment_length_seg height_segment_rms height_segment_sigma",
+        "height_segment_surface_error_est height_segment_w_gaussian fpb_corr height_segment_dac height_segment_earth",
+        "height_segment_geoid height_segment_geoid_free2mean height_segment_load height_segment_lpe height_segment_mss",
+        "height_segment_ocean beam_fb_height beam_fb_unc beam_refsurf_height beam_refsurf_sigma lead_height",
+        "lead_length lead_sigma",
+    ),
+    "m": ("beam_refsurf_dist_x lead_dist_x",),
+    "1": (
+        "segment_id surf_type podppd_flag dem_flag full_sat_fract near_sat_fract signal_conf_ph quality_ph weight_ph",
+        "ph_id_channel geoseg_beg geoseg_end height_segment_id height_segment_confidence height_segment_quality",
+        "height_segment_fit_quality_flag height_segment_n_pulse_seg height_segment_ssh_flag height_segment_type",
+        "n_photons_actual n_photons_used beam_fb_confidence beam_fb_quality_flag beam_lead_n beam_lead_ndx",
+        "beam_refsurf_interp_flag beam_refsurf_ndx ssh_n ssh_ndx",
+    ),
+    "counts": (
+        "bckgrd_counts bckgrd_counts_reduced pce_mframe_cnt ph_index_beg reference_photon_index segment_ph_cnt",
+        "ph_id_count ph_id_pulse",
+    ),
+    "seconds since 2018-01-01": ("delta_time",),
+    "degrees_north": ("lat_ph reference_photon_lat latitude",),
+    "degrees_east": ("lon_ph reference_photon_lon longitude solar_azimuth",),
+    "degrees": ("solar_elevation",),
+    "counts / second": ("bckgrd_rate",),
+    "hz": ("backgr_r_200",),
+    "photons/shot": ("photon_rate",),
 }
-_COUNTS = ("cnt", "count", "counts", "beg", "index", "pulse", "reduced")
-_PURE = frozenset(
-    (
-        "segment_id",
-        "surf_type",
-        "podppd_flag",
-        "dem_flag",
-        "full_sat_fract",
-        "near_sat_fract",
-        "signal_conf_ph",
-        "quality_ph",
-        "weight_ph",
-        "ph_id_channel",
-    )
-)
+"""Dataset names by unit, spelled as the products of release 006 spell them."""
+_UNITS = {name: unit for unit, lines in _NAMES.items() for line in lines for name in line.split()}
 _FLAGS = {
     "signal_conf_ph": ([-2, -1, 0, 1, 2, 3, 4], "possible_tep not_considered noise buffer low medium high"),
     "quality_ph": ([0, 1, 2, 3], "nominal possible_afterpulse possible_impulse_response_effect possible_tep"),
@@ -69,11 +78,8 @@ def append(group: h5py.Group, name: str, values: np.ndarray, *, fill: bool = Fal
 
 
 def _describe(data: h5py.Dataset, name: str, *, fill: bool) -> None:
-    unit = _UNITS.get(name)
-    if unit is None:
-        counted = name.rsplit("_", 1)[-1] in _COUNTS and data.dtype.kind in "iu"
-        unit = "1" if name in _PURE else ("counts" if counted else "meters")
-    data.attrs["units"] = np.bytes_(unit)
+    if name in _UNITS:
+        data.attrs["units"] = np.bytes_(_UNITS[name])
     data.attrs["long_name"] = np.bytes_(name.replace("_", " "))
     if fill and data.dtype == np.float32:
         data.attrs["_FillValue"] = FILL_F4

@@ -19,6 +19,8 @@ F8 = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
 
 PHOTONS = 150
+LONGEST_STRONG, LONGEST_WEAK = 200.0, 800.0
+"""Of a segment, m, as ATL07's ``ancillary_data/fine_surface_finding/ub_length_*`` say: across a gap there is none."""
 SECTION = 10_000.0
 _SPECULAR_STRONG, _DARK_STRONG, _CLOUD_STRONG = 10.0, 1.6, 0.18
 _SMOOTH = 0.13
@@ -49,8 +51,9 @@ class Companion:
             photons = {name: np.concatenate([self._rest[beam][name], values]) for name, values in photons.items()}
         whole = photons["x"].size // PHOTONS * PHOTONS
         self._rest[beam] = {name: values[whole:] for name, values in photons.items()}
-        if whole:
-            grouped = {name: values[:whole].reshape(-1, PHOTONS) for name, values in photons.items()}
+        longest = LONGEST_STRONG if self.world.place.is_strong(beam) else LONGEST_WEAK
+        grouped = _compact({name: values[:whole].reshape(-1, PHOTONS) for name, values in photons.items()}, longest)
+        if grouped["x"].size:
             self.segments[beam].append(_segments(grouped, self._table(beam)))
 
     def beam(self, beam: str) -> Arrays:
@@ -70,6 +73,12 @@ class Companion:
             np.ascontiguousarray(np.transpose(table.correction, (2, 1, 0))),
             self.world.parameters.dead_time,
         )
+
+
+def _compact(photons: Arrays, longest: float) -> Arrays:
+    """Groups of photons, arrays (groups, 150), that are no longer than a segment may be."""
+    fits = photons["x"][:, -1] - photons["x"][:, 0] + SPACING <= longest
+    return {name: values[fits] for name, values in photons.items()}
 
 
 def _background_at(piece: Piece, keep: NDArray[np.bool_]) -> F8:

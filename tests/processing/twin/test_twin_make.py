@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import h5py
 import numpy as np
@@ -14,9 +17,12 @@ from numpy.typing import NDArray
 from processing.errors import InputError
 from processing.io import tables
 from processing.schema import TRUTH, Cloud
+from processing.twin.layout import append
 from processing.twin.make import make_twin
 from processing.twin.parameters import Twin
+from processing.twin.pieces import Piece
 from processing.twin.place import BEAMS, beam_nodes
+from processing.twin.products import Companion
 from processing.twin.surface import spots
 from processing.twin.world import World, make_world
 
@@ -221,6 +227,67 @@ def test_companions_follow_the_truth(twin: Path, world: World) -> None:
         assert values.size == x.size
 
 
+def test_units_are_those_of_real_companions(twin: Path, shared_data: Path) -> None:
+    real: dict[str, set[bytes]] = {}
+
+    def gather(name: str, data: object) -> None:
+        if isinstance(data, h5py.Dataset) and "units" in data.attrs:
+            real.setdefault(name.rsplit("/", 1)[-1], set()).add(data.attrs["units"])
+
+    for path in (*(shared_data / "atl07").glob("*.h5"), *(shared_data / "atl10").glob("*.h5")):
+        with h5py.File(path) as file:
+            file.visititems(gather)
+    compared = set()
+
+    def compare(name: str, data: object) -> None:
+        if isinstance(data, h5py.Dataset):
+            assert data.attrs["units"] in real[name.rsplit("/", 1)[-1]], name
+            compared.add(name.rsplit("/", 1)[-1])
+
+    for path in (twin / "references").glob("*.h5"):
+        with h5py.File(path) as file:
+            file["gt1r"].visititems(compare)
+    assert {"latitude", "longitude", "height_segment_type", "backgr_r_200", "photon_rate", "lead_dist_x"} <= compared
+
+
+def test_a_dataset_without_a_known_unit_says_none(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        append(file, "novelty", np.zeros(3))
+        append(file, "latitude", np.zeros(3))
+        assert "units" not in file["novelty"].attrs
+        assert file["latitude"].attrs["units"] == b"degrees_north"
+
+
+def test_no_segment_reaches_across_a_gap(world: World) -> None:
+    """Photons every 0.5 m, a gap of 500 m after 400 of them: the third group spans it on a strong beam."""
+    for beam, groups in (("gt1r", [0, 1, 3, 4]), ("gt1l", [0, 1, 2, 3, 4])):
+        x = np.arange(750) * 0.5 + np.where(np.arange(750) < 400, 0.0, 500.0)
+        piece = SimpleNamespace(
+            confidence=np.full(750, 4),
+            x_atc=x,
+            corrected=np.zeros(750),
+            shot=np.floor(x / 0.7).astype(np.int64),
+            heights={"quality_ph": np.zeros(750, np.int8), **dict.fromkeys(("lat_ph", "lon_ph", "delta_time"), x)},
+            bckgrd_atlas={"delta_time": x, "bckgrd_rate": np.ones(750)},
+        )
+        companion = Companion(world)
+        companion.take(beam, cast("Piece", piece))
+        middle = x.reshape(-1, 150)[:, [0, -1]].mean(axis=1)
+        np.testing.assert_array_equal(companion.beam(beam)["x"], middle[groups])
+
+
+def test_every_product_says_that_it_is_synthetic(twin: Path) -> None:
+    granules = [*(twin / "granules").glob("*.h5"), *(twin / "references").glob("*.h5")]
+    assert len(granules) == 3
+    for path in granules:
+        with h5py.File(path) as file:
+            assert file.attrs["title"].startswith(b"SYNTHETIC"), path.name
+    (scene,) = (twin / "scenes").iterdir()
+    assert "(synthetic)</SPACECRAFT_NAME>" in (scene / "MTD_MSIL1C.xml").read_text()
+    assert ">SYNTHETIC_" in next(scene.glob("GRANULE/*/MTD_TL.xml")).read_text()
+    assert json.loads((twin / "twin.json").read_text())["synthetic"] is True
+
+
 def test_same_seed_same_content_other_seed_other(tmp_path: Path) -> None:
     small = {"km": 1.0, "granules": 1, "swath": 1000.0}
     for name, seed in (("one", 3), ("same", 3), ("other", 4)):
@@ -253,6 +320,23 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no twin"):
         make_twin(tmp_path, Twin(km=1.0, granules=1))
     assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_a_twin_is_made_anew_but_nothing_of_the_user_is(twin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def untouched() -> None:
+        raise AssertionError("made in a folder that must be refused")
+
+    monkeypatch.setattr("processing.twin.make.make_world", lambda *_: untouched())
+    mine = twin / "labels"
+    mine.mkdir()
+    with pytest.raises(InputError, match="labels"):
+        make_twin(twin, Twin(km=1.0, granules=1))
+    mine.rmdir()
+    for inside in (twin, twin / "granules"):
+        monkeypatch.chdir(inside)
+        with pytest.raises(InputError, match="working directory"):
+            make_twin(Path(os.path.relpath(twin)), Twin(km=1.0, granules=1))
+    assert granule(twin).is_file()
 
 
 def test_northern_twin_in_the_older_baseline(tmp_path: Path) -> None:
