@@ -110,7 +110,7 @@ def rows() -> Iterator[Row]:
         "s",
         "<= 5 s a core",
         seconds <= 5.0,
-        best_of(lambda: peer(part), 1) * scale,
+        best_of(lambda: peer(part)) * scale,
         "pandas sliding window, one sea surface",
         f"synthetic, 10 % open water; peer timed on {PEER_SEGMENTS // 1_000_000} M segments and scaled",
     )
@@ -141,7 +141,7 @@ def _painting(track: Track) -> Row:
         "paint 1000 label events over 1 M segments",
         1e3 * best_of(lambda: paint(track.x, auto, strokes)),
         "ms",
-        peer=1e3 * best_of(one_by_one, 1),
+        peer=1e3 * best_of(one_by_one),
         peer_name="numpy mask for each event",
         note="synthetic",
     )
@@ -196,5 +196,5 @@ def _tracks(folder: Path, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFram
 
 def _freeboard(segments: pd.DataFrame, truth: pd.DataFrame) -> TrackFreeboard:
     names = ("x_atc", "height_median", "height_std", "photon_count")
-    columns = (segments[name].to_numpy() for name in names)
-    return freeboard_of_track(*columns, truth.label.to_numpy() == 2, Rules(), "robust")
+    x, height, std, count = (segments[name].to_numpy() for name in names)
+    return freeboard_of_track(x, height, std, count, truth.label.to_numpy() == 2, Rules(), "robust")

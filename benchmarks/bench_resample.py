@@ -190,9 +190,10 @@ def _core_seconds(call: Callable[[], object], repeats: int) -> float:
 def _memory(path: Path, photons: int) -> Row:
     """Peak memory of a process that resamples the file and does nothing else."""
     script = (
-        "import sys, resource; from pathlib import Path; from benchmarks.bench_resample import resample_file;"
+        "import sys; from pathlib import Path; from benchmarks.harness import peak_memory;"
+        "from benchmarks.bench_resample import resample_file;"
         "resample_file(Path(sys.argv[1]), Path(sys.argv[1]).parent);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+        "print(peak_memory())"
     )
     answer = subprocess.run(
         [sys.executable, "-c", script, str(path)],

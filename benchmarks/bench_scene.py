@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from benchmarks.harness import Row
+from benchmarks.harness import Row, peak_memory
 from benchmarks.synthetic_scene import EDGE, LEFT, TOP, cached_scene
 from processing.core.tiles import CELL, corridor
 from processing.io.scene_labels import REFLECTANCE_BANDS, label_tiles
@@ -93,7 +92,7 @@ def _main(task: str, safe: Path) -> None:
         start = time.perf_counter()
         megapixels = {"label": label, "decode": decode}[task](scene)
         seconds = time.perf_counter() - start
-    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    gigabytes = peak_memory() / 2**30
     processor = time.process_time()
     print(json.dumps({"seconds": seconds, "megapixels": megapixels, "gigabytes": gigabytes, "processor": processor}))
 
