@@ -98,6 +98,8 @@ class Application:
             self._later(lambda: self._refreshed(found))
         except (LeadlineError, OSError) as error:
             log.warning("the project cannot be read just now: %s", error)
+        except Exception:
+            log.exception("looking at the project failed")
         finally:
             self._looking = False
 
@@ -132,14 +134,14 @@ class Application:
         key = self.state.page
         with self.shell.guard(f"drawing the {key} page"):
             page = self._page(key)
-            names = self._missed[key] | change.names
+            self._missed[key] |= change.names
             for other, built in self._pages.items():
                 built.view.visible = other == key
             if page.awaited:
-                self._missed[key] = set(names)
+                page.reveal()
                 return
+            page.update(Change(frozenset(self._missed[key]), change.origin))
             self._missed[key] = set()
-            page.update(Change(frozenset(names), change.origin))
         self.shell.ready(key)
 
     def _page(self, key: str) -> Page:

@@ -34,15 +34,16 @@ class ByteCache(Generic[ValueT]):
             return found[0]
         with self._lock:
             making = self._making[key]
-        with making:
-            found = self._find(key)
-            if found is not None:
-                return found[0]
-            value = make()
-            self._keep(key, value)
-        with self._lock:
-            self._making.pop(key, None)
-        return value
+        try:
+            with making:
+                found = self._find(key)
+                if found is not None:
+                    return found[0]
+                value = make()
+                self._keep(key, value)
+                return value
+        finally:
+            self._made(key, making)
 
     def __len__(self) -> int:
         return len(self._values)
@@ -54,13 +55,20 @@ class ByteCache(Generic[ValueT]):
                 self._values.move_to_end(key)
             return found
 
+    def _made(self, key: Hashable, making: Lock) -> None:
+        """Drop a key's lock, unless another call has put its own in place since."""
+        with self._lock:
+            if self._making.get(key) is making:
+                del self._making[key]
+
     def _keep(self, key: Hashable, value: ValueT) -> None:
         size = self._size(value)
         if size > self.limit:
             return
         with self._lock:
+            _, replaced = self._values.pop(key, (None, 0))
             self._values[key] = (value, size)
-            self.used += size
+            self.used += size - replaced
             while self.used > self.limit:
                 _, (_, freed) = self._values.popitem(last=False)
                 self.used -= freed

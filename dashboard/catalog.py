@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pyproj
@@ -13,17 +15,21 @@ from dashboard.data import Workspace
 from dashboard.geometry import MapLine
 from processing.errors import LeadlineError
 from processing.io import tables
+from processing.io.atomic import ASIDE
 from processing.local.staleness import Staleness
 from processing.project import Input, Project
 from processing.stages import STAGES
 
-if TYPE_CHECKING:
-    from processing.io.photons import PhotonSource
-
 ARCTIC, ANTARCTIC = "EPSG:3413", "EPSG:3031"
 POLAR_STEP = 2_000.0
 TRACK_STAGES = ("resample", "autolabel", "snapshot", "classify", "freeboard")
+_WATCHED = (
+    *("project.toml", "leadline.db", "leadline.db-wal", "inputs/granules", "inputs/scenes", "inputs/references"),
+    *("inputs/truth", "segments", "autolabels", "snapshots", "models", "predictions", "freeboard"),
+)
 _RUN_STAGES = {"snapshot": "snapshots", "classify": "predictions", "freeboard": "freeboard"}
+
+_UNREADABLE = (LeadlineError, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -136,13 +142,20 @@ class Catalog:
 
 def signature(project: Project) -> tuple[int, ...]:
     """Changes whenever a table, run or input appears, goes or is remade."""
-    names = ("inputs/granules", "inputs/scenes", "segments", "autolabels", "snapshots", "predictions", "freeboard")
-    found = [project.root / name for name in ("project.toml", "leadline.db", "leadline.db-wal")]
-    for name in names:
-        base = project.root / name
-        found += [base, *base.glob("*"), *base.glob("*/*"), *base.glob("*/*/*")]
-    stamps = [path.stat().st_mtime_ns for path in found if path.exists()]
+    stamps = [stamp for name in _WATCHED for stamp in _modified(project.root / name, 3)]
     return len(stamps), max(stamps, default=0), sum(stamps) & 0xFFFFFFFF
+
+
+def _modified(path: Path, depth: int) -> Iterator[int]:
+    """When a file or a folder and what is in it, so deep, changed; what goes away meanwhile is passed over."""
+    try:
+        yield path.stat().st_mtime_ns
+        entries = list(path.iterdir()) if depth and path.is_dir() else []
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if not entry.name.startswith(ASIDE):
+            yield from _modified(entry, depth - 1)
 
 
 def build(workspace: Workspace) -> Catalog:
@@ -153,10 +166,11 @@ def build(workspace: Workspace) -> Catalog:
     granules = tuple(_granule(workspace, staleness, item, crs) for item in project.inputs("granules"))
     scenes = tuple(_scene(workspace, item, crs) for item in project.inputs("scenes"))
     troubles = tuple(text for text in (*(g.trouble for g in granules), *(s.trouble for s in scenes)) if text)
-    synthetic = bool(project.tracks("inputs/truth"))
     pairs = tuple(pair for granule in granules for scene in scenes if (pair := _pair(granule, scene)) is not None)
     model = staleness.newest("models")
-    return Catalog(crs, granules, scenes, pairs, synthetic, troubles, staleness.of_model(model) if model else None)
+    return Catalog(
+        crs, granules, scenes, pairs, project.synthetic, troubles, staleness.of_model(model) if model else None
+    )
 
 
 def _projection(workspace: Workspace) -> str:
@@ -164,44 +178,58 @@ def _projection(workspace: Workspace) -> str:
     hemisphere = str(workspace.project.settings.get("hemisphere", "")).lower()
     if hemisphere:
         return ARCTIC if hemisphere.startswith("n") else ANTARCTIC
-    for granule, beam in workspace.project.tracks("segments")[:1]:
-        return ARCTIC if float(np.median(workspace.track(granule, beam).lat)) > 0 else ANTARCTIC
-    for item in workspace.project.inputs("granules")[:1]:
-        try:
+    return ARCTIC if next(_latitudes(workspace), -90.0) > 0 else ANTARCTIC
+
+
+def _latitudes(workspace: Workspace) -> Iterator[float]:
+    """Where the tracks that can be read lie, then the granules, then the scenes."""
+    project = workspace.project
+    for granule, beam in project.tracks("segments"):
+        with suppress(*_UNREADABLE):
+            yield float(np.median(workspace.track(granule, beam).lat))
+    for item in project.inputs("granules"):
+        with suppress(*_UNREADABLE, IndexError):
             source = workspace.photon_source(item.ident)
-            return ARCTIC if np.nanmedian(source.track(source.beams[0]).lat) > 0 else ANTARCTIC
-        except (LeadlineError, IndexError):
-            continue
-    for item in workspace.project.inputs("scenes")[:1]:
-        try:
-            return ARCTIC if workspace.scene(item.ident).footprint().centroid.y > 0 else ANTARCTIC
-        except LeadlineError:
-            continue
-    return ANTARCTIC
+            yield float(np.nanmedian(source.track(source.beams[0]).lat))
+    for item in project.inputs("scenes"):
+        with suppress(*_UNREADABLE):
+            yield float(workspace.scene(item.ident).footprint().centroid.y)
 
 
 def _granule(workspace: Workspace, staleness: Staleness, item: Input, crs: str) -> Granule:
     project = workspace.project
     names = [beam for granule, beam in project.tracks("segments") if granule == item.ident]
-    source, trouble = None, ""
+    strong: dict[str, bool | None] = {}
+    troubles = []
     try:
-        source = workspace.photon_source(item.ident)
-        names = sorted({*names, *source.beams})
-    except (LeadlineError, OSError) as error:
-        trouble = f"{item.ident}: {error}"
-    beams = tuple(_beam(workspace, item.ident, name, source, crs) for name in names)
+        strong = workspace.beams(item.ident)
+    except _UNREADABLE as error:
+        troubles.append(f"{item.ident}: {error}")
+    names = sorted({*names, *strong})
+    beams = []
+    for name in names:
+        try:
+            beams.append(_beam(workspace, item.ident, name, strong.get(name), crs))
+        except _UNREADABLE as error:
+            troubles.append(f"{item.ident} {name}: {error}")
+            beams.append(_bare(name, strong.get(name)))
     stages = {key: _progress(project, staleness, key, item.ident, names) for key in TRACK_STAGES}
-    time = min((beam.t_start for beam in beams), default=np.datetime64("NaT"))
-    return Granule(item.ident, item.kind, time, beams, stages, trouble)
+    time = min((beam.t_start for beam in beams if not np.isnat(beam.t_start)), default=np.datetime64("NaT"))
+    return Granule(item.ident, item.kind, time, tuple(beams), stages, "; ".join(troubles))
 
 
-def _beam(workspace: Workspace, granule: str, name: str, source: PhotonSource | None, crs: str) -> Beam:
+def _bare(name: str, strong: bool | None) -> Beam:
+    """A beam of which nothing can be read."""
+    never, nowhere = np.datetime64("NaT"), np.zeros(0)
+    return Beam(name, strong, 0, 0.0, 0.0, never, never, MapLine(nowhere, nowhere, nowhere))
+
+
+def _beam(workspace: Workspace, granule: str, name: str, strong: bool | None, crs: str) -> Beam:
     path = workspace.project.table_path("segments", granule, name)
     rows = tables.count_rows(path) if path.exists() else 0
     line = workspace.line(granule, name, crs, POLAR_STEP)
     start, end = (float(line.x_atc[0]), float(line.x_atc[-1])) if len(line.x_atc) else (0.0, 0.0)
     times = workspace.times(granule, name)
-    strong = source.is_strong(name) if source is not None and name in source.beams else None
     return Beam(name, strong, rows, start, end, *times, line)
 
 
@@ -221,10 +249,17 @@ def _progress(project: Project, staleness: Staleness, key: str, granule: str, be
 
 def _scene(workspace: Workspace, item: Input, crs: str) -> SceneFacts:
     try:
-        scene = workspace.scene(item.ident)
-        outline = segmentize(scene.outline(), 5_000.0)
-    except (LeadlineError, OSError) as error:
+        found: SceneFacts = workspace.kept(
+            ("scene", crs), workspace.record("scenes", item.ident), lambda: _read_scene(workspace, item, crs)
+        )
+    except _UNREADABLE as error:
         return SceneFacts(item.ident, "", np.datetime64("NaT"), (), (0, 0), 0.0, "", None, f"{item.ident}: {error}")
+    return found
+
+
+def _read_scene(workspace: Workspace, item: Input, crs: str) -> SceneFacts:
+    scene = workspace.scene(item.ident)
+    outline = segmentize(scene.outline(), 5_000.0)
     change = pyproj.Transformer.from_crs(scene.crs, crs, always_xy=True)
     polar = transform(outline, lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1])))
     code = scene.crs.to_epsg()

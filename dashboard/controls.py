@@ -85,6 +85,12 @@ def bar(*controls: Any) -> pn.Row:
     return pn.Row(*controls, sizing_mode="stretch_width", height=58, margin=0, styles=style)
 
 
+def body(*cards: Any) -> pn.Row:
+    """The cards of a page, side by side."""
+    style = {"gap": "10px", "padding": "10px 14px"}
+    return pn.Row(*cards, sizing_mode="stretch_both", margin=0, styles=style)
+
+
 def card(content: Any, **options: Any) -> pn.Column:
     """A panel with an edge."""
     style = {

@@ -1,14 +1,17 @@
 """What the pages read from a project: whole tracks as arrays, classes and freeboard beside them, photons and scenes.
 
-Everything is read when it is asked for and kept in caches bounded by bytes. A cache key holds the file's modification
-time, so that a stage that runs again shows at the next look. Safe to use from several threads.
+Everything is read when it is asked for and kept in caches bounded by bytes, open files by their number. A cache key
+holds the file's modification time, so that a stage that runs again shows at the next look. Safe to use from several
+threads.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -38,6 +41,10 @@ _PASS = re.compile(r"_(\d{6})\d{2}_\d{3}_\d{2}")
 _TRACK_BYTES = 768 << 20
 _PHOTON_BYTES = 256 << 20
 _PHOTON_CELL = 2_000.0
+_OPEN_FILES = 32
+_OPEN_TABLES = 2
+"""A photon table is whole in memory while it is open; a granule in HDF5 is only a file."""
+
 _SEGMENT_COLUMNS = ("segment", "x_atc", "lat", "lon", "height_mean", "height_std", "photon_rate", "background_rate")
 
 
@@ -124,6 +131,10 @@ def _nbytes(value: Any) -> int:
     return 64
 
 
+def _one(_: Any) -> int:
+    return 1
+
+
 class Workspace:
     """A project opened for looking at. Shared by every session of a server."""
 
@@ -133,9 +144,10 @@ class Workspace:
         self._settings_at = self._modified(self.root / "project.toml")
         self._tracks: ByteCache[Any] = ByteCache(_TRACK_BYTES, _nbytes)
         self._cells: ByteCache[Any] = ByteCache(_PHOTON_BYTES, _nbytes)
-        self._catalogs: ByteCache[Catalog] = ByteCache(4, lambda _: 1)
-        self._scenes: dict[str, Scene] = {}
-        self._photons: dict[str, PhotonSource] = {}
+        self._catalogs: ByteCache[Catalog] = ByteCache(4, _one)
+        self._scenes: ByteCache[Scene] = ByteCache(_OPEN_FILES, _one)
+        self._granules: ByteCache[PhotonSource] = ByteCache(_OPEN_FILES, _one)
+        self._photon_tables: ByteCache[PhotonSource] = ByteCache(_OPEN_TABLES, _one)
         self._lock = Lock()
         self._photon_lock = Lock()
         self._painter: TilePainter | None = None
@@ -177,7 +189,7 @@ class Workspace:
     def track(self, granule: str, beam: str) -> Track:
         """The beam's segments; raises MissingError with the command that makes them."""
         path = self.project.table_path("segments", granule, beam)
-        return self._cached("track", path, lambda: self._read_track(path, granule, beam))
+        return self.kept("track", path, lambda: self._read_track(path, granule, beam))
 
     def has_track(self, granule: str, beam: str) -> bool:
         return self.project.table_path("segments", granule, beam).exists()
@@ -204,7 +216,7 @@ class Workspace:
         track = self.track(granule, beam)
         owner = self.project.table_path("segments", granule, beam)
         key = ("classes", source.key, self._modified(owner))
-        return self._cached(key, path, lambda: self._read_classes(path, source, track))
+        return self.kept(key, path, lambda: self._read_classes(path, source, track))
 
     def label_facts(self, granule: str, beam: str) -> dict[str, NDArray[Any]]:
         """``auto_flags``, drift and time offset, row for row with the Track; empty when there are no auto-labels."""
@@ -212,7 +224,7 @@ class Workspace:
         if not path.exists():
             return {}
         track = self.track(granule, beam)
-        return self._cached("facts", path, lambda: _read_facts(path, track))
+        return self.kept("facts", path, lambda: _read_facts(path, track))
 
     def freeboard_runs(self, granule: str, beam: str) -> list[str]:
         """Freeboard runs that have this beam, newest first."""
@@ -225,7 +237,7 @@ class Workspace:
         path = self.project.table_path("freeboard", granule, beam, run)
         track = self.track(granule, beam)
         owner = self.project.table_path("segments", granule, beam)
-        return self._cached(("sea", self._modified(owner)), path, lambda: self._read_sea_level(path, run, track))
+        return self.kept(("sea", self._modified(owner)), path, lambda: self._read_sea_level(path, run, track))
 
     def companion(self, granule: str, beam: str) -> Companion | None:
         """ATL10 among the project's references with the granule's ground track and cycle; None when there is none."""
@@ -233,7 +245,7 @@ class Workspace:
         for item in self.project.inputs("references"):
             found = _PASS.search(item.ident)
             if item.kind == "atl10" and own and found and own[1] == found[1]:
-                return self._cached(("atl10", beam), item.path, lambda item=item: _read_companion(item, beam))
+                return self.kept(("atl10", beam), item.path, partial(_read_companion, item, beam))
         return None
 
     def line(self, granule: str, beam: str, crs: str | pyproj.CRS, step: float = _KNOT) -> MapLine:
@@ -241,44 +253,56 @@ class Workspace:
         path = self.project.table_path("segments", granule, beam)
         code = crs if isinstance(crs, str) else crs.to_string()
         if path.exists():
-            return self._cached(("line", code, step), path, lambda: self._segment_line(granule, beam, crs, step))
-        record = self.project.root / "inputs" / "granules" / f"{granule}.json"
-        return self._cached(("line", code, beam, step), record, lambda: self._photon_line(granule, beam, crs))
+            return self.kept(("line", code, step), path, lambda: self._segment_line(granule, beam, crs, step))
+        record = self.record("granules", granule)
+        return self.kept(("line", code, beam, step), record, lambda: self._photon_line(granule, beam, crs))
 
     def times(self, granule: str, beam: str) -> tuple[np.datetime64, np.datetime64]:
         """UTC of the beam's first and last segment, or of its photons before there are segments."""
         path = self.project.table_path("segments", granule, beam)
         if path.exists():
-            return self._cached("times", path, lambda: _first_and_last_time(path))
-        found = self.photon_source(granule).track(beam).time
-        good = found[~np.isnat(found)]
-        return (good[0], good[-1]) if len(good) else (np.datetime64("NaT"), np.datetime64("NaT"))
+            return self.kept("times", path, lambda: _first_and_last_time(path))
+        return self.kept(("times", beam), self.record("granules", granule), lambda: self._photon_times(granule, beam))
+
+    def beams(self, granule: str) -> dict[str, bool | None]:
+        """The beams with photons, and whether each is a strong one; None where the file does not tell."""
+
+        def look() -> dict[str, bool | None]:
+            source = self.photon_source(granule)
+            return {name: source.is_strong(name) for name in source.beams}
+
+        found: dict[str, bool | None] = self.kept("beams", self.record("granules", granule), look)
+        return found
+
+    def record(self, category: str, ident: str) -> Path:
+        """The file that says what an input is; it is written anew when the input is added again."""
+        return self.project.root / "inputs" / category / f"{ident}.json"
+
+    def version(self, category: str, ident: str) -> int:
+        """Changes when an input is added again; 0 when there is none."""
+        return self._modified(self.record(category, ident))
 
     def scene(self, ident: str) -> Scene:
-        """A scene, kept open."""
+        """A scene, open; those used last stay so, the others close when nobody reads them any more."""
         from processing.io.sentinel2 import open_scene
 
-        with self._lock:
-            if ident not in self._scenes:
-                self._scenes[ident] = open_scene(self.project.input("scenes", ident))
-            return self._scenes[ident]
+        key = (ident, self.version("scenes", ident))
+        return self._scenes.get(key, lambda: open_scene(self.project.input("scenes", ident)))
 
     def photon_source(self, granule: str) -> PhotonSource:
-        """A granule's photons, kept open."""
+        """A granule's photons, open; those used last stay so, the others close when nobody reads them any more."""
         from processing.io.photons import open_photons
 
-        with self._photon_lock:
-            if granule not in self._photons:
-                self._photons[granule] = open_photons(self.project.input("granules", granule))
-            return self._photons[granule]
+        item = self.project.input("granules", granule)
+        kept = self._photon_tables if item.kind == "photon_table" else self._granules
+        return kept.get((granule, self.version("granules", granule)), lambda: open_photons(item))
 
     def photons(self, granule: str, beam: str, start: float, end: float) -> list[PhotonWindow]:
         """Photons of the cells of 2 km that [start, end] touches; cells are kept, so that a pan reads only new ones."""
-        record = self.project.root / "inputs" / "granules" / f"{granule}.json"
         first, last = int(np.floor(start / _PHOTON_CELL)), int(np.floor(end / _PHOTON_CELL))
         source = self.photon_source(granule)
         stage = self.project.stage(Resample)
-        made = (self._modified(record), str(stage.values_dict()))
+        made = (self.version("granules", granule), str(stage.values_dict()))
 
         def read(cell: int) -> PhotonWindow:
             with self._photon_lock:
@@ -287,7 +311,8 @@ class Workspace:
         cells = range(first, last + 1)
         return [self._cells.get((granule, beam, cell, made), lambda cell=cell: read(cell)) for cell in cells]  # type: ignore[misc]
 
-    def _cached(self, name: Any, path: Path, make: Any) -> Any:
+    def kept(self, name: Any, path: Path, make: Callable[[], Any]) -> Any:
+        """What ``make`` gives, kept by ``name`` until the file it comes from changes."""
         return self._tracks.get((name, str(path), self._modified(path)), make)
 
     @staticmethod
@@ -336,6 +361,11 @@ class Workspace:
         x_atc, lat, lon = (table[name].to_numpy() for name in ("x_atc", "lat", "lon"))
         rows = knots(x_atc, step, GAP)
         return project_line(x_atc[rows], lon[rows], lat[rows], crs)
+
+    def _photon_times(self, granule: str, beam: str) -> tuple[np.datetime64, np.datetime64]:
+        found = self.photon_source(granule).track(beam).time
+        good = found[~np.isnat(found)]
+        return (good[0], good[-1]) if len(good) else (np.datetime64("NaT"), np.datetime64("NaT"))
 
     def _photon_line(self, granule: str, beam: str, crs: str | pyproj.CRS) -> MapLine:
         found = self.photon_source(granule).track(beam)

@@ -33,8 +33,7 @@ def _zoom(factor: float) -> Action:
 
 
 def _whole(place: Place, _: bool) -> None:
-    low, high = place.extent
-    place.state.move(x=(low + high) / 2, span=max(high - low, 100.0) * 1.02)
+    place.show_whole()
 
 
 def _next(values: list[str], now: str, back: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +16,7 @@ from dashboard.catalog import Catalog, Granule, Pair
 from dashboard.data import ClassSource, Companion, SeaLevel, Track, Workspace
 from dashboard.geometry import MapLine
 from dashboard.state import State
-from processing.errors import MissingError
+from processing.errors import LeadlineError, MissingError
 
 if TYPE_CHECKING:
     from processing.io.sentinel2 import Scene
@@ -120,7 +120,7 @@ class Place:
     @property
     def origin(self) -> float:
         """Along-track distance that axes of this granule count from: its first beam's start, whole kilometres."""
-        starts = [beam.x_start for beam in self.granule.beams] if self.granule else []
+        starts = [beam.x_start for beam in self.granule.beams if not beam.line.empty] if self.granule else []
         return math.floor(min(starts, default=0.0) / 1000.0) * 1000.0
 
     @property
@@ -212,15 +212,23 @@ class Place:
         self._settle_source()
         low, high = self.extent
         if math.isnan(state.x) or not low - state.span <= state.x <= high + state.span:
-            span = min(state.span, max(high - low, 100.0) * 1.02)
-            state.move(x=self._middle(), span=span)
+            state.move(x=self._middle(), span=min(state.span, self._whole_span()))
 
     def _middle(self) -> float:
         """A place in the middle of the beam's data; the middle of its extent may be a gap."""
         if self.has_segments:
-            track = self.track
-            return float(track.x_atc[len(track) // 2])
+            with suppress(LeadlineError):
+                track = self.track
+                return float(track.x_atc[len(track) // 2])
         return sum(self.extent) / 2
+
+    def _whole_span(self) -> float:
+        low, high = self.extent
+        return max(high - low, 100.0) * 1.02
+
+    def show_whole(self) -> None:
+        """Move to the whole of the current beam."""
+        self.state.move(x=sum(self.extent) / 2, span=self._whole_span())
 
     def _settle_source(self) -> None:
         keys = [source.key for source in self.sources]

@@ -25,8 +25,11 @@ _QUIET = """
   () => globalThis.Bokeh.documents.every((held) => held.is_idle)
      && [...document.images].every((image) => image.complete)
 """
-_SETTLE = 2_500
+_BETWEEN = 500
+_STILL = 4
+_LONGEST = 40
 _SPAN = 6_000
+_PATIENCE = 60.0
 
 
 def window_size(text: str) -> tuple[int, int]:
@@ -49,7 +52,7 @@ def running(root: Path, users: Mapping[str, Secret] | None = None) -> Iterator[s
         try:
             found["server"] = make_server(root, Address(port=0), users)
             found["server"].start()
-        except (LeadlineError, OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - raised again where the server was asked for
             found["error"] = error
             ready.set()
             return
@@ -58,9 +61,11 @@ def running(root: Path, users: Mapping[str, Secret] | None = None) -> Iterator[s
 
     thread = Thread(target=work, name="leadline-serve", daemon=True)
     thread.start()
-    ready.wait(60)
+    began = ready.wait(_PATIENCE)
     if "error" in found:
         raise found["error"]
+    if not began:
+        raise LeadlineError(f"the server has not begun within {_PATIENCE:.0f} s", where=root)
     server = found["server"]
     try:
         yield f"http://127.0.0.1:{server.port}/"
@@ -96,6 +101,18 @@ def _draw(tab: Any, address: str, page: str, target: Path) -> None:
     tab.goto(address)
     tab.wait_for_function(_READY.format(page=page), timeout=60_000)
     tab.wait_for_function(_QUIET)
-    tab.wait_for_timeout(_SETTLE)
-    tab.screenshot(path=str(target))
+    target.write_bytes(_when_still(tab))
     tab.close()
+
+
+def _when_still(tab: Any) -> bytes:
+    """The picture once it has stayed the same for a while: photons and tiles come after the page itself."""
+    shown: bytes = tab.screenshot()
+    same = 1
+    for _ in range(_LONGEST):
+        tab.wait_for_timeout(_BETWEEN)
+        before, shown = shown, tab.screenshot()
+        same = same + 1 if shown == before else 1
+        if same == _STILL:
+            break
+    return shown

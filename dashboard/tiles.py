@@ -16,6 +16,7 @@ from tornado.web import HTTPError, authenticated
 
 from dashboard.cache import ByteCache
 from dashboard.data import Workspace
+from dashboard.state import CONTRASTS
 from processing.core.tiles import Window
 from processing.errors import LeadlineError
 from processing.io.sentinel2 import Scene
@@ -24,7 +25,10 @@ log = logging.getLogger(__name__)
 
 TILE = 256
 COMPOSITES = {"true": ("B04", "B03", "B02"), "false": ("B08", "B04", "B03"), "swir": ("B11", "B08", "B04")}
-ROUTE = r"/scene-tiles/(?P<ident>[^/]+)/(?P<image>\w+)/(?P<contrast>\w+)/(?P<zoom>\d+)/(?P<col>\d+)/(?P<row>\d+)\.png"
+ROUTE = (
+    r"/scene-tiles/(?P<ident>[A-Za-z0-9][A-Za-z0-9._-]*)/(?P<image>\w+)/(?P<contrast>\w+)"
+    r"/(?P<zoom>\d{1,3})/(?P<col>\d{1,9})/(?P<row>\d{1,9})\.png"
+)
 _CHUNK = 1024
 _CHUNK_BYTES = 384 << 20
 _PICTURE_BYTES = 96 << 20
@@ -125,9 +129,11 @@ class TilePainter:
 
         Raises KeyError for an unknown image or contrast, LeadlineError for an unreadable scene.
         """
+        if image not in COMPOSITES or contrast not in CONTRASTS:
+            raise KeyError(f"{image} {contrast}")
         if zoom > grid(self.workspace.scene(ident)).levels:
             return encode(np.zeros((1, 1, 4), np.uint8))
-        key = (ident, image, contrast, zoom, col, row)
+        key = (ident, self._version(ident), image, contrast, zoom, col, row)
         return self._pictures.get(key, lambda: self._paint(ident, image, contrast, zoom, col, row))
 
     def stretch(self, ident: str, image: str, contrast: str) -> Stretch:
@@ -138,7 +144,10 @@ class TilePainter:
         def look() -> dict[str, Stretch]:
             return stretches(scene.read(bands, step=max(1, max(scene.shape) // 340)))
 
-        return self._stretches.get((ident, image), look)[contrast]
+        return self._stretches.get((ident, self._version(ident), image), look)[contrast]
+
+    def _version(self, ident: str) -> int:
+        return self.workspace.version("scenes", ident)
 
     def _paint(self, ident: str, image: str, contrast: str, zoom: int, col: int, row: int) -> bytes:
         scene = self.workspace.scene(ident)
@@ -159,7 +168,7 @@ class TilePainter:
             scaled = np.clip(np.nan_to_num(values, nan=0.0) * _SCALE, 1, 65_535)
             return np.where(np.isfinite(values), scaled, 0).astype(np.uint16)
 
-        return self._chunks.get((ident, image, step, row, col), read)
+        return self._chunks.get((ident, self._version(ident), image, step, row, col), read)
 
 
 class TileHandler(AuthRequestHandler):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import panel as pn
 from bokeh.model import Model
 
-from dashboard import controls
+from dashboard import controls, words
 from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views.profile import Later
@@ -58,6 +58,11 @@ class Page:
 
         self.anchor.on_change("inner_height", laid_out)
 
+    def reveal(self) -> None:
+        """Put the page's body in place of what is said when there is nothing, so that the browser lays it out."""
+        self._empty.visible = False
+        self._body.visible = True
+
     def nothing(self) -> tuple[str, str, str] | None:
         """Headline, explanation and command when the page cannot show anything yet."""
         return None
@@ -65,6 +70,13 @@ class Page:
     def follow(self, change: Change) -> None:
         """Show what changed."""
         raise NotImplementedError
+
+    def follow_track(self, granule: controls.Bound, beam: controls.Bound) -> None:
+        """Offer the project's granules and the present one's beams."""
+        titles = {item.ident: words.granule_title(item.ident, item.time) for item in self.place.catalog.granules}
+        granule.follow(words.distinct(titles))
+        beams = self.place.granule.beams if self.place.granule else ()
+        beam.follow({words.beam_title(item.name, item.strong): item.name for item in beams})
 
     def paint(self, theme: str) -> None:
         """Repaint for a theme."""
@@ -84,6 +96,6 @@ class Page:
         self.follow(change)
 
 
-def _empty_html(headline: str, words: str, command: str) -> str:
+def _empty_html(headline: str, explanation: str, command: str) -> str:
     shown = f"<code>{escape(command)}</code>" if command else ""
-    return f"<div class='empty'><h2>{escape(headline)}</h2><p>{escape(words)}</p>{shown}</div>"
+    return f"<div class='empty'><h2>{escape(headline)}</h2><p>{escape(explanation)}</p>{shown}</div>"

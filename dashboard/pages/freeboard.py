@@ -30,8 +30,9 @@ class FreeboardPage(Page):
 
     def build(self, theme: str) -> Any:
         x_range = Range1d(0, 1000)
-        self.level = SeaLevelView(self.place, theme, x_range, self.later)
-        self.rows = ClassRows(self.place, theme, x_range, self.later)
+        self._distributed: tuple[Any, ...] = ()
+        self.level = SeaLevelView(self.place, theme, x_range)
+        self.rows = ClassRows(self.place, theme, x_range)
         self.histogram = Histogram(theme)
         self._side = controls.html("side-card", sizing_mode="stretch_width")
         self._controls()
@@ -50,10 +51,7 @@ class FreeboardPage(Page):
                 self._side, sizing_mode="stretch_width", margin=0),
             sizing_mode="stretch_height", width=368, styles={"overflow-y": "auto"},
         )  # fmt: skip
-        body = pn.Row(
-            charts, side, sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "padding": "10px 14px"}
-        )
-        return pn.Column(self._bar, body, sizing_mode="stretch_both", margin=0)
+        return pn.Column(self._bar, controls.body(charts, side), sizing_mode="stretch_both", margin=0)
 
     def _controls(self) -> None:
         state = self.place.state
@@ -71,7 +69,7 @@ class FreeboardPage(Page):
             self._run.widget,
             self._source.widget,
             pn.Spacer(sizing_mode="stretch_width"),
-            controls.button("Fit", "The whole track (0)", self._fit),
+            controls.button("Fit", "The whole track (0)", self.place.show_whole),
             label,
             self._scope.widget,
         )
@@ -101,30 +99,45 @@ class FreeboardPage(Page):
             view.paint(theme)
 
     def follow(self, change: Change) -> None:
-        self._follow_controls()
-        self.level.update(change)
-        self.rows.update(change)
-        self._show_distribution()
+        with self.place.guard("showing the choices"):
+            self._follow_controls()
+        with self.place.guard("drawing freeboard"):
+            self.level.update(change)
+        with self.place.guard("drawing the classes"):
+            self.rows.update(change)
+        with self.place.guard("telling the distribution"):
+            self._follow_distribution(change)
 
     def _follow_controls(self) -> None:
         place = self.place
-        self._granule.follow(
-            words.distinct({item.ident: words.granule_title(item.ident, item.time) for item in place.catalog.granules})
-        )
-        strong = {beam.name: beam.strong for beam in place.granule.beams} if place.granule else {}
-        self._beam.follow({words.beam_title(name, strong[name]): name for name in strong})
+        self.follow_track(self._granule, self._beam)
         level, source = place.sea_level, place.source
         self._run.follow({run: run for run in place.runs}, level.run if level else None)
         self._source.follow({item.title: item.key for item in place.sources}, source.key if source else None)
         self._scope.follow(SCOPES)
 
-    def _fit(self) -> None:
-        low, high = self.place.extent
-        self.place.state.move(x=(low + high) / 2, span=max(high - low, 100.0) * 1.02)
+    def _follow_distribution(self, change: Change) -> None:
+        """Show the distribution again when it can be another one: a pan does not change that of the whole beam."""
+        state = self.place.state
+        if state.scope == "view":
+            shows: tuple[Any, ...] = state.window
+        else:
+            shows = (round(self.level.binned),)
+        if shows == self._distributed and not change.touches("granule", "beam", "source", "run", "scope", "theme"):
+            return
+        self._distributed = ()
+        try:
+            self._show_distribution()
+        except Exception:
+            self._side.object = ""
+            self.histogram.clear()
+            raise
+        self._distributed = shows
 
     def _show_distribution(self) -> None:
         level = self.place.sea_level
         if level is None:
+            self.histogram.clear()
             run = self.place.workspace.command("freeboard")
             self._side.object = (
                 f"<div class='side'><p>This beam has no freeboard yet.</p><p><code>{escape(run)}</code></p></div>"

@@ -63,7 +63,7 @@ class OverviewPage(Page):
         )  # fmt: skip
         left = controls.card(chart, sizing_mode="stretch_both", styles={"flex": "1.15 1 0", "min-width": "0"})
         right = controls.card(self.listing, sizing_mode="stretch_both", styles={"flex": "1 1 0", "min-width": "0"})
-        return pn.Row(left, right, sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "padding": "10px 14px"})
+        return controls.body(left, right)
 
     @property
     def anchor(self) -> Model:
@@ -141,7 +141,7 @@ class OverviewPage(Page):
         trouble = f"<div class='trouble'>{escape(granule.trouble)}</div>" if granule.trouble else ""
         beams = "".join(
             f"<button class='chip{' strong' if beam.strong else ''}{'' if beam.rows else ' none'}' "
-            f"title='{beam.rows:,} segments' {go(granule=granule.ident, beam=beam.name)}>{beam.name}</button>"
+            f"title='{beam.rows:,} segments' {go(granule=granule.ident, beam=beam.name)}>{escape(beam.name)}</button>"
             for beam in granule.beams
         )
         stages = "".join(self._stage_html(key, granule) for key in TRACK_STAGES)
@@ -178,8 +178,8 @@ class OverviewPage(Page):
         return (
             f"<div class='entry' {link} title='{escape(scene.ident)}'>"
             f"<div class='head'><b>{words.instant(scene.time)}</b><span>{escape(words.scene_title(scene.ident))}</span>"
-            f"<span class='room'></span><span>{scene.level or 'level unknown'}</span>"
-            f"<span>{cols:,} × {rows:,} at {scene.pixel:g} m</span><span>{scene.crs}</span></div>"
+            f"<span class='room'></span><span>{escape(scene.level or 'level unknown')}</span>"
+            f"<span>{cols:,} × {rows:,} at {scene.pixel:g} m</span><span>{escape(scene.crs)}</span></div>"
             f"<div class='pairs'>{escape(' '.join(b for b in scene.bands))}"
             f"{' · under ' + under if under else ' · under no track'}</div></div>"
         )

@@ -31,7 +31,7 @@ class TrackPage(Page):
         self._x = Range1d(0, 1000)
         self.map = SceneMap(self.place, theme)
         self.profile = Profile(self.place, theme, self._x, self.later)
-        self.rows = ClassRows(self.place, theme, self._x, self.later)
+        self.rows = ClassRows(self.place, theme, self._x)
         self._knots = ColumnDataSource({"x_atc": [], "x": [], "y": []})
         for plot in (self.profile.figure, self.rows.figure):
             hover_link(plot, self.map.hover, self._knots)
@@ -49,10 +49,7 @@ class TrackPage(Page):
             sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "min-width": "0"},
         )  # fmt: skip
         side = controls.card(self._side, sizing_mode="stretch_height", width=276, styles={"overflow-y": "auto"})
-        body = pn.Row(
-            pictures, side, sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "padding": "10px 14px"}
-        )
-        return pn.Column(self._bar, body, sizing_mode="stretch_both", margin=0)
+        return pn.Column(self._bar, controls.body(pictures, side), sizing_mode="stretch_both", margin=0)
 
     def _controls(self) -> None:
         state = self.place.state
@@ -74,7 +71,7 @@ class TrackPage(Page):
     def _map_with_tools(self) -> pn.Column:
         style = {"position": "absolute", "right": "10px", "top": "10px", "gap": "6px", "z-index": "2"}
         tools = pn.Row(
-            controls.button("Fit", "The whole track (0)", self._fit),
+            controls.button("Fit", "The whole track (0)", self.place.show_whole),
             controls.button(
                 "Centre", "The stretch back to the middle of the map", lambda: self.later(self.map.recentre)
             ),
@@ -101,21 +98,25 @@ class TrackPage(Page):
             view.paint(theme)
 
     def follow(self, change: Change) -> None:
-        self._follow_controls()
-        self.map.update(change)
-        self.profile.update(change)
-        self.rows.update(change)
-        if change.touches("granule", "beam", "scene"):
-            self._follow_knots()
-        self._side.object = self._side_html()
+        guard, told = self.place.guard, ""
+        with guard("showing the choices"):
+            self._follow_controls()
+        with guard("drawing the map"):
+            self.map.update(change)
+        with guard("drawing the profile"):
+            self.profile.update(change)
+        with guard("drawing the classes"):
+            self.rows.update(change)
+        with guard("finding the place in the map"):
+            if change.touches("granule", "beam", "scene"):
+                self._follow_knots()
+        with guard("telling the place"):
+            told = self._side_html()
+        self._side.object = told
 
     def _follow_controls(self) -> None:
         place = self.place
-        self._granule.follow(
-            words.distinct({item.ident: words.granule_title(item.ident, item.time) for item in place.catalog.granules})
-        )
-        strong = {beam.name: beam.strong for beam in place.granule.beams} if place.granule else {}
-        self._beam.follow({words.beam_title(name, strong[name]): name for name in strong})
+        self.follow_track(self._granule, self._beam)
         source = place.source
         self._source.follow({item.title: item.key for item in place.sources}, source.key if source else None)
         pair = place.pair
@@ -128,14 +129,11 @@ class TrackPage(Page):
         self._contrast.follow(CONTRASTS)
 
     def _follow_knots(self) -> None:
+        self._knots.data = {"x_atc": [], "x": [], "y": []}
         line = self.place.line(self.place.state.beam)
         good = np.isfinite(line.x)
         x_atc = line.x_atc[good] - self.place.origin
         self._knots.data = {"x_atc": x_atc, "x": line.x[good], "y": line.y[good]}
-
-    def _fit(self) -> None:
-        low, high = self.place.extent
-        self.place.state.move(x=(low + high) / 2, span=max(high - low, 100.0) * 1.02)
 
     def _side_html(self) -> str:
         parts = [self._class_legend(), self._place_html(), self._scene_html(), self._symbols_html()]

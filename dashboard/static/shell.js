@@ -76,11 +76,13 @@ export function render({ model, el }) {
     const text = model.query ? `?${model.query}` : location.pathname;
     if (location.search === (model.query ? `?${model.query}` : "")) return;
     const before = queryOf(location.search), after = queryOf(model.query);
-    const turned = before.page !== after.page || before.granule !== after.granule;
+    const turned = (before.page ?? "overview") !== (after.page ?? "overview")
+      || (before.granule !== undefined && after.granule !== undefined && before.granule !== after.granule);
     history[turned ? "pushState" : "replaceState"]({}, "", text);
   }
 
   function toast({ level, text, seconds }) {
+    for (const shown of [...toasts.children]) if (shown.firstChild.textContent === text) shown.remove();
     const node = element("div", { class: `toast ${level}` }, element("span", {}, text),
       element("button", { "aria-label": "Close", onclick: () => node.remove() }, "×"));
     toasts.append(node);

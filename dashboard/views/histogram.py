@@ -55,6 +55,11 @@ class Histogram:
         self.y.update(start=0, end=max(highest * 1.28, 1e-3))
         self._show_marks(told, highest)
 
+    def clear(self) -> None:
+        """Show none."""
+        self._source.data = {name: [] for name in _BARS}
+        self._marks.data = {"x": [], "y": [], "text": [], "dash": [], "zero": []}
+
     def _show_marks(self, told: Summary, highest: float) -> None:
         marks = [] if told.count == 0 else [("mode", told.mode, 1.06), ("mean", told.mean, 1.16)]
         self._marks.data = {

@@ -19,7 +19,6 @@ from dashboard.views import figure as looks
 GRANULE_COLOURS = ("#0a6c8f", "#b0417a", "#2a7d4f", "#7b3fa0", "#a15c00", "#3f63c8", "#008f86", "#8f3a2e")
 _REGION = 4_300_000.0
 _FIELD = {"south": 3_000_000.0, "north": 3_600_000.0}
-_FINE = 200_000
 _TAP = 10.0
 _SHORT = 16.0
 _NAMED = 60.0
@@ -34,7 +33,9 @@ class PolarMap:
         self.theme = theme
         self._land_of = ""
         self._fitted = False
+        self._moved_by_hand = False
         self._view: coast.Bounds = (-_REGION, -_REGION, _REGION, _REGION)
+        self._scale = 1.0
         self.figure = self._build()
         self.locator = self._build_locator()
         self.paint(theme)
@@ -69,6 +70,7 @@ class PolarMap:
 
     def fit(self) -> None:
         """Show all tracks and scenes, clear of the locator."""
+        self._moved_by_hand = False
         left, bottom, right, top = self._data_bounds()
         width, _ = looks.size(self.figure, 640, 560)
         room = (_LOCATOR + 30) / max(width - _LOCATOR - 30, 100)
@@ -76,6 +78,7 @@ class PolarMap:
 
     def whole(self) -> None:
         """Show the whole region around the pole."""
+        self._moved_by_hand = True
         reach = _FIELD["north" if self.place.catalog.crs == coast.ARCTIC else "south"]
         self._show(-reach, -reach, reach, reach)
 
@@ -216,9 +219,18 @@ class PolarMap:
         self._y.update(start=y - scale * height, end=y + scale * height)
         self._seen()
 
+    def _keep_scale(self) -> None:
+        """Show as many metres a pixel as before around the same middle."""
+        left, bottom, right, top = self._view
+        width, height = looks.size(self.figure, 640, 560)
+        half_x, half_y = self._scale * width / 2, self._scale * height / 2
+        x, y = (left + right) / 2, (bottom + top) / 2
+        self._show(x - half_x, y - half_y, x + half_x, y + half_y)
+
     def _seen(self) -> None:
         """Graticule and locator follow the view."""
         self._view = (float(self._x.start), float(self._y.start), float(self._x.end), float(self._y.end))
+        self._scale = (self._view[2] - self._view[0]) / looks.size(self.figure, 640, 560)[0]
         lines = coast.graticule(self.place.catalog.crs, self._view)
         self._lines.data = {"xs": lines.xs, "ys": lines.ys}
         self._names.data = {"x": lines.label_x, "y": lines.label_y, "name": lines.label}
@@ -229,17 +241,23 @@ class PolarMap:
         self._marker.data = {"x": [(left + right) / 2], "y": [(bottom + top) / 2], "w": [size[0]], "h": [size[1]]}
 
     def _resized(self, _name: str, _old: Any, _new: Any) -> None:
+        """Fit to the new size, or keep the place and the scale that the analyst chose."""
         with self.place.guard("fitting the map"):
-            self.fit()
+            if self._moved_by_hand:
+                self._keep_scale()
+            else:
+                self.fit()
 
     def _moved(self, event: RangesUpdate) -> None:
         with self.place.guard("moving the map"):
+            self._moved_by_hand = True
             self._x.update(start=event.x0, end=event.x1)
             self._y.update(start=event.y0, end=event.y1)
             self._seen()
 
     def _located(self, event: Tap) -> None:
         with self.place.guard("moving the map"):
+            self._moved_by_hand = True
             half = (self._view[2] - self._view[0]) / 2
             self._show(event.x - half, event.y - half, event.x + half, event.y + half)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
 from processing.errors import LeadlineError
+
+log = logging.getLogger(__name__)
 
 ORIGIN = "profile"
 PHOTON_REACH = 30_000.0
@@ -94,20 +97,32 @@ class Profile:
             self.draw()
 
     def draw(self) -> None:
-        """Draw the stretch around the window: segments now, photons when they are read."""
+        """Draw the stretch around the window: segments now, photons when they are read.
+
+        Nothing of what was drawn before stays when that fails.
+        """
         self.drawn = stretch_around(self.place.state.window)
+        try:
+            self._draw_track(self.drawn)
+            self._ask_photons()
+        except Exception:
+            self.drawn = None
+            self._clear_segments()
+            self._clear_photons()
+            raise
+
+    def _draw_track(self, stretch: Stretch) -> None:
         if not self.place.has_segments:
             self._clear_segments()
             self._fit_height(np.zeros(0, np.float32))
-        else:
-            track = self.place.track
-            rows = detail.rows_in(track.x_atc, self.drawn.start, self.drawn.end)
-            inner = detail.rows_in(track.x_atc, *self.place.state.window)
-            mean, spread = track.height_mean[inner], track.height_std[inner]
-            self._fit_height(np.concatenate([mean, mean + spread, mean - spread]))
-            self._draw_segments(track, rows)
-            self._draw_surface(track)
-        self._ask_photons()
+            return
+        track = self.place.track
+        rows = detail.rows_in(track.x_atc, stretch.start, stretch.end)
+        inner = detail.rows_in(track.x_atc, *self.place.state.window)
+        mean, spread = track.height_mean[inner], track.height_std[inner]
+        self._fit_height(np.concatenate([mean, mean + spread, mean - spread]))
+        self._draw_segments(track, rows)
+        self._draw_surface(track)
 
     def _build(self) -> figure:
         plot = looks.profile_figure(self.x, self.y, sizing_mode="stretch_both", name="profile", min_height=120)
@@ -195,8 +210,8 @@ class Profile:
         names = np.array([palette.class_name(code) for code in (-1, 0, 1, 2)])
         self._segment_image.data = dict(_IMAGE)
         self.segments.data = {
-            "x0": x - 1.0,
-            "x1": x + 1.0,
+            "x0": x - track.window / 2,
+            "x1": x + track.window / 2,
             "x": x,
             "y": track.height_mean[rows],
             "colour": colours[ranks - 1],
@@ -207,7 +222,9 @@ class Profile:
         }
 
     def _draw_surface(self, track: Track) -> None:
-        level = self.place.sea_level
+        level = None
+        with self.place.guard("reading the sea surface"):
+            level = self.place.sea_level
         assert self.drawn is not None
         if level is None:
             self._level.data = {"x": [], "y": []}
@@ -234,16 +251,20 @@ class Profile:
             drawn = _draw_photons(found, view, theme)
             self.later(lambda: self._place_photons(stretch, drawn))
 
-        self._waiting = workspace.workers.submit(self._quietly, work)
+        self._waiting = workspace.workers.submit(self._quietly, work, stretch)
 
-    def _quietly(self, work: Callable[[], None]) -> None:
+    def _quietly(self, work: Callable[[], None], stretch: Stretch) -> None:
         try:
             work()
-        except (LeadlineError, OSError) as error:
-            line = str(error)
-            self.later(lambda: self._no_photons(line))
+        except Exception as error:
+            if not isinstance(error, LeadlineError | OSError):
+                log.exception("reading photons failed")
+            line = str(error) or type(error).__name__
+            self.later(lambda: self._no_photons(stretch, line))
 
-    def _no_photons(self, line: str) -> None:
+    def _no_photons(self, stretch: Stretch, line: str) -> None:
+        if stretch is not self.drawn:
+            return
         self._clear_photons()
         self.place.tell(f"photons cannot be shown: {line}", "warning")
 

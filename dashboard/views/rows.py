@@ -14,7 +14,7 @@ from dashboard.data import ClassSource
 from dashboard.place import RANKS, Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
-from dashboard.views.profile import ORIGIN, Later, Stretch, stretch_around
+from dashboard.views.profile import Stretch, stretch_around
 from processing.schema import AutoFlag
 
 ROW = 17
@@ -28,7 +28,7 @@ FLAG_NAMES = ("transition", "drift unsure", "shadow", "cloud")
 class ClassRows:
     """One row a class source and one for the flags of the auto-labels."""
 
-    def __init__(self, place: Place, theme: str, x_range: Range1d, _later: Later) -> None:
+    def __init__(self, place: Place, theme: str, x_range: Range1d) -> None:
         self.place = place
         self.theme = theme
         self.x = x_range
@@ -52,16 +52,27 @@ class ClassRows:
             self.draw()
 
     def draw(self) -> None:
-        """Draw every row for the stretch around the window."""
+        """Draw every row for the stretch around the window; one that cannot be read is told and left out."""
         self.drawn = stretch_around(self.place.state.window)
-        sources = self.place.sources
+        try:
+            self._show(self._read_rows())
+        except Exception:
+            self.drawn = None
+            self._source.data = _nothing()
+            raise
+
+    def _read_rows(self) -> list[tuple[str, NDArray[np.uint32]]]:
         rows = []
-        for source in sources:
+        for source in self.place.sources:
             with self.place.guard(f"reading {source.title}"):
                 rows.append((short_title(source), self._class_row(source)))
-        flags = self._flag_row()
-        if flags is not None:
-            rows.append(("flags", flags))
+        with self.place.guard("reading the flags"):
+            flags = self._flag_row()
+            if flags is not None:
+                rows.append(("flags", flags))
+        return rows
+
+    def _show(self, rows: list[tuple[str, NDArray[np.uint32]]]) -> None:
         self._arrange([name for name, _ in rows])
         start, end, _ = self._cells
         left, length = start - self.place.origin, end - start
@@ -136,6 +147,3 @@ def short_title(source: ClassSource) -> str:
 
 def _nothing() -> dict[str, list[Any]]:
     return {"image": [], "x": [], "y": [], "dw": [], "dh": []}
-
-
-__all__ = ["FLAG_COLOURS", "FLAG_NAMES", "ORIGIN", "ClassRows", "short_title"]

@@ -44,8 +44,7 @@ class SceneMap:
 
     def __init__(self, place: Place, theme: str) -> None:
         self.place = place
-        self.beams_shown: list[str] = []
-        self._key: tuple[Any, ...] = ()
+        self._centred = ("", "")
         self._offset = (0.0, 0.0)
         self._zoom = 1.0
         self._asked = Frame(0.0, 0.0, 1.0)
@@ -60,16 +59,43 @@ class SceneMap:
         self._note.text_color = colours["soft"]
 
     def update(self, change: Change) -> None:
-        """Draw what changed. A move that began here leaves the frame as the analyst put it."""
+        """Draw what changed. A move that began here leaves the frame as the analyst put it.
+
+        No beam drawn before stays when that fails.
+        """
+        try:
+            self._update(change)
+        except Exception:
+            self._clear()
+            raise
+
+    def _update(self, change: Change) -> None:
         if change.touches("granule", "scene", "image", "contrast"):
             self._show_image()
-        if change.touches("granule", "scene"):
-            self._offset, self._zoom = (0.0, 0.0), 1.0
+        self._centre_anew()
         if change.touches("granule", "beam", "x", "span", "scene") and change.origin != ORIGIN:
             self._follow()
         if change.touches("granule", "beam", "source", "scene") or not self._served():
             self._draw()
         self._draw_stretch()
+
+    def _centre_anew(self) -> None:
+        """Forget the analyst's offset and zoom when another granule or scene comes into sight."""
+        pair = self.place.pair
+        seen = (self.place.state.granule, pair.scene if pair else "")
+        if seen != self._centred:
+            self._centred = seen
+            self._offset, self._zoom = (0.0, 0.0), 1.0
+
+    def _clear(self) -> None:
+        self._drawn = None
+        self._lines.data = dict(_EMPTY)
+        self._names.data = {"x": [], "y": [], "name": []}
+        self._clear_stretch()
+
+    def _clear_stretch(self) -> None:
+        self._stretch.data = {"xs": [], "ys": []}
+        self._ends.data = {"x0": [], "y0": [], "x1": [], "y1": []}
 
     def recentre(self) -> None:
         """Bring the stretch back to the middle of the map at its own scale."""
@@ -159,9 +185,9 @@ class SceneMap:
             return
         grid = tiles.grid(scene)
         ident = self.place.pair.scene if self.place.pair else ""
-        item = self.place.workspace.project.input("scenes", ident)
+        version = self.place.workspace.version("scenes", ident)
         self._source.update(
-            url=f"scene-tiles/{ident}/{state.image}/{state.contrast}/{{Z}}/{{X}}/{{Y}}.png?v={item.fingerprint}",
+            url=f"scene-tiles/{ident}/{state.image}/{state.contrast}/{{Z}}/{{X}}/{{Y}}.png?v={version}",
             x_origin_offset=-grid.left,
             y_origin_offset=grid.edge - grid.top,
             initial_resolution=grid.edge / tiles.TILE,
@@ -255,7 +281,8 @@ class SceneMap:
         data: dict[str, list[Any]] = {name: [] for name in _EMPTY}
         names: dict[str, list[Any]] = {"x": [], "y": [], "name": []}
         for beam in sorted(self.place.beams, key=lambda name: name != self.place.state.beam):
-            self._draw_beam(beam, data, names)
+            with self.place.guard(f"drawing beam {beam}"):
+                self._draw_beam(beam, data, names)
         data = {name: rows[::-1] for name, rows in data.items()}
         self._lines.data = data
         self._names.data = names
@@ -267,7 +294,9 @@ class SceneMap:
         if start >= end:
             return
         current = beam == self.place.state.beam
-        edges, ranks = self._runs(beam, start, end)
+        edges, ranks = np.array([[start, end]]), np.ones(1, np.int64)
+        with self.place.guard(f"reading the classes of beam {beam}"):
+            edges, ranks = self._runs(beam, start, end)
         lut = palette.class_lut("scene")
         for rank in np.unique(ranks):
             x, y = _pieces(line, edges[ranks == rank])
@@ -329,7 +358,7 @@ class SceneMap:
     def _draw_stretch(self) -> None:
         line = self.place.line(self.place.state.beam)
         if line.empty or math.isnan(self.place.state.x):
-            self._stretch.data = {"xs": [], "ys": []}
+            self._clear_stretch()
             return
         part = line.between(*self.place.state.window)
         self._stretch.data = {"xs": [part.x], "ys": [part.y]}

@@ -15,7 +15,7 @@ from dashboard.data import SURFACES, SeaLevel, Track
 from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
-from dashboard.views.profile import ORIGIN, Later, Stretch, stretch_around
+from dashboard.views.profile import ORIGIN, Stretch, stretch_around
 from processing.schema import SeaSurfaceSource
 
 _BINS = 900
@@ -45,7 +45,7 @@ class Layer:
 class SeaLevelView:
     """``heights`` and ``freeboard`` are figures that share the along-track axis."""
 
-    def __init__(self, place: Place, theme: str, x_range: Range1d, _later: Later) -> None:
+    def __init__(self, place: Place, theme: str, x_range: Range1d) -> None:
         self.place = place
         self.theme = theme
         self.x = x_range
@@ -89,14 +89,22 @@ class SeaLevelView:
             self.draw()
 
     def draw(self) -> None:
-        """Draw the stretch around the window."""
+        """Draw the stretch around the window; nothing of what was drawn before stays when that fails."""
         self.drawn = stretch_around(self.place.state.window)
+        try:
+            self._draw(self.drawn)
+        except Exception:
+            self.drawn = None
+            self._clear()
+            raise
+
+    def _draw(self, stretch: Stretch) -> None:
         level = self.place.sea_level
         if level is None:
             self._clear()
             return
         track = self.place.track
-        rows = detail.rows_in(track.x_atc, self.drawn.start, self.drawn.end)
+        rows = detail.rows_in(track.x_atc, stretch.start, stretch.end)
         inner = detail.rows_in(track.x_atc, *self.place.state.window)
         ranks = self.place.ranks(track.beam, self.place.source, rows)
         self._fit(self.heights, _near_the_sea(track.height_mean[inner]), 0.5)
