@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,9 +24,9 @@ from processing.core.first_photon import FirstPhotonTable
 from processing.errors import InputError
 from processing.io.calibration import first_photon_table
 from processing.io.found import Found
-from processing.io.granule_name import BEAMS, granule_name, identifier
+from processing.io.granule_name import BEAMS, identifier, release
+from processing.io.hdf5 import AGAIN, damage, is_hdf5, is_synthetic, open_hdf5, product_of, text
 from processing.io.photon_stream import (
-    ATLAS_EPOCH,
     MEDIUM_CONFIDENCE,
     UNKNOWN_WEIGHTS,
     BeamLayout,
@@ -39,6 +37,7 @@ from processing.io.photon_stream import (
     number_pieces,
     surface_quality,
 )
+from processing.io.times import ATLAS_EPOCH
 from processing.schema import Quality
 from processing.stages import Resample
 
@@ -52,7 +51,8 @@ SEA_ICE = 2
 TRANSITION = 2
 _GPS_ORIGIN = np.datetime64("1980-01-06T00:00:00", "ns")
 _LEAP_SECONDS = 18
-_MEND = "fetch the file again"
+_LATEST_GPS = 4e9
+"""s, in the year 2106; an epoch beyond is fill."""
 _HALF_SUM = 0.0025
 """s; ``bckgrd_atlas/delta_time`` starts a sum over 50 shots (data dictionary), the rate holds in its middle."""
 
@@ -64,18 +64,20 @@ class Atl03Source(StreamedSource):
     """
 
     def __init__(self, path: Path, granule_id: str) -> None:
+        super().__init__()
         self.path = path
         self.granule_id = granule_id
         self._layouts: dict[str, BeamLayout] = {}
         self._file = open_hdf5(path)
         try:
-            with _damage(path):
+            with damage(path):
                 self.beams = self._usable_beams()
         except BaseException:
             self._file.close()
             raise
 
     def close(self) -> None:
+        super().close()
         self._file.close()
 
     @cached_property
@@ -84,7 +86,7 @@ class Atl03Source(StreamedSource):
         if "orbit_info/sc_orient" in self._file:
             values = np.unique(self._file["orbit_info/sc_orient"][()])
             return int(values[0]) if len(values) == 1 else TRANSITION
-        words = {_text(self._file[beam].attrs.get("sc_orientation", "")).lower() for beam in self.beams}
+        words = {text(self._file[beam].attrs.get("sc_orientation", "")).lower() for beam in self.beams}
         return TRANSITION if "transition" in words else None
 
     def is_strong(self, beam: str) -> bool | None:
@@ -92,7 +94,7 @@ class Atl03Source(StreamedSource):
             return beam[-1] == ("r" if self.orientation else "l")
         if self.orientation == TRANSITION:
             return None
-        return {"strong": True, "weak": False}.get(_text(self._file[beam].attrs.get("atlas_beam_type", "")).lower())
+        return {"strong": True, "weak": False}.get(text(self._file[beam].attrs.get("atlas_beam_type", "")).lower())
 
     def check(self, stage: Resample) -> None:
         if self.orientation == TRANSITION and not stage.allow_transition:
@@ -104,7 +106,7 @@ class Atl03Source(StreamedSource):
 
     def layout(self, beam: str) -> BeamLayout:
         if beam not in self._layouts:
-            with _damage(self.path):
+            with damage(self.path):
                 self._layouts[beam] = self._read_layout(beam)
         return self._layouts[beam]
 
@@ -112,7 +114,7 @@ class Atl03Source(StreamedSource):
         flags = Quality.WEAK_BEAM if self.is_strong(beam) is False else Quality(0)
         if not self._has_confidence(beam):
             flags |= Quality.SIGNAL_FROM_WEIGHT
-        with _damage(self.path):
+        with damage(self.path):
             table = self._first_photon_table(beam) if stage.first_photon else None
             return core.Beam(self._background(beam), table, int(flags))
 
@@ -125,7 +127,7 @@ class Atl03Source(StreamedSource):
     def _photons(self, beam: str, begin: int, end: int, stage: Resample) -> RawPhotons:
         heights = self._file[beam]["heights"]
         part = slice(begin, end)
-        with _damage(self.path):
+        with damage(self.path):
             if self._has_confidence(beam):
                 confidence = np.ascontiguousarray(heights["signal_conf_ph"][part][:, SEA_ICE])
             else:
@@ -175,6 +177,8 @@ class Atl03Source(StreamedSource):
                 where=self.path,
                 mend="subset with one of them",
             )
+        if self._has_confidence(beam) and not _by_surface(group["heights/signal_conf_ph"]):
+            raise InputError(f"{beam}/heights/signal_conf_ph has no column a surface type", where=self.path, mend=AGAIN)
         if "signal_conf_ph" not in group["heights"] and group["heights/weight_ph"].dtype.itemsize > 1:
             raise InputError(f"beam {beam} has no heights/signal_conf_ph, and {UNKNOWN_WEIGHTS}", where=self.path)
 
@@ -184,7 +188,8 @@ class Atl03Source(StreamedSource):
             return True
         confidence = self._file[beam]["heights/signal_conf_ph"]
         geolocation = self._file[beam]["geolocation"]
-        if "surf_type" in geolocation and not (geolocation["surf_type"][:, SEA_ICE] > 0).any():
+        kinds = geolocation.get("surf_type")
+        if kinds is not None and _by_surface(kinds) and not (kinds[:, SEA_ICE] > 0).any():
             return False
         step = 50 * (confidence.chunks[0] if confidence.chunks else 10_000)
         return any((confidence[k : k + step][:, SEA_ICE] >= 0).any() for k in range(0, len(confidence), step))
@@ -196,7 +201,7 @@ class Atl03Source(StreamedSource):
         start_x = without_fill(place["segment_dist_x"][:])[rows]
         backward = np.flatnonzero(np.diff(start_x) <= 0)
         if len(backward) or np.isnan(start_x).any():
-            raise InputError(f"{beam}/geolocation/segment_dist_x does not ascend", where=self.path, mend=_MEND)
+            raise InputError(f"{beam}/geolocation/segment_dist_x does not ascend", where=self.path, mend=AGAIN)
         piece = number_pieces(start_x)
         geolocation = core.Geolocation(
             start_x=start_x,
@@ -226,7 +231,7 @@ class Atl03Source(StreamedSource):
         fits = len(begin) == len(count) and len(begin) > 0 and begin[0] >= 0
         if not (fits and (begin + count <= photons).all() and (np.diff(begin) >= count[:-1]).all()):
             raise InputError(
-                f"{beam}: ph_index_beg and segment_ph_cnt do not fit the {photons} photons", where=self.path, mend=_MEND
+                f"{beam}: ph_index_beg and segment_ph_cnt do not fit the {photons} photons", where=self.path, mend=AGAIN
             )
         return rows, begin, count
 
@@ -250,7 +255,9 @@ class Atl03Source(StreamedSource):
             _require(heights, ("lat_ph", "lon_ph", "delta_time"), self.path)
             lost = np.flatnonzero(~good)
             for values, name in ((lat, "lat_ph"), (lon, "lon_ph"), (time, "delta_time")):
-                values[lost] = _sample(heights[name], photon[lost])
+                values[lost] = without_fill(_sample(heights[name], photon[lost]))
+            if not (np.isfinite([lat, lon, time]).all() and (np.abs(lat) <= 90).all()):
+                raise InputError(f"{beam} has photons without a position or time", where=self.path, mend=AGAIN)
         return photon, segment, lat, lon, time
 
     def _background(self, beam: str) -> Background:
@@ -267,47 +274,36 @@ class Atl03Source(StreamedSource):
         if "ancillary_data/atlas_sdp_gps_epoch" not in self._file:
             return ATLAS_EPOCH
         gps = float(np.ravel(self._file["ancillary_data/atlas_sdp_gps_epoch"][()])[0])
+        if not 0.0 < gps < _LATEST_GPS:
+            return ATLAS_EPOCH
         return _GPS_ORIGIN + np.timedelta64(round((gps - _LEAP_SECONDS) * 1e9), "ns")
 
 
 def identify(path: Path) -> Found | None:
     """Recognise an ATL03 granule; None for anything else. Raises InputError for one that cannot be used."""
-    if not path.is_file() or not h5py.is_hdf5(path):
+    if not is_hdf5(path):
         return None
-    with open_hdf5(path) as file:
+    with open_hdf5(path) as file, damage(path):
         if not _looks_like_atl03(file):
             return None
+        synthetic = is_synthetic(file)
     source = Atl03Source(path, identifier(path))
     try:
-        strength = {True: "strong", False: "weak", None: "strength unknown"}
-        counts = {beam: source.photon_count(beam) for beam in source.beams}
-        beams = ", ".join(f"{beam} ({strength[source.is_strong(beam)]})" for beam in source.beams)
-        release = granule_name(path).release
-        note = ", orientation in transition" if source.orientation == TRANSITION else ""
-        product = f"ATL03 r{release}" if release else "ATL03"
-        summary = f"{product}, {beams}, {sum(counts.values()):,} photons, {source.extent()}{note}"
-        return Found("granules", source.granule_id, "atl03", path, {"beams": list(source.beams)}, summary)
+        with damage(path):
+            return _found(source, path, synthetic)
     finally:
         source.close()
 
 
-def open_hdf5(path: Path) -> h5py.File:
-    """Open an HDF5 file for reading; InputError when it is missing, cut short or damaged."""
-    try:
-        return h5py.File(path, "r")
-    except FileNotFoundError:
-        raise InputError("file is not there (a link may point nowhere)", where=path, mend="add it again") from None
-    except OSError as error:
-        raise InputError(f"HDF5 file is cut short or damaged ({_short(error)})", where=path, mend=_MEND) from None
-
-
-@contextmanager
-def _damage(path: Path) -> Iterator[None]:
-    """Tell what h5py finds wrong while reading in one line."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise InputError(f"HDF5 file is cut short or damaged ({_short(error)})", where=path, mend=_MEND) from None
+def _found(source: Atl03Source, path: Path, synthetic: bool) -> Found:
+    strength = {True: "strong", False: "weak", None: "strength unknown"}
+    counts = {beam: source.photon_count(beam) for beam in source.beams}
+    beams = ", ".join(f"{beam} ({strength[source.is_strong(beam)]})" for beam in source.beams)
+    note = ", orientation in transition" if source.orientation == TRANSITION else ""
+    product = f"ATL03 r{release(path)}" if release(path) else "ATL03"
+    summary = f"{product}, {beams}, {sum(counts.values()):,} photons, {source.extent()}{note}"
+    details = {"beams": list(source.beams)} | ({"synthetic": True} if synthetic else {})
+    return Found("granules", source.granule_id, "atl03", path, details, summary)
 
 
 def shots_from_time(time: F8, first: float) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
@@ -322,6 +318,11 @@ def _corrections(group: Any, rows: I8) -> Corrections:
         _column(given, name, rows) for name in ("geoid", "geoid_free2mean", "tide_ocean", "tide_equilibrium", "dac")
     )
     return Corrections(geoid_reference(geoid, free_to_mean), ocean_tide(tide, equilibrium), dac)
+
+
+def _by_surface(dataset: Any) -> bool:
+    """Whether a dataset has a column for each surface type."""
+    return dataset.ndim == 2 and dataset.shape[1] > SEA_ICE
 
 
 def _column(group: Any, name: str, rows: I8, default: float = np.nan) -> F8:
@@ -352,7 +353,7 @@ def _photon_count(file: Any, beam: str) -> int:
 
 
 def _looks_like_atl03(file: Any) -> bool:
-    name = _text(file.attrs.get("short_name", ""))
+    name = product_of(file)
     if name:
         return name == "ATL03"
     return any(f"{beam}/heights/h_ph" in file or f"{beam}/geolocation/segment_ph_cnt" in file for beam in BEAMS)
@@ -361,7 +362,7 @@ def _looks_like_atl03(file: Any) -> bool:
 def _not_atl03(file: Any, path: Path) -> InputError:
     if _looks_like_atl03(file):
         return InputError("ATL03, but no beam holds photons", where=path, mend="choose a subset that has some")
-    name = _text(file.attrs.get("short_name", "")) or f"groups {', '.join(list(file)[:4]) or 'none'}"
+    name = product_of(file) or f"groups {', '.join(list(file)[:4]) or 'none'}"
     return InputError(f"HDF5, but not ATL03 ({name})", where=path)
 
 
@@ -369,12 +370,3 @@ def _require(group: Any, names: tuple[str, ...], path: Path) -> None:
     missing = [name for name in names if name not in group]
     if missing:
         raise InputError(f"{group.name.strip('/')} lacks {', '.join(missing)}", where=path, mend="subset with it")
-
-
-def _text(value: Any) -> str:
-    value = np.ravel(value)[0] if np.size(value) else ""
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:100]

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from processing.errors import MissingError
-from processing.io.atlas_product import BEAMS, F8, Product, identifier, is_product, open_product
+from processing.io.atlas_product import F8, Product, details, is_product, open_product
 from processing.io.found import Found
+from processing.io.granule_name import BEAMS, identifier
 
 SHORT_NAME = "ATL07"
 
@@ -65,9 +66,10 @@ def identify(path: Path) -> Found | None:
         return None
     with open_product(path, SHORT_NAME) as product:
         counts = {beam: product.dataset(_heights(beam)).shape[0] for beam in _beams(product)}
+        kept = details(product, tuple(counts))
     told = ", ".join(f"{beam} {count}" for beam, count in counts.items()) or "no beam with segments"
     summary = f"ATL07 release {product.release}: segments {told}"
-    return Found("references", identifier(path), "atl07", path, {"beams": list(counts)}, summary)
+    return Found("references", identifier(path), "atl07", path, kept, summary)
 
 
 def beams(path: Path) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,17 +11,13 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from processing.core.corrections import without_fill
 from processing.errors import InputError, MissingError
+from processing.io import granule_name
+from processing.io.found import UnreadableError
+from processing.io.hdf5 import damage, is_hdf5, is_synthetic, open_hdf5, product_of, text
+from processing.io.times import ATLAS_EPOCH
 
-BEAMS = ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r")
-EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
-"""Zero of ``delta_time``: the ATLAS epoch; no leap second has been added since."""
-
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_HUGE = 1e30
-_NAME = re.compile(r"(ATL\d\d(?:-0[12])?_\d{14}_\d{8}_\d{3}_\d{2})")
-
-F4 = npt.NDArray[np.float32]
 F8 = npt.NDArray[np.float64]
 
 
@@ -62,11 +57,9 @@ class Product:
         dataset = self.dataset(name)
         values = self._read(dataset).astype(np.float64)
         fill = dataset.attrs.get("_FillValue")
-        wrong = ~np.isfinite(values) | (np.abs(values) > _HUGE)
         if fill is not None:
-            wrong |= values == float(np.ravel(fill)[0])
-        values[wrong] = np.nan
-        return values
+            values[values == float(np.ravel(fill)[0])] = np.nan
+        return without_fill(values)
 
     def integers(self, name: str) -> npt.NDArray[np.int64]:
         """A column of codes, counts or indices as i8, fill values as written."""
@@ -77,26 +70,19 @@ class Product:
         seconds = self.floats(name)
         known = np.isfinite(seconds)
         ns = np.round(np.where(known, seconds, 0.0) * 1e9).astype("timedelta64[ns]")
-        return np.where(known, EPOCH + ns, np.datetime64("NaT", "ns"))
+        return np.where(known, ATLAS_EPOCH + ns, np.datetime64("NaT", "ns"))
 
     def _read(self, dataset: h5py.Dataset) -> np.ndarray:
-        try:
-            return np.asarray(dataset[()])
-        except OSError as error:
-            raise InputError(f"damaged dataset {dataset.name} ({error})", where=self.path) from error
+        return np.asarray(dataset[()])
 
 
 @contextmanager
 def open_product(path: Path, short_name: str) -> Iterator[Product]:
     """Open a granule; raises InputError when it is no HDF5, damaged, or another product."""
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError:
-        raise MissingError("file is not there", where=path) from None
-    except OSError as error:
-        raise InputError(f"not a whole HDF5 file ({str(error)[:120]})", where=path) from error
-    with file:
-        found = product_name(path, file)
+    if not path.exists():
+        raise MissingError("file is not there", where=path)
+    with open_hdf5(path) as file, damage(path):
+        found = _product_name(path, file)
         if found != short_name:
             raise InputError(f"not an {short_name} granule but {found or 'something else'}", where=path)
         yield Product(path, file, _release(file))
@@ -104,38 +90,25 @@ def open_product(path: Path, short_name: str) -> Iterator[Product]:
 
 def is_product(path: Path, short_name: str) -> bool:
     """Whether ``path`` is a readable HDF5 granule of that product."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        if stream.read(len(_SIGNATURE)) != _SIGNATURE:
-            return False
     try:
-        with h5py.File(path, "r") as file:
-            return product_name(path, file) == short_name
-    except OSError:
+        if not is_hdf5(path):
+            return False
+        with open_hdf5(path) as file, damage(path):
+            return _product_name(path, file) == short_name
+    except UnreadableError:
         return False
 
 
-def product_name(path: Path, file: h5py.File) -> str:
+def details(product: Product, beams: tuple[str, ...]) -> dict[str, object]:
+    """What a project keeps of a granule: its beams, and that it is synthetic where it is."""
+    return {"beams": list(beams)} | ({"synthetic": True} if is_synthetic(product.file) else {})
+
+
+def _product_name(path: Path, file: h5py.File) -> str:
     """Product from the granule's own ``short_name``, or from the file name where a subsetter dropped that."""
-    own = _text(file.attrs.get("short_name"))
-    named = _NAME.search(path.name)
-    return own or (named.group(1)[:5] if named else "")
-
-
-def identifier(path: Path) -> str:
-    """The producer's granule identifier, without what a subsetter put before or after; else the file's stem."""
-    named = _NAME.search(path.name)
-    return named.group(1) if named else path.stem
+    return product_of(file) or granule_name.product(path)
 
 
 def _release(file: h5py.File) -> str:
     found = file.get("ancillary_data/release")
-    return _text(np.ravel(found[()])[0]) if isinstance(found, h5py.Dataset) else ""
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    raw = np.ravel(np.asarray(value))[0]
-    return raw.decode("ascii", "replace").strip() if isinstance(raw, bytes) else str(raw).strip()
+    return text(found[()]) if isinstance(found, h5py.Dataset) else ""

@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from processing.errors import InputError
+
+
+class UnreadableError(InputError):
+    """A file that cannot be opened, or a table without the columns that would make it of use."""
+
 
 @dataclass(frozen=True)
 class Found:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 BEAMS = ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r")
 
-_GRANULE = re.compile(r"ATL\d\d(?:-\d\d)?_(?P<start>\d{14})_(?P<track>\d{8})_(?P<release>\d{3})_\d\d", re.IGNORECASE)
+_GRANULE = re.compile(r"(?P<product>ATL\d\d)(?:-\d\d)?_\d{14}_\d{8}_(?P<release>\d{3})_\d\d", re.IGNORECASE)
 _BEAM = re.compile(r"(?<![a-z0-9])gt[123][lr](?![a-z0-9])", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_SUFFIXES = (".gz", ".h5", ".hdf5", ".he5", ".csv", ".parquet", ".geoparquet", ".pq")
+_HDF5 = (".h5", ".hdf5", ".he5")
+_SUFFIXES = (".gz", *_HDF5, ".csv", ".parquet", ".geoparquet", ".pq")
 _GENERIC = {"photons", "photon", "data", "atl03", "granule", "points", "table", "output", "subset", "segments"}
-
-
-@dataclass(frozen=True)
-class GranuleName:
-    """Product, start time, track and release of a granule, as in its file name; empty text where it does not say."""
-
-    text: str = ""
-    start: str = ""
-    release: str = ""
 
 
 def stem(path: Path) -> str:
@@ -33,13 +24,16 @@ def stem(path: Path) -> str:
     return name
 
 
-def granule_name(path: Path) -> GranuleName:
-    """The granule named in a file's name or, failing that, its folder's."""
-    for text in (path.name, path.parent.name):
-        match = _GRANULE.search(text)
-        if match:
-            return GranuleName(match[0], match["start"], match["release"])
-    return GranuleName()
+def release(path: Path) -> str:
+    """Release in the granule's name in a file's name or, failing that, its folder's; empty when there is none."""
+    found = (_GRANULE.search(text) for text in (path.name, path.parent.name))
+    return next((match["release"] for match in found if match), "")
+
+
+def product(path: Path) -> str:
+    """Product in a file's name, such as ``ATL07``; empty when there is none."""
+    match = _GRANULE.search(path.name)
+    return match["product"].upper() if match else ""
 
 
 def beam_name(path: Path) -> str:
@@ -52,9 +46,16 @@ def beam_name(path: Path) -> str:
 
 
 def identifier(path: Path) -> str:
-    """Identifier of a granule file: its name without a subsetter's marks, the folder's where the name says nothing."""
+    """Identifier of a granule file: its name without a subsetter's marks, the folder's where the name says nothing.
+
+    What stands before the producer's name of an HDF5 granule is dropped; what follows, such as a beam, tells subsets of
+    one granule apart and stays.
+    """
     name = stem(path)
     if name.lower() in _GENERIC:
         name = path.parent.name
+    match = _GRANULE.search(name)
+    if match and path.suffix.lower() in _HDF5:
+        name = name[match.start() :]
     name = name.removeprefix("processed_").removesuffix("_subsetted")
     return _UNSAFE.sub("_", name).strip("._-") or "granule"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import h5py
@@ -17,11 +18,13 @@ from rasterio.windows import Window
 
 from processing.core.corrections import without_fill
 from processing.errors import InputError, MissingError
+from processing.io.hdf5 import damage, open_hdf5, text
 
 F8 = NDArray[np.float64]
 
 _FAR = 256
 _NAMES = ("mean_sea_surface", "mss", "mean_sea_surface_sol1", "mdt_mss", "z", "height", "Band1")
+_STANDARD_NAME = "mean_sea_surface_height_above_reference_ellipsoid"
 _X_NAMES = ("lon", "longitude", "x", "easting")
 _Y_NAMES = ("lat", "latitude", "y", "northing")
 
@@ -42,7 +45,10 @@ class Grid(Protocol):
         """Reference system of x and y."""
 
     def block(self, row: int, column: int, height: int, width: int) -> F8:
-        """The cells, which lie inside the raster."""
+        """The cells, which lie inside the raster. Raises InputError when they cannot be read."""
+
+    def close(self) -> None:
+        """Let go of the file."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,10 @@ class MeanSeaSurface:
             if len(run):
                 result[run] = self._read(row[run], column[run])
         return result
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.grid.close()
 
     @property
     def _columns_around(self) -> int:
@@ -117,19 +127,31 @@ def _bilinear(cells: F8, row: F8, column: F8) -> F8:
 
 @dataclass(frozen=True)
 class _Raster:
+    path: Path
     source: Any
     shape: tuple[int, int]
     transform: Affine
     crs: CRS
+    # A dataset of the raster library serves one thread at a time.
+    lock: Lock = field(default_factory=Lock)
 
     def block(self, row: int, column: int, height: int, width: int) -> F8:
-        band = self.source.read(1, window=Window(column, row, width, height), masked=True)
+        try:
+            with self.lock:
+                band = self.source.read(1, window=Window(column, row, width, height), masked=True)
+        except rasterio.errors.RasterioError:
+            raise InputError("the grid is cut short or damaged", where=self.path, mend="fetch it again") from None
         values = without_fill(np.ma.filled(band.astype(np.float64), np.nan))
         return values * self.source.scales[0] + self.source.offsets[0]
+
+    def close(self) -> None:
+        self.source.close()
 
 
 @dataclass(frozen=True)
 class _NetCdf:
+    path: Path
+    file: Any
     values: Any
     fill: float
     scale: float
@@ -139,8 +161,13 @@ class _NetCdf:
     crs: CRS
 
     def block(self, row: int, column: int, height: int, width: int) -> F8:
-        raw = np.asarray(self.values[row : row + height, column : column + width], np.float64)
+        cells = (*(0,) * (self.values.ndim - 2), slice(row, row + height), slice(column, column + width))
+        with damage(self.path):
+            raw = np.asarray(self.values[cells], np.float64)
         return without_fill(np.where(raw == self.fill, np.nan, raw)) * self.scale + self.offset
+
+    def close(self) -> None:
+        self.file.close()
 
 
 def mean_sea_surface(path: str | Path) -> MeanSeaSurface:
@@ -163,25 +190,34 @@ def _open_raster(path: Path) -> Grid:
         raise InputError("not a raster that can be read", where=path, mend="give a GeoTIFF or NetCDF grid") from None
     if source.crs is None:
         raise InputError("the grid has no coordinate reference system", where=path)
-    return _Raster(source, source.shape, source.transform, CRS.from_user_input(source.crs))
+    return _Raster(path, source, source.shape, source.transform, CRS.from_user_input(source.crs))
 
 
 def _open_netcdf(path: Path) -> Grid:
+    if not h5py.is_hdf5(path):
+        raise InputError("not a NetCDF-4 grid", where=path, mend="convert it to NetCDF-4 or GeoTIFF")
+    file = open_hdf5(path)
     try:
-        file = h5py.File(path, "r")
-    except OSError:
-        raise InputError("not a NetCDF-4 grid", where=path, mend="convert it to NetCDF-4 or GeoTIFF") from None
+        with damage(path):
+            return _netcdf_grid(file, path)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _netcdf_grid(file: Any, path: Path) -> Grid:
     x, y = _axis(file, _X_NAMES, path), _axis(file, _Y_NAMES, path)
     values = _variable(file, (len(y), len(x)), path)
     dx, dy = _step(x, path), _step(y, path)
-    transform = Affine(dx, 0.0, x[0] - dx / 2.0, 0.0, dy, y[0] - dy / 2.0)
     return _NetCdf(
+        path=path,
+        file=file,
         values=values,
         fill=float(np.ravel(values.attrs.get("_FillValue", values.attrs.get("missing_value", np.nan)))[0]),
         scale=float(np.ravel(values.attrs.get("scale_factor", 1.0))[0]),
         offset=float(np.ravel(values.attrs.get("add_offset", 0.0))[0]),
         shape=(len(y), len(x)),
-        transform=transform,
+        transform=Affine(dx, 0.0, x[0] - dx / 2.0, 0.0, dy, y[0] - dy / 2.0),
         crs=_grid_mapping(file, values, path),
     )
 
@@ -194,11 +230,24 @@ def _axis(file: Any, names: tuple[str, ...], path: Path) -> F8:
 
 
 def _variable(file: Any, shape: tuple[int, int], path: Path) -> Any:
-    fitting = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset) and item.shape == shape}
-    for name in (*_NAMES, *fitting):
-        if name in fitting:
-            return fitting[name]
-    raise InputError(f"the grid has no variable of {shape[0]} x {shape[1]} cells", where=path)
+    """The heights: by a known name, else by the standard name, else the only variable that fits the axes."""
+    fitting = {
+        name: item
+        for name, item in file.items()
+        if isinstance(item, h5py.Dataset) and item.shape in (shape, (1, *shape)) and name not in (*_X_NAMES, *_Y_NAMES)
+    }
+    known = [name for name in _NAMES if name in fitting]
+    standard = [name for name, item in fitting.items() if text(item.attrs.get("standard_name")) == _STANDARD_NAME]
+    for names in (known[:1], standard, list(fitting)):
+        if len(names) == 1:
+            return fitting[names[0]]
+    if not fitting:
+        raise InputError(f"the grid has no variable of {shape[0]} x {shape[1]} cells", where=path)
+    raise InputError(
+        f"which of {', '.join(fitting)} is the mean sea surface is not told",
+        where=path,
+        mend=f"call it {_NAMES[0]}",
+    )
 
 
 def _step(axis: F8, path: Path) -> float:
@@ -209,15 +258,14 @@ def _step(axis: F8, path: Path) -> float:
 
 
 def _grid_mapping(file: Any, values: Any, path: Path) -> CRS:
-    name = values.attrs.get("grid_mapping", b"")
-    name = name.decode() if isinstance(name, bytes) else str(name)
+    name = text(values.attrs.get("grid_mapping"))
     if not name or name not in file:
         if any(axis in file for axis in _X_NAMES[:2]):
             return CRS.from_epsg(4326)
         raise InputError("the grid names no coordinate reference system", where=path)
     attributes = {k: v.decode() if isinstance(v, bytes) else v for k, v in file[name].attrs.items()}
-    text = attributes.get("crs_wkt") or attributes.get("spatial_ref")
+    wkt = attributes.get("crs_wkt") or attributes.get("spatial_ref")
     try:
-        return CRS.from_wkt(text) if text else CRS.from_cf(attributes)
+        return CRS.from_wkt(wkt) if wkt else CRS.from_cf(attributes)
     except (CRSError, KeyError):
         raise InputError(f"grid mapping {name!r} is not understood", where=path) from None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from processing.errors import InputError
 from processing.io.granule_name import BEAMS
-from processing.io.photon_stream import ATLAS_EPOCH
+from processing.io.times import ATLAS_EPOCH
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from processing.core.corrections import Corrections
 from processing.errors import InputError
 from processing.io.ahead import ahead
 from processing.io.mss import MeanSeaSurface, mean_sea_surface
+from processing.io.times import ATLAS_EPOCH
 from processing.stages import Resample
 
+log = logging.getLogger(__name__)
+
 PHOTONS_PER_CHUNK = 500_000
-ATLAS_EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
 MEDIUM_CONFIDENCE = 3
 UNKNOWN_WEIGHTS = "weights beyond 255 (release 007) are on a scale that tells no signal apart"
 _SPLIT_GAP = 200.0
@@ -148,6 +151,11 @@ class StreamedSource(ABC):
     granule_id: str
     beams: tuple[str, ...]
 
+    def __init__(self) -> None:
+        self._grids: dict[str, MeanSeaSurface] = {}
+        self._covered: set[tuple[str, str]] = set()
+        self._partly_covered: set[str] = set()
+
     @abstractmethod
     def is_strong(self, beam: str) -> bool | None:
         """Whether the beam is a strong one; None where the file does not tell."""
@@ -168,9 +176,11 @@ class StreamedSource(ABC):
     def _accept(self, beam: str, stage: Resample) -> int:
         """Least confidence code of a signal photon."""
 
-    @abstractmethod
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the files."""
+        for grid in self._grids.values():
+            grid.close()
+        self._grids.clear()
 
     def check(self, stage: Resample) -> None:  # noqa: B027 - most sources have nothing to refuse
         """Raise InputError when the granule cannot be used with these parameters."""
@@ -229,16 +239,38 @@ class StreamedSource(ABC):
     def _surface(self, beam: str, stage: Resample) -> MeanSeaSurface | None:
         if not stage.mean_sea_surface:
             return None
-        surface = mean_sea_surface(stage.mean_sea_surface)
+        path = stage.mean_sea_surface
+        if path not in self._grids:
+            self._grids[path] = mean_sea_surface(path)
+        if (path, beam) not in self._covered:
+            self._check_covers(self._grids[path], beam, path)
+            self._covered.add((path, beam))
+        return self._grids[path]
+
+    def _check_covers(self, surface: MeanSeaSurface, beam: str, path: str) -> None:
         layout = self.layout(beam)
         some = slice(None, None, max(len(layout.lon) // 200, 1))
         if np.isnan(surface(layout.lon[some], layout.lat[some])).all():
             raise InputError(
                 f"the grid does not cover {self.granule_id} {beam}",
-                where=stage.mean_sea_surface,
+                where=path,
                 mend="give a grid that does, or none to use the granule's geoid",
             )
-        return surface
+
+    def _corrections(self, beam: str, part: slice, surface: MeanSeaSurface | None) -> Corrections:
+        """Corrections of the beam's segments; the granule's geoid stands in where the mean sea surface is missing."""
+        layout = self.layout(beam)
+        known = layout.geolocation.corrections
+        reference = known.reference[part]
+        if surface is not None:
+            point = np.searchsorted(layout.anchor_segment, np.arange(part.start, part.stop))
+            height = surface(layout.lon[point], layout.lat[point])
+            missing = np.isnan(height)
+            if missing.any() and beam not in self._partly_covered:
+                self._partly_covered.add(beam)
+                log.warning("%s %s: the geoid stands in where the mean sea surface is missing", self.granule_id, beam)
+            reference = np.where(missing, reference, height)
+        return Corrections(reference, known.tide[part], known.dac[part])
 
     def _chunk(self, beam: str, stretch: Stretch, stage: Resample, surface: MeanSeaSurface | None) -> core.PhotonChunk:
         layout = self.layout(beam)
@@ -248,7 +280,7 @@ class StreamedSource(ABC):
         raw = self._photons(beam, begin, int((geo.begin[part] + geo.count[part]).max()), stage)
         first, last = np.searchsorted(layout.anchor_segment, (stretch.low, stretch.high))
         anchors = slice(int(first), int(last))
-        segments = _segments(layout, part, begin, surface)
+        segments = _segments(geo, part, begin, self._corrections(beam, part, surface))
         return core.PhotonChunk(
             height=raw.height,
             distance=raw.distance,
@@ -265,14 +297,7 @@ class StreamedSource(ABC):
         )
 
 
-def _segments(layout: BeamLayout, part: slice, begin: int, surface: MeanSeaSurface | None) -> core.Geolocation:
-    geo = layout.geolocation
-    known = geo.corrections
-    reference = known.reference[part]
-    if surface is not None:
-        point = np.searchsorted(layout.anchor_segment, np.arange(part.start, part.stop))
-        reference = surface(layout.lon[point], layout.lat[point])
-    corrections = Corrections(reference, known.tide[part], known.dac[part])
+def _segments(geo: core.Geolocation, part: slice, begin: int, corrections: Corrections) -> core.Geolocation:
     return core.Geolocation(
         start_x=geo.start_x[part],
         begin=geo.begin[part] - begin,

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+ATLAS_EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
+"""Zero of ``delta_time``, UTC; no leap second has been added since."""
+
 
 def utc(text: str) -> np.datetime64 | None:
     """A time in ISO 8601, extended or basic, as UTC nanoseconds; None when ``text`` is none.

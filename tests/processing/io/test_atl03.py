@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -17,6 +18,7 @@ from processing.core.resample import segment_columns
 from processing.errors import InputError
 from processing.io.atl03 import Atl03Source, identify
 from processing.io.calibration import first_photon_table
+from processing.io.hdf5 import damage, open_hdf5
 from processing.local.resample import segment_tables
 from processing.schema import Quality
 from processing.stages import Resample
@@ -162,7 +164,7 @@ def test_window_and_track_for_display(tmp_path: Path) -> None:
     path = make_granule(tmp_path / "g.h5")
     source = Atl03Source(path, "G")
     stage = Resample()
-    with h5py.File(path) as file:
+    with h5py.File(path, locking=False) as file:
         group = file["gt1r"]
         owner = np.repeat(np.arange(43), group["geolocation/segment_ph_cnt"][:])
         x = group["geolocation/segment_dist_x"][:][owner] + group["heights/dist_ph_along"][:]
@@ -178,6 +180,52 @@ def test_window_and_track_for_display(tmp_path: Path) -> None:
     assert np.isnan(line.x_atc).sum() == np.isnat(line.time).sum() == 2
     assert 8 <= len(line.lat) <= 40
     source.close()
+
+
+def test_a_granule_s_own_words_are_kept(tmp_path: Path) -> None:
+    """A subsetter's number before the name is dropped, a beam after it stays; only a synthetic granule says so."""
+    name = "ATL03_20191104195311_05940510_006_01"
+    cut = identify(make_granule(tmp_path / f"12345_{name}_gt1r.h5"))
+    made = identify(make_granule(tmp_path / f"{name}.h5", Recipe(attributes={"title": "SYNTHETIC ATL03 made"})))
+    assert cut is not None
+    assert made is not None
+    assert (cut.ident, made.ident) == (f"{name}_gt1r", name)
+    assert cut.details == {"beams": ["gt1r"]}
+    assert made.details == {"beams": ["gt1r"], "synthetic": True}
+
+
+def one_confidence(group: h5py.Group) -> None:
+    data = group["heights/signal_conf_ph"][:, 2]
+    del group["heights/signal_conf_ph"]
+    group["heights/signal_conf_ph"] = data
+
+
+def fill_positions(group: h5py.Group) -> None:
+    group["geolocation/reference_photon_lat"][5] = 3.4028235e38
+    group["heights/lat_ph"][:] = 1.7976931348623157e308
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"), [(one_confidence, "no column a surface type"), (fill_positions, "without a position")]
+)
+def test_granules_that_cannot_be_used_are_one_line(
+    spoil: Callable[[h5py.Group], None], words: str, tmp_path: Path
+) -> None:
+    path = make_granule(tmp_path / "g.h5")
+    with h5py.File(path, "r+") as file:
+        spoil(file["gt1r"])
+    with pytest.raises(InputError, match=words) as error:
+        identify(path)
+    assert "g.h5" in error.value.line
+
+
+def test_a_missing_name_is_not_called_damage(tmp_path: Path) -> None:
+    path = make_granule(tmp_path / "g.h5")
+    with open_hdf5(path) as file:
+        with pytest.raises(KeyError), damage(path):
+            file["gt9x"]
+        with pytest.raises(InputError, match="damaged"), damage(path):
+            raise KeyError("Unable to synchronously open object (bad object header version number)")
 
 
 def test_identify_says_what_it_found(tmp_path: Path) -> None:

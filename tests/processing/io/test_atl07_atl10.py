@@ -118,6 +118,7 @@ def test_the_layout_before_release_006(old_atl10: Path) -> None:
     found = atl10.identify(old_atl10)
     assert found is not None
     assert found.summary == "ATL10 release 005: segments with freeboard gt2r 2"
+    assert found.details == {"beams": ["gt2r"]}
     read = atl10.read(old_atl10, "gt2r")
     np.testing.assert_array_equal(read.freeboard, [0.25, np.nan, 0.5])
     np.testing.assert_allclose(read.freeboard_sigma, [0.02, np.nan, 0.03], rtol=1e-6)
@@ -127,6 +128,14 @@ def test_the_layout_before_release_006(old_atl10: Path) -> None:
     assert read.sections.is_interpolated.tolist() == [False, True]
     assert np.isnan(read.leads.x_atc).all(), "not in this release"
     assert read.leads.length.tolist() == [40.0]
+
+
+def test_a_synthetic_granule_says_so(old_atl10: Path) -> None:
+    with h5py.File(old_atl10, "a") as file:
+        file.attrs["title"] = np.bytes_("SYNTHETIC ATL10 made from seed 1")
+    found = atl10.identify(old_atl10)
+    assert found is not None
+    assert found.details["synthetic"] is True
 
 
 def test_what_is_missing_is_named(old_atl10: Path, tmp_path: Path) -> None:
@@ -147,7 +156,7 @@ def test_a_file_cut_short_is_refused(old_atl10: Path) -> None:
     content = old_atl10.read_bytes()
     old_atl10.write_bytes(content[: len(content) // 2])
     assert atl10.identify(old_atl10) is None
-    with pytest.raises(InputError, match="not a whole HDF5 file"):
+    with pytest.raises(InputError, match="HDF5 file is cut short"):
         atl10.read(old_atl10, "gt2r")
     with pytest.raises(MissingError):
         atl10.read(old_atl10.with_name("none.h5"), "gt2r")

@@ -77,6 +77,83 @@ def test_netcdf_with_a_reference_system(tmp_path: Path) -> None:
     assert surface(np.array([lon]), np.array([lat]))[0] == pytest.approx(0.123456 - 0.234567, abs=1e-6)
 
 
+def small_netcdf(path: Path, variables: dict[str, np.ndarray], **standard_names: str) -> Path:
+    """Variables on 30 x 40 degrees of the north."""
+    with h5py.File(path, "w") as file:
+        file["lon"], file["lat"] = np.arange(40.0), 50.0 + np.arange(30.0)
+        for name, values in variables.items():
+            file[name] = values
+        for name, words in standard_names.items():
+            file[name].attrs["standard_name"] = words
+    return path
+
+
+def test_the_heights_are_never_guessed(tmp_path: Path) -> None:
+    at = np.array([10.0]), np.array([60.0])
+    error, height = np.zeros((30, 40)), np.full((30, 40), 25.0)
+    two = {"error": error, "surface": height}
+    with pytest.raises(InputError, match="which of error, surface") as told:
+        mean_sea_surface(small_netcdf(tmp_path / "a.nc", two))
+    assert "a.nc" in told.value.line
+    standard = "mean_sea_surface_height_above_reference_ellipsoid"
+    for k, (variables, names) in enumerate(
+        [(two, {"surface": standard}), ({"error": error, "mss": height}, {}), ({"other": height[None]}, {})]
+    ):
+        surface = mean_sea_surface(small_netcdf(tmp_path / f"{k}.nc", variables, **names))
+        assert surface(*at)[0] == 25.0
+        surface.close()
+
+
+@pytest.mark.parametrize("name", ["mss.nc", "mss.tif"])
+def test_a_grid_damaged_inside_is_told_when_read(tmp_path: Path, name: str) -> None:
+    lon, lat = np.linspace(-50, -40, 500), np.linspace(83, 87, 500)
+    path = tmp_path / name
+    if name.endswith(".nc"):
+        global_netcdf(path)
+        with h5py.File(path, "r+") as file:
+            data = file["mss"][:]
+            del file["mss"]
+            packed = file.create_dataset("mss", data=data, chunks=(60, 60), compression="gzip")
+            places = [packed.id.get_chunk_info(k) for k in range(packed.id.get_num_chunks())]
+        blocks = [(place.byte_offset, place.size) for place in places]
+    else:
+        polar_grid(path)
+        with rasterio.open(path) as source:
+            heights, profile = source.read(), source.profile
+        with rasterio.open(path, "w", **{**profile, "compress": "deflate"}) as target:
+            target.write(heights)
+        blocks = [(2000, path.stat().st_size - 4000)]
+    with path.open("r+b") as stream:
+        for offset, size in blocks:
+            stream.seek(offset)
+            stream.write(b"\xff" * size)
+    surface = mean_sea_surface(path)
+    with pytest.raises(InputError, match="damaged") as error:
+        surface(lon, lat)
+    assert name in error.value.line
+
+
+def test_the_geoid_stands_in_where_the_grid_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A granule half of which lies outside the grid has no step of the geoid's height in its middle."""
+    path = make_granule(tmp_path / "g.h5", Recipe(pieces=((9_000_000.0, 120),)))
+    source = Atl03Source(path, "G")
+    geoid = pa.concat_tables(segment_tables(source, "gt1r", Resample())).to_pandas()
+    edge = float(geoid["lat"].median())
+    with h5py.File(tmp_path / "half.nc", "w") as file:
+        file["lon"], file["lat"] = np.arange(-180.0, 180.0, 0.5), edge + np.arange(40) * 0.25
+        file["mss"] = np.full((40, 720), 7.0)
+    stage = Resample(mean_sea_surface=str(tmp_path / "half.nc"))
+    found = pa.concat_tables(segment_tables(source, "gt1r", stage)).to_pandas()
+    source.window("gt1r", 9_000_100.0, 9_000_200.0, stage)
+    source.close()
+    inside = found["reference_height"] == 7.0
+    assert 0.2 < inside.mean() < 0.8
+    beyond = found[~inside].merge(geoid, on="segment", suffixes=("", "_geoid"))
+    np.testing.assert_allclose(beyond["reference_height"], beyond["reference_height_geoid"], atol=0.01)
+    assert not (found["quality"] & int(Quality.NO_REFERENCE_HEIGHT)).any()
+    assert sum("geoid stands in" in record.message for record in caplog.records) == 1
+
+
 def test_bad_grids(tmp_path: Path) -> None:
     (tmp_path / "text.tif").write_text("no raster")
     with h5py.File(tmp_path / "empty.nc", "w") as file:
