@@ -25,7 +25,7 @@ from training.threads import torch_threads
 
 _TRAINED = 60_000
 _PEER = 15_000
-_PEER_BATCHES = (256, 1024, 4096, 16_384)
+_PEER_BATCHES = (256, 1024, 4096, 16_384, 65_536)
 _CLASSIFIED = 400_000
 _TRACK = 1_500_000
 _PEER_TRACK = 50_000

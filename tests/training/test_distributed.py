@@ -20,7 +20,9 @@ while :; do wait; done
 Ctrl-C once more meanwhile."""
 
 
-def test_ranks_that_do_not_end_are_killed_whatever_signals_come(tmp_path: Path, monkeypatch) -> None:
+def test_ranks_that_do_not_end_are_killed_whatever_signals_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     launcher, log = tmp_path / "horovodrun", tmp_path / "log"
     launcher.write_text(STUBBORN)
     launcher.chmod(0o755)
