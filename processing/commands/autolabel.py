@@ -19,7 +19,7 @@ def autolabel_command(project: Path, granules: tuple[str, ...], **options: Any) 
     """Label the segments of PROJECT's granules from the scenes they cross, ice drift undone."""
     from processing.local.autolabel import autolabel
 
-    with at_work(project, Autolabel, options) as (opened, stage):
+    with at_work(project, Autolabel, options, partly=bool(granules)) as (opened, stage):
         autolabel(opened, stage, list(granules) or None)
     click.echo(f"auto-labels are up to date, {len(opened.tracks('autolabels'))} tracks")
 

@@ -22,7 +22,7 @@ def freeboard_command(project: Path, granules: tuple[str, ...], **options: Any) 
     """Compute local sea surface and freeboard of PROJECT from its classes."""
     from processing.local.freeboard import freeboard
 
-    with at_work(project, Freeboard, options) as (opened, stage):
+    with at_work(project, Freeboard, options, partly=bool(granules)) as (opened, stage):
         run = freeboard(opened, stage, list(granules) or None)
     click.echo(f"freeboard {run} is up to date, {len(opened.tracks('freeboard', run))} tracks")
 

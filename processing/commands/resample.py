@@ -21,7 +21,7 @@ def resample_command(project: Path, granules: tuple[str, ...], **options: Any) -
 
     if options["mean_sea_surface"]:
         options["mean_sea_surface"] = str(Path(options["mean_sea_surface"]).resolve())
-    with at_work(project, Resample, options) as (opened, stage):
+    with at_work(project, Resample, options, partly=bool(granules)) as (opened, stage):
         resample(opened, stage, list(granules) or None)
     click.echo(f"segments are up to date, {len(opened.tracks('segments'))} tracks")
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from made_granules import GPS_EPOCH, Recipe, brute_force, make_granule
 
+from processing.history import history
 from processing.io import tables
 from processing.io.atomic import ASIDE
 from processing.progress import Bar
@@ -286,3 +287,9 @@ def test_the_reference_grid_is_kept_by_its_whole_path(
         assert Project(project).settings["stage"]["resample"] == {"mean_sea_surface": str(tmp_path / "mss.tif")}
     assert leadline("resample", project, "--mean-sea-surface", "") == 0
     assert "stage" not in Project(project).settings or not Project(project).settings["stage"]
+
+
+def test_a_run_of_some_granules_is_recorded_as_such(project: Path, leadline: Leadline) -> None:
+    assert leadline("resample", project, "--granule", "granule_1") == 0
+    assert leadline("resample", project) == 0
+    assert [run.partly for run in history(project)] == [True, False]
