@@ -27,8 +27,9 @@ Made from `processing/schema.py` by `make docs`; do not edit by hand. Schema ver
 
 Every table is Parquet (zstd), one file for each granule and beam, sorted along the track, in row groups of a screenful.
 Heights, distances and uncertainties are metres, times UTC, angles degrees. A table carries in its metadata the schema
-version, the parameters of the stage that wrote it and the fingerprints of what it was made from; one that no longer
-follows from its inputs is refused with the command that makes it again. Tables appear whole or not at all.
+version, the parameters of the stage that wrote it and the fingerprints of what it was made from. One of another schema
+version is refused, as is one whose segments were made again since, with the command that makes it again; whatever else
+no longer follows from its inputs or parameters, `leadline status` calls stale. Tables appear whole or not at all.
 
 ## A project on disk
 
@@ -43,7 +44,8 @@ PROJECT/project.toml                      name, hemisphere, stage parameters tha
   models/RUN/                             model, card, training record
   predictions/RUN/granule=G/beam=B/       PREDICTION
   freeboard/RUN/granule=G/beam=B/         FREEBOARD
-  leadline.db                             label events and jobs (or database.url in project.toml)
+  leadline.db                             label events (or database.url in project.toml)
+  history.jsonl                           what ran, when it began, what it took and how it ended
 ```
 """
 
@@ -60,7 +62,8 @@ _PARAMETERS_HEAD = """# Parameters
 Made from the stages by `make docs`; do not edit by hand. Each parameter is named once in the code: this page, the
 command line's options, the forms on the page, `project.toml` and the provenance beside every result come from there.
 
-`leadline STAGE PROJECT --option value` sets a parameter and keeps it in `project.toml`, where it can be edited too:
+`leadline STAGE PROJECT --option value` sets a parameter and keeps it in `project.toml`, where it can be edited too.
+What names a run or a snapshot, and a snapshot's note, is not kept; the twin's parameters are kept in its `twin.json`.
 
 ```toml
 [stage.resample]
