@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 
+from processing.core.corrections import without_fill
 from processing.errors import InputError
+from processing.io.found import UnreadableError
 from processing.io.granule_name import BEAMS
 from processing.io.times import ATLAS_EPOCH
 
@@ -26,7 +29,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "lat": ("lat_ph", "latitude", "lat"),
     "lon": ("lon_ph", "longitude", "lon"),
     "height": ("h_ph", "height", "h", "z"),
-    "time": ("delta_time", "time", "t"),
+    "time": ("delta_time", "time", "time_ns", "t"),
     "x": ("x_atc", "along_track", "distance"),
     "segment_start": ("segment_dist", "segment_dist_x"),
     "along": ("dist_ph_along",),
@@ -49,6 +52,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "granule": ("granule_id", "granule"),
 }
 """What each quantity may be called, the commonest name first."""
+
+_UNIX_NANOSECONDS = 1e12
+"""Times of a median beyond this are nanoseconds since 1970: as seconds they would be 30 thousand years."""
 
 _GT_CODES = {10 * (k + 1): beam for k, beam in enumerate(BEAMS)}
 _RELATIVE = 1000.0
@@ -90,7 +96,7 @@ def column_names(path: Path) -> list[str]:
                 return list(reader.schema.names)
         return list(pq.read_schema(path).names)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"table cannot be read ({' '.join(str(error).split())[:100]})", where=path) from None
+        raise _unreadable(error, path) from None
 
 
 def missing_columns(names: list[str]) -> list[str]:
@@ -105,6 +111,12 @@ def missing_columns(names: list[str]) -> list[str]:
     return missing
 
 
+def lacking(missing: list[str], path: Path) -> UnreadableError:
+    """The error of a photon table that lacks columns."""
+    what = f"photon table lacks {', '.join(missing)}"
+    return UnreadableError(what, where=path, mend="export it with these columns")
+
+
 def read_columns(path: Path, beam: str = "") -> PhotonColumns:
     """Read a photon table.
 
@@ -114,14 +126,13 @@ def read_columns(path: Path, beam: str = "") -> PhotonColumns:
     names = column_names(path)
     missing = missing_columns(names)
     if missing:
-        raise InputError(f"photon table lacks {', '.join(missing)}", where=path, mend="export it with these columns")
+        raise lacking(missing, path)
     table = _read(path, names)
     codes, beams = _beams(table, beam, path)
     columns = _numbers(table, path)
-    needed = [columns[name] for name in ("lat", "lon", "height", "time", "x")]
-    if "confidence" in columns or "weight" in columns:
-        needed += [columns[name] for name in ("confidence", "weight") if name in columns]
-    keep = np.logical_and.reduce([np.isfinite(values) for values in needed])
+    needed = ("lat", "lon", "height", "time", "x", "confidence", "weight")
+    keep = np.logical_and.reduce([np.isfinite(columns[name]) for name in needed if name in columns])
+    keep &= (codes >= 0) & (np.abs(columns["lat"]) <= 90)
     dropped = int(len(keep) - keep.sum())
     if dropped:
         log.warning("%s: %d of %d rows have a missing value and are left out", path.name, dropped, len(keep))
@@ -181,8 +192,12 @@ def _read(path: Path, names: list[str]) -> dict[str, pa.ChunkedArray]:
         else:
             table = pq.read_table(path, columns=wanted)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"table cannot be read ({' '.join(str(error).split())[:100]})", where=path) from None
+        raise _unreadable(error, path) from None
     return {quantity: table[name] for quantity, name in chosen.items()}
+
+
+def _unreadable(error: Exception, path: Path) -> UnreadableError:
+    return UnreadableError(f"table cannot be read ({' '.join(str(error).split())[:100]})", where=path)
 
 
 def _numbers(table: dict[str, pa.ChunkedArray], path: Path) -> dict[str, F8]:
@@ -191,7 +206,7 @@ def _numbers(table: dict[str, pa.ChunkedArray], path: Path) -> dict[str, F8]:
     columns["time"] = _seconds(table["time"], path)
     if "geometry" in table and not {"lat", "lon"} <= set(table):
         points = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False))
-        columns["lon"], columns["lat"] = shapely.get_x(points), shapely.get_y(points)
+        columns["lon"], columns["lat"] = without_fill(shapely.get_x(points)), without_fill(shapely.get_y(points))
     columns["x"] = along_track(columns.get("x"), columns.get("segment_start"), columns.get("along"))
     return columns
 
@@ -201,16 +216,21 @@ def _number(values: pa.ChunkedArray, name: str, path: Path) -> F8:
         # The five surface types of signal_conf_ph: sea ice is the third.
         values = pc.list_element(values, 2)
     try:
-        return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return without_fill(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
     except pa.ArrowException as error:
         text = " ".join(str(error).split())[:80]
         raise InputError(f"column of {_words(name)} is not numbers ({text})", where=path) from None
 
 
 def _seconds(values: pa.ChunkedArray, path: Path) -> F8:
-    """Seconds after the ATLAS epoch from seconds, timestamps or ISO text."""
-    if pa.types.is_floating(values.type):
-        return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    """Seconds after the ATLAS epoch from such seconds, nanoseconds since 1970, timestamps or ISO text."""
+    if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
+        seconds = without_fill(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        known = seconds[np.isfinite(seconds)]
+        if not len(known) or np.median(known) <= _UNIX_NANOSECONDS:
+            return seconds
+        if pa.types.is_floating(values.type):
+            return (seconds - ATLAS_EPOCH.astype(np.int64)) / 1e9
     try:
         stamps = values.cast(pa.timestamp("ns", tz="UTC") if _has_zone(values.type) else pa.timestamp("ns"))
     except pa.ArrowException as error:
@@ -235,7 +255,9 @@ def along_track(x: F8 | None, segment_start: F8 | None, along: F8 | None) -> F8:
         if along is not None:
             return segment_start + along
         assert x is not None
-        return x if np.nanmedian(np.abs(x - segment_start)) < _RELATIVE and _far(x) else segment_start + x
+        known = np.isfinite(x) & np.isfinite(segment_start)
+        whole = known.any() and np.median(np.abs(x - segment_start)[known]) < _RELATIVE and _far(x[known])
+        return x if whole else segment_start + x
     assert x is not None
     if along is None:
         return x
@@ -249,7 +271,7 @@ def along_track(x: F8 | None, segment_start: F8 | None, along: F8 | None) -> F8:
 
 def _far(x: F8) -> bool:
     """Whether distances are from the equator rather than from a segment near by."""
-    return bool(np.nanmedian(np.abs(x)) > _RELATIVE)
+    return bool(np.median(np.abs(x)) > _RELATIVE)
 
 
 def _refined(x: F8, along: F8, known: NDArray[np.bool_]) -> F8:
@@ -277,26 +299,37 @@ def _beams(table: dict[str, pa.ChunkedArray], given: str, path: Path) -> tuple[N
     """Index of each row's beam, and the beams by that index."""
     if "granule" in table and pc.count_distinct(table["granule"]).as_py() > 1:
         raise InputError("table holds photons of several granules", where=path, mend="export one granule a file")
-    if "beam" in table:
+    if "beam" in table and table["beam"].null_count < len(table["beam"]):
         values = table["beam"].combine_chunks().dictionary_encode()
         names = [_beam_of(value) for value in values.dictionary]
-        codes = values.indices.fill_null(0).to_numpy(zero_copy_only=False)
+        codes = values.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        codes = np.where(np.isin(codes, [k for k, name in enumerate(names) if not name]), -1, codes)
     elif "track" in table and "pair" in table:
-        track, pair = (_number(table[name], name, path) for name in ("track", "pair"))
-        codes = np.nan_to_num(2 * (track - 1) + pair).astype(np.int64)
-        names = list(BEAMS)
+        names, codes = list(BEAMS), _codes_of_pairs(table, path)
     else:
         names, codes = [given], np.zeros(len(table["height"]), np.int64)
-    bad = [name for name in (names[k] for k in np.unique(codes) if 0 <= k < len(names)) if name not in BEAMS]
-    if bad or not names or codes.max(initial=0) >= len(names):
+    if any(names[k] not in BEAMS for k in np.unique(codes[codes >= 0])):
         raise InputError(
             "table does not say which beam its photons are of", where=path, mend="give --beam, such as --beam gt2r"
         )
     return codes.astype(np.int64), tuple(names)
 
 
+def _codes_of_pairs(table: dict[str, pa.ChunkedArray], path: Path) -> NDArray[np.int64]:
+    """Index into BEAMS from tracks 1 to 3 and pairs 0 (left) or 1 (right); -1 where either is missing."""
+    track, pair = (_number(table[name], name, path) for name in ("track", "pair"))
+    known = np.isfinite(track) & np.isfinite(pair)
+    wrong = known & ~(np.isin(track, (1, 2, 3)) & np.isin(pair, (0, 1)))
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        what = f"track {track[first]:g} with pair {pair[first]:g} is no beam"
+        raise InputError(what, where=path, mend="give tracks 1 to 3 and pairs 0 or 1")
+    return np.where(known, 2 * (np.where(known, track, 1) - 1) + pair, -1).astype(np.int64)
+
+
 def _beam_of(value: pa.Scalar) -> str:
+    """Beam a column's value stands for; empty for a missing one."""
     plain = value.as_py()
     if isinstance(plain, int | float):
-        return _GT_CODES.get(int(plain), str(plain))
+        return "" if math.isnan(plain) else _GT_CODES.get(int(plain), str(plain))
     return str(plain).strip().lower()

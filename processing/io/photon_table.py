@@ -1,7 +1,8 @@
 """Photon tables: CSV and Parquet files of ATL03 photons as other tools export them.
 
-A table is held in memory (about 100 bytes a photon). It usually carries no geophysical corrections: heights are then
-those above the ellipsoid, ``reference_height``, ``tide`` and ``dac`` are NaN, and the quality flags say so.
+A table is held in memory (about 100 bytes a photon), and one beam of it a second time, in order. It usually carries no
+geophysical corrections: heights are then those above the ellipsoid, ``reference_height``, ``tide`` and ``dac`` are NaN,
+and the quality flags say so.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from processing.core.corrections import Corrections, geoid_reference, ocean_tide
 from processing.errors import InputError
 from processing.io.found import Found
 from processing.io.granule_name import BEAMS, beam_name, identifier
-from processing.io.photon_columns import PhotonColumns, column_names, is_table, missing_columns, read_columns
+from processing.io.photon_columns import PhotonColumns, column_names, is_table, lacking, missing_columns, read_columns
 from processing.io.photon_stream import (
     MEDIUM_CONFIDENCE,
     UNKNOWN_WEIGHTS,
@@ -36,7 +37,7 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 _SEGMENT = 20.0
-_PHOTON_HINTS = {"h_ph", "lat_ph", "x_atc", "dist_ph_along", "ph_id_pulse", "atl03_cnf", "weight_ph", "quality_ph"}
+_PHOTON_HINTS = {"h_ph", "lat_ph", "dist_ph_along", "ph_id_pulse", "atl03_cnf", "weight_ph", "quality_ph"}
 
 
 class PhotonTableSource(StreamedSource):
@@ -46,6 +47,7 @@ class PhotonTableSource(StreamedSource):
     """
 
     def __init__(self, path: Path, granule_id: str, beam: str = "") -> None:
+        super().__init__()
         self.path = path
         self.granule_id = granule_id
         self._columns = read_columns(path, beam)
@@ -55,10 +57,14 @@ class PhotonTableSource(StreamedSource):
             raise InputError(UNKNOWN_WEIGHTS, where=path, mend="export signal_conf_ph with it")
         present = {self._columns.beams[code] for code in np.unique(self._columns.beam)}
         self.beams = tuple(name for name in BEAMS if name in present)
-        self._sorted: dict[str, _SortedBeam] = {}
+        self._sorted: tuple[str, _SortedBeam] | None = None
 
     def close(self) -> None:
-        self._sorted.clear()
+        super().close()
+        self._sorted = None
+
+    def photon_count(self, beam: str) -> int:
+        return len(self._rows(beam))
 
     def is_strong(self, beam: str) -> bool | None:  # noqa: ARG002 - tables do not carry the spacecraft's orientation
         return None
@@ -97,10 +103,15 @@ class PhotonTableSource(StreamedSource):
         return data.confidence is not None and (data.weight is None or bool((data.confidence >= 0).any()))
 
     def _beam(self, beam: str) -> _SortedBeam:
-        if beam not in self._sorted:
-            code = [k for k, name in enumerate(self._columns.beams) if name == beam]
-            self._sorted[beam] = _SortedBeam(self._columns, np.flatnonzero(np.isin(self._columns.beam, code)))
-        return self._sorted[beam]
+        """The beam's photons in order; those of one beam at a time are kept."""
+        if self._sorted is None or self._sorted[0] != beam:
+            self._sorted = None
+            self._sorted = (beam, _SortedBeam(self._columns, self._rows(beam)))
+        return self._sorted[1]
+
+    def _rows(self, beam: str) -> I8:
+        codes = [k for k, name in enumerate(self._columns.beams) if name == beam]
+        return np.flatnonzero(np.isin(self._columns.beam, codes))
 
 
 class _SortedBeam:
@@ -168,7 +179,7 @@ def identify(path: Path, beam: str = "") -> Found | None:
     if missing:
         if not _PHOTON_HINTS & {name.lower() for name in names}:
             return None
-        raise InputError(f"photon table lacks {', '.join(missing)}", where=path, mend="export it with these columns")
+        raise lacking(missing, path)
     named = beam_name(path) or beam
     source = PhotonTableSource(path, identifier(path), named)
     counts = {name: source.photon_count(name) for name in source.beams}

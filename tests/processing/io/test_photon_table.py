@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from made_granules import Recipe, make_granule
 
 from processing.errors import InputError
 from processing.io.atl03 import Atl03Source
-from processing.io.photon_columns import along_track
+from processing.io.photon_columns import along_track, read_columns
 from processing.io.photon_table import PhotonTableSource, identify
 from processing.local.resample import segment_tables
 from processing.schema import Quality
@@ -130,6 +132,63 @@ def test_incomplete_rows_are_counted_and_left_out(
     assert "6 incomplete rows" in identified.summary
 
 
+EPOCH_NS = 1_514_764_800_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda seconds: seconds.astype("int64"), "delta_time"),
+        (lambda seconds: np.rint(seconds * 1e9).astype("int64") + EPOCH_NS, "time_ns"),
+        (lambda seconds: (np.rint(seconds * 1e9).astype("int64") + EPOCH_NS).astype(float), "time"),
+        (lambda seconds: pd.to_datetime(np.rint(seconds * 1e9).astype("int64") + EPOCH_NS), "time_ns"),
+    ],
+    ids=["whole seconds", "nanoseconds", "nanoseconds as floats", "stamps"],
+)
+@pytest.mark.parametrize("index", [False, True])
+def test_times_of_every_kind(change: object, name: str, index: bool, photons: pd.DataFrame, tmp_path: Path) -> None:
+    some = photons.head(300).drop(columns="delta_time")
+    times = change(photons["delta_time"].head(300))  # type: ignore[operator]
+    some = some.assign(**{name: times})
+    (some.set_index(name) if index else some).to_parquet(tmp_path / "a_gt1r.parquet")
+    found = read_columns(tmp_path / "a_gt1r.parquet", "gt1r").time
+    atol = 1.0 if times.dtype == "int64" and name == "delta_time" else 1e-6
+    np.testing.assert_allclose(found, photons["delta_time"].head(300), rtol=0, atol=atol)
+
+
+def test_fill_and_rows_without_a_beam_are_left_out(photons: pd.DataFrame, tmp_path: Path) -> None:
+    """The products' fill values are finite numbers, and a row without a beam is of none."""
+    some = photons.head(400).drop(columns=["segment_dist", "dist_ph_along"]).assign(beam="gt1r")
+    some = some.astype({"beam": object})
+    for row, column, value in ((3, "lat_ph", 3.4028235e38), (5, "lat_ph", 95.0), (8, "delta_time", 1.8e307)):
+        some.loc[row, column] = value
+    some.loc[10:12, "beam"] = None
+    some.loc[14, "x_atc"] = 1.7976931348623157e308
+    some.to_parquet(tmp_path / "a.parquet")
+    source = PhotonTableSource(tmp_path / "a.parquet", "T")
+    assert (source.beams, source.dropped) == (("gt1r",), 7)
+    assert source.photon_count("gt1r") == 393
+    assert np.abs(source.layout("gt1r").lat).max() < 90
+    pair = photons.head(400).assign(track=1.0, pair=1.0)
+    pair.loc[10:12, "pair"] = np.nan
+    pair.to_parquet(tmp_path / "b.parquet")
+    assert PhotonTableSource(tmp_path / "b.parquet", "T").beams == ("gt1r",)
+    assert read_columns(tmp_path / "b.parquet").dropped == 3
+
+
+def test_one_beam_at_a_time_is_kept_in_order(photons: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "many.parquet"
+    pd.concat([photons.assign(beam="gt2l"), photons.assign(beam="gt3r", h_ph=photons["h_ph"] + 1)]).to_parquet(path)
+    source = PhotonTableSource(path, "T")
+    first = weakref.ref(source._beam("gt2l"))
+    x = float(photons["x_atc"].iloc[0])
+    high = source.window("gt3r", x, x + 50, Resample())
+    gc.collect()
+    assert first() is None
+    low = source.window("gt2l", x, x + 50, Resample())
+    np.testing.assert_allclose(high.height - low.height, 1.0, atol=1e-5)
+
+
 def test_several_beams(photons: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "many.parquet"
     pd.concat([photons.assign(beam="GT2L"), photons.assign(beam="gt3r")]).to_parquet(path)
@@ -146,6 +205,9 @@ def test_several_beams(photons: pd.DataFrame, tmp_path: Path) -> None:
         (lambda t: t.drop(columns=["x_atc", "segment_dist"]), "x_atc"),
         (lambda t: t.drop(columns=["signal_conf_ph"]).assign(weight_ph=3000), "beyond 255"),
         (lambda t: t.assign(h_ph="high"), "not numbers"),
+        (lambda t: t.assign(track=0, pair=1), "track 0 with pair 1 is no beam"),
+        (lambda t: t.drop(columns="dist_ph_along").assign(x_atc=1.7976931348623157e308), "no complete row"),
+        (lambda t: t.drop(columns="dist_ph_along").head(0), "no complete row"),
         (lambda t: t.assign(lat_ph=np.nan), "no complete row"),
         (lambda t: t.assign(granule_id=np.where(t.index % 2, "A", "B")), "several granules"),
     ],
