@@ -138,7 +138,6 @@ class Application:
             for other, built in self._pages.items():
                 built.view.visible = other == key
             if page.awaited:
-                page.reveal()
                 return
             page.update(Change(frozenset(self._missed[key]), change.origin))
             self._missed[key] = set()

@@ -58,11 +58,6 @@ class Page:
 
         self.anchor.on_change("inner_height", laid_out)
 
-    def reveal(self) -> None:
-        """Put the page's body in place of what is said when there is nothing, so that the browser lays it out."""
-        self._empty.visible = False
-        self._body.visible = True
-
     def nothing(self) -> tuple[str, str, str] | None:
         """Headline, explanation and command when the page cannot show anything yet."""
         return None

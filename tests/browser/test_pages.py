@@ -125,6 +125,34 @@ def test_the_address_brings_back_the_place_and_follows_it(tab: Any, address: str
     assert _query(tab) | {"page": "track", "span": "400.0", "beam": "gt1l"} == _query(tab)
 
 
+def test_one_step_back_leaves_a_page_that_was_opened_bare(tab: Any, address: str) -> None:
+    tab.goto("about:blank")
+    tab.goto(address)
+    tab.wait_for_function("() => location.search.includes('granule=')")
+    tab.get_by_role("link", name="Track").click()
+    tab.wait_for_function(_READY, arg="track")
+    tab.go_back()
+    tab.wait_for_function(_READY, arg="overview")
+    tab.go_back()
+    tab.wait_for_url("about:blank")
+
+
+def test_a_page_that_had_nothing_to_show_comes_alive_when_it_has(tab: Any, tmp_path: Path) -> None:
+    from dashboard.screenshots import running
+
+    project = small_project.make(tmp_path / "late")
+    (project.root / "freeboard").rename(tmp_path / "kept")
+    with running(project.root) as where:
+        _open(tab, where, "overview")
+        tab.get_by_role("link", name="Freeboard", exact=True).click()
+        tab.get_by_text("No freeboard yet").wait_for()
+        (tmp_path / "kept").rename(project.root / "freeboard")
+        tab.get_by_text("all classes").wait_for()
+        tab.wait_for_function("([f, c]) => (" + _LENGTH + ")([f, c]) > 0", arg=["level-freeboard", "sigma"])
+        assert not tab.get_by_text("No freeboard yet").is_visible()
+        assert tab.complaints == []
+
+
 def test_profile_and_map_go_together(tab: Any, address: str) -> None:
     _open(tab, address, "track", beam="gt1l", span=600, x=START + 1500)
     tab.wait_for_function(_TILED)

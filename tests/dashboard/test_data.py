@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,6 +103,68 @@ def test_an_unreadable_granule_is_told_and_the_rest_is_shown(own: Workspace) -> 
     assert GRANULE in found.troubles[0]
     assert len(found.scenes) == 1
     assert found.granules[0].rows == 3 * 1940
+
+
+def test_a_damaged_table_takes_only_its_own_beam_from_the_catalog(own: Workspace) -> None:
+    own.project.table_path("segments", GRANULE, "gt1l").write_bytes(b"no table at all")
+    found = catalog.build(own)
+    beams = {beam.name: beam for beam in found.granules[0].beams}
+    assert [beam.rows for beam in beams.values()] == [0, 1940, 1940]
+    assert beams["gt1l"].line.empty
+    assert len(found.scenes_of(GRANULE)) == 1
+    assert not np.isnat(found.granules[0].time)
+    assert f"{GRANULE} gt1l" in found.troubles[0]
+
+
+def test_without_a_hemisphere_the_first_readable_track_tells_the_projection(own: Workspace) -> None:
+    own.project.table_path("segments", GRANULE, "gt1l").write_bytes(b"no table at all")
+    del own.project.settings["hemisphere"]
+    assert catalog.build(own).crs == catalog.ANTARCTIC
+
+
+@pytest.mark.parametrize("what", ["models/lstm-v0002/model.json", "inputs/references/ATL10.json", "inputs/truth/new"])
+def test_the_signature_sees_models_references_and_truth(own: Workspace, what: str) -> None:
+    before = catalog.signature(own.project)
+    (own.root / what).parent.mkdir(parents=True, exist_ok=True)
+    (own.root / what).write_text("{}", encoding="utf-8")
+    assert catalog.signature(own.project) != before
+
+
+def test_the_signature_bears_files_that_come_and_go(own: Workspace) -> None:
+    folder = own.root / "segments"
+    (folder / "gone").symlink_to(folder / "nowhere")
+    before = catalog.signature(own.project)
+    made = folder.stat().st_mtime_ns
+    (folder / ".aside-1-part").write_text("half", encoding="utf-8")
+    os.utime(folder, ns=(made, made))
+    assert catalog.signature(own.project) == before
+
+
+def test_a_scene_added_anew_is_read_anew_and_only_so_many_stay_open(own: Workspace) -> None:
+    first, version = own.scene(SCENE), own.version("scenes", SCENE)
+    painted = own.painter.picture(SCENE, "true", "auto", 1, 0, 0)
+    assert own.scene(SCENE) is first
+    record = own.record("scenes", SCENE)
+    value = json.loads(record.read_text(encoding="utf-8"))
+    value["details"]["offset"] = -900
+    record.write_text(json.dumps(value), encoding="utf-8")
+    os.utime(record, ns=(version + 1, version + 1))
+    assert own.scene(SCENE) is not first
+    assert own.painter.picture(SCENE, "true", "auto", 1, 0, 0) != painted
+    for step in range(2, 40):
+        os.utime(record, ns=(version + step, version + step))
+        own.scene(SCENE)
+    assert len(own._scenes) == 32
+
+
+def test_a_granule_added_anew_is_opened_anew_and_few_tables_stay_in_memory(own: Workspace) -> None:
+    version = own.version("granules", GRANULE)
+    first = own.photon_source(GRANULE)
+    assert own.photon_source(GRANULE) is first
+    for step in range(1, 5):
+        os.utime(own.record("granules", GRANULE), ns=(version + step, version + step))
+        assert own.photon_source(GRANULE) is not first
+    assert len(own._photon_tables) == 2
 
 
 def test_an_empty_project_has_an_empty_catalog(tmp_path: Path) -> None:

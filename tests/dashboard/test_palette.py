@@ -19,7 +19,6 @@ VISION = {
     name: np.array(text.split(), float).reshape(3, 3)
     for name, text in (("usual", _USUAL), ("protan", _PROTAN), ("deutan", _DEUTAN), ("tritan", _TRITAN))
 }
-_TO_XYZ = np.array([[0.412456, 0.357576, 0.180437], [0.212673, 0.715152, 0.072175], [0.019334, 0.119192, 0.950304]])
 
 
 def _linear(colour: str) -> NDArray[np.float64]:

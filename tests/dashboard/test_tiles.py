@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -37,8 +39,16 @@ def test_the_coarsest_level_is_one_tile_and_outside_is_transparent(workspace: Wo
 def test_contrasts_differ_and_unknown_ones_are_refused(workspace: Workspace) -> None:
     bright, dark = _picture(workspace, 1, 0, 0, "bright"), _picture(workspace, 1, 0, 0, "dark")
     assert bright[..., 0].mean() < dark[..., 0].mean()
-    with pytest.raises(KeyError):
-        workspace.painter.picture(SCENE, "nothing", "auto", 0, 0, 0)
+    for image, contrast in (("nothing", "auto"), ("true", "nothing")):
+        with pytest.raises(KeyError):
+            workspace.painter.picture(SCENE, image, contrast, 9, 0, 0)
+
+
+def test_the_address_of_a_tile_names_a_scene_and_no_path() -> None:
+    asked = "/scene-tiles/{}/true/auto/0/0/0.png"
+    assert re.fullmatch(tiles.ROUTE, asked.format(SCENE))
+    for ident in ("..%2F..%2Fother%2Finputs%2Fscenes%2FS", "..", ".hidden", "a/b", "%2e%2e"):
+        assert re.fullmatch(tiles.ROUTE, asked.format(ident)) is None, ident
 
 
 def test_only_composites_with_all_bands_are_offered(workspace: Workspace) -> None:
