@@ -19,6 +19,7 @@ from pyproj import CRS
 from rasterio.errors import RasterioError
 
 from processing.errors import InputError
+from processing.io.found import UnreadableError
 from processing.io.raster_bands import NEEDED, SCENE_CLASS, Band, Layout, open_raster
 from processing.io.safe import BAND_IDS, OFFSET, WANTED, carries_offset
 from processing.io.scene_time import find_time
@@ -49,6 +50,11 @@ _BAND_NAME = re.compile(r"(?<![A-Za-z0-9])B(?:and)?[ _]?(8A|\d{1,2})(?![A-Za-z0-
 _SCENE_NAME = re.compile(r"S2[ABCD]_|MSIL[12][AC]|(?<![A-Z0-9])T\d{2}[C-X][A-Z]{2}_")
 _BASELINE = re.compile(r"_N(\d{2})(\d{2})(?=_|$)")
 _LEVEL = re.compile(r"(?:MSI)?(L1C|L2A)")
+_ONE_BAND = re.compile(r"(?:^|_)(?:B\d{2}|B8A)(?:_\d{2}m)?$")
+_STACK = (
+    "stack the bands first: gdalbuildvrt -separate s.vrt B02.tif B03.tif B04.tif B08.tif && "
+    "gdal_translate s.vrt scene.tif"
+)
 _GENERIC = {"scene", "image", "img", "stack", "bands", "s2", "sentinel2", "merged", "mosaic", "data", "rgb", "crop"}
 
 
@@ -65,7 +71,7 @@ def looks_like_scene(path: Path) -> bool:
     """Whether a raster file is a stack of Sentinel-2 bands: by its bands' names, its own name or four 16-bit bands."""
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
-    if _SCENE_NAME.search(path.name):
+    if _SCENE_NAME.search(path.name) or _ONE_BAND.search(path.stem):
         return True
     with open_raster(path) as dataset:
         named = [name for name in map(_band_name, dataset.descriptions) if name]
@@ -144,6 +150,8 @@ def _band_map(dataset: Any, path: Path, details: Mapping[str, Any]) -> tuple[dic
         found = {name: index + 1 for index, name in enumerate(CONVENTION)}
         note = f"bands without names, taken as {' '.join(CONVENTION)}"
     missing = [name for name in NEEDED if name not in found]
+    if missing and dataset.count == 1:
+        raise UnreadableError("one band of a scene", where=path, mend=_STACK)
     if missing:
         known = f"it has {' '.join(found)}" if found else f"its {dataset.count} bands have no names"
         raise InputError(
@@ -194,8 +202,8 @@ def _radiometry(
     quantification = float(details.get("quantification", 0) or _tag(dataset, "QUANTIFICATION_VALUE") or 10_000.0)
     if "offset" in details:
         return Radiometry(float(details["offset"]), quantification, "")
-    scale, shift = dataset.scales[band_map["B03"] - 1], dataset.offsets[band_map["B03"] - 1]
-    if scale not in (0.0, 1.0) or shift:
+    scale, shift = dataset.scales[band_map["B03"] - 1] or 1.0, dataset.offsets[band_map["B03"] - 1]
+    if scale != 1.0 or shift:
         return Radiometry(shift / scale, 1.0 / scale, "")
     if kind.kind == "f":
         return _float_radiometry(dataset, path, band_map, float(details.get("quantification", 0)))
@@ -242,8 +250,7 @@ def _sample(dataset: Any, path: Path, index: int) -> np.ndarray[Any, Any]:
     except RasterioError as error:
         raise InputError("its pixels cannot be read", where=path, mend="fetch it again") from error
     nodata = dataset.nodatavals[index - 1]
-    empty = np.isnan(numbers) if numbers.dtype.kind == "f" else numbers == 0
-    return numbers[~empty & (numbers != nodata)]
+    return numbers[np.isfinite(numbers) & (numbers != 0) & (numbers != nodata)]
 
 
 def _tag(dataset: Any, *names: str) -> float | None:
@@ -259,10 +266,17 @@ def _tag(dataset: Any, *names: str) -> float | None:
 def _band(dataset: Any, path: Path, name: str, index: int, radiometry: Radiometry) -> Band:
     shape = (int(dataset.height), int(dataset.width))
     kind = np.dtype(dataset.dtypes[index - 1])
-    nodata = dataset.nodatavals[index - 1]
-    if nodata is None and kind.kind != "f":
-        nodata = 0.0
     if name == SCENE_CLASS:
         return Band(name, path, index, shape, 1, 0.0, 1.0, 0.0, None)
     saturated = 65_535.0 if kind == np.uint16 else None
-    return Band(name, path, index, shape, 1, radiometry.offset, radiometry.quantification, nodata, saturated)
+    return Band(
+        name,
+        path,
+        index,
+        shape,
+        1,
+        radiometry.offset,
+        radiometry.quantification,
+        dataset.nodatavals[index - 1],
+        saturated,
+    )

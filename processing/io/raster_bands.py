@@ -20,6 +20,7 @@ from rasterio.windows import Window as RasterWindow
 
 from processing.core.tiles import Window
 from processing.errors import InputError
+from processing.io.found import UnreadableError
 
 BLOCK_CACHE = 256 << 20
 """Bytes of decoded blocks that the raster library may keep, so that neighbouring tiles do not decode a block twice."""
@@ -48,7 +49,7 @@ class Band:
     factor : edge of its pixels in pixels of the scene's grid (1, 2 or 6).
     offset : added to a digital number before it is divided by ``quantification``.
     quantification : digital numbers per unit of reflectance.
-    nodata : digital number that stands for no data; None when there is none.
+    nodata : digital number that stands for no data, besides 0 in bands of reflectance; None when there is none.
     saturated : digital number that stands for saturation; None when there is none.
     """
 
@@ -75,6 +76,7 @@ class Layout:
     transform, shape : of the grid that every band is read on, that of the green band.
     sun_azimuth, sun_elevation : degrees, at the scene's middle; NaN when unknown.
     notes : what was assumed rather than read, in words.
+    synthetic : whether its own metadata say that ``leadline twin`` made it.
     """
 
     scene_id: str
@@ -89,6 +91,7 @@ class Layout:
     sun_azimuth: float = math.nan
     sun_elevation: float = math.nan
     notes: tuple[str, ...] = field(default=())
+    synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Native:
 def reflectance(band: Band, numbers: NDArray[Any]) -> NDArray[np.float32]:
     """Digital numbers to reflectance, ``(DN + offset) / quantification``; NaN where there is no data.
 
-    Classes stay what they are, as float32.
+    0 is no data in every Sentinel-2 band, whatever else a file declares. Classes stay what they are, as float32.
     """
     result = numbers.astype(np.float32)
     if band.name != SCENE_CLASS:
@@ -110,8 +113,9 @@ def reflectance(band: Band, numbers: NDArray[Any]) -> NDArray[np.float32]:
             result += np.float32(band.offset)
         if band.quantification != 1.0:
             result /= np.float32(band.quantification)
-    if band.nodata is not None and not math.isnan(band.nodata):
-        result[numbers == band.nodata] = np.nan
+    for empty in {band.nodata} if band.name == SCENE_CLASS else {0.0, band.nodata}:
+        if empty is not None:
+            result[numbers == empty] = np.nan
     return result
 
 
@@ -245,14 +249,14 @@ class BandReader:
 
 
 def open_raster(path: Path) -> Any:
-    """Open a raster file; raises InputError when it is missing or not readable."""
+    """Open a raster file; raises UnreadableError when it is missing or not readable."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(path)
     except RasterioError as error:
         what = "file is not there" if not path.exists() else "not a readable raster file"
-        raise InputError(what, where=path, mend="" if not path.exists() else _AGAIN) from error
+        raise UnreadableError(what, where=path, mend="" if not path.exists() else _AGAIN) from error
 
 
 def _environment() -> Any:

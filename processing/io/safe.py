@@ -50,16 +50,16 @@ class Product:
     ----------
     level : ``L1C`` or ``L2A``.
     baseline : such as ``04.00``.
-    start : product start time.
     quantification : digital numbers per unit of reflectance.
     offsets : by band name; empty when the product carries none.
+    synthetic : whether it says that it was made, not measured.
     """
 
     level: str
     baseline: str
-    start: np.datetime64
     quantification: float
     offsets: dict[str, float]
+    synthetic: bool = False
 
     def offset(self, band: str) -> float:
         """Added to a band's digital numbers: as stated, else -1000 from baseline 04.00 on, else 0.
@@ -127,6 +127,7 @@ def read_safe(path: Path, scene_id: str = "", time: np.datetime64 | None = None)
         sun_azimuth=tile.sun_azimuth,
         sun_elevation=tile.sun_elevation,
         notes=notes,
+        synthetic=product.synthetic,
     )
 
 
@@ -147,9 +148,9 @@ def read_product(path: Path) -> Product:
     return Product(
         level=level,
         baseline=document.text("PROCESSING_BASELINE"),
-        start=document.time("PRODUCT_START_TIME"),
         quantification=_quantification(document, scale_tag),
         offsets=_offsets(document, offset_tag),
+        synthetic=document.text("SPACECRAFT_NAME").endswith("(synthetic)"),
     )
 
 

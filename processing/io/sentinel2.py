@@ -263,6 +263,8 @@ def _details(layout: Layout, kind: str) -> dict[str, Any]:
         "level": layout.level,
         "baseline": layout.baseline,
     }
+    if layout.synthetic:
+        details["synthetic"] = True
     if kind == "geotiff":
         green = layout.bands["B03"]
         details["band_map"] = {name: band.index for name, band in layout.bands.items()}

@@ -23,11 +23,11 @@ class Recipe:
     baseline: str = "04.00"
     offset: float | None = -1000.0
     epsg: int = 32633
-    product_start: str = "2022-04-13T15:07:59.024Z"
     sensing: str = "2022-04-13T15:08:07.846358Z"
     sun_zenith: float = 76.5
     sun_azimuth: float = 246.5
     block: int = 64
+    spacecraft: str = "Sentinel-2B"
 
 
 def write_safe(folder: Path, bands: Mapping[str, NDArray[np.uint16]], recipe: Recipe | None = None) -> Path:
@@ -71,7 +71,7 @@ def product_xml(recipe: Recipe) -> str:
         offsets = "".join(f'<{tag} band_id="{band}">{recipe.offset:.0f}</{tag}>' for band in range(13))
     return (
         f'<?xml version="1.0"?><n1:User_Product xmlns:n1="urn:made"><n1:General_Info>'
-        f"<PRODUCT_START_TIME>{recipe.product_start}</PRODUCT_START_TIME>"
+        f"<SPACECRAFT_NAME>{recipe.spacecraft}</SPACECRAFT_NAME>"
         f"<PROCESSING_BASELINE>{recipe.baseline}</PROCESSING_BASELINE>"
         f'<{scale} unit="none">10000</{scale}>{offsets}'
         f'<Spectral_Information bandId="1" physicalBand="B2"/>'

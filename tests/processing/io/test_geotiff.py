@@ -130,6 +130,44 @@ def test_float_is_reflectance_and_nan_or_its_nodata_is_missing(made: ModuleType,
         identify(big)
 
 
+@pytest.mark.parametrize("kind", ["uint16", "uint16 with nodata", "float32"])
+def test_a_border_of_zeros_is_no_data_whatever_is_declared(made: ModuleType, tmp_path: Path, kind: str) -> None:
+    planes = np.concatenate([stack(4, low=1030), np.full((1, 60, 80), 6, np.uint16)])
+    planes[:, :, :20] = 0
+    if kind == "float32":
+        planes = np.concatenate([planes[:4].astype(np.float32) / 10_000, planes[4:]]).astype(np.float32)
+    profile = {"nodata": 65_535} if "nodata" in kind else {}
+    file = made.write_tif(tmp_path / NAME, planes, names=("B02", "B03", "B04", "B08", "SCL"), **profile)
+    found = identify(file)
+    assert found is not None
+    assert found.details["offset"] == (0.0 if kind == "float32" else -1000.0)
+    with open_scene(Input("a", found.kind, file, "", found.details)) as scene:
+        image = scene.read(("B02", "B03", "B04", "B08"))
+        assert np.isnan(image[..., :20]).all()
+        assert np.isfinite(image[..., 20:]).all()
+        assert np.isnan(scene.read(("B03",), step=4)[0, :, :5]).all()
+        assert scene.footprint().area > 0
+
+
+def test_a_scale_of_zero_is_none(made: ModuleType, tmp_path: Path) -> None:
+    import rasterio
+
+    file = made.write_tif(tmp_path / NAME, np.full((4, 60, 80), 0.5, np.float32))
+    with rasterio.open(file, "r+") as out:
+        out.scales, out.offsets = (0.0,) * 4, (0.25,) * 4
+        for index, name in enumerate(("B02", "B03", "B04", "B08"), 1):
+            out.set_band_description(index, name)
+    found = identify(file)
+    assert found is not None
+    assert (found.details["offset"], found.details["quantification"]) == (0.25, 1.0)
+
+
+@pytest.mark.parametrize("name", ["B02.tif", "T33XWJ_20220413T150759_B02_10m.tif"])
+def test_one_band_a_file_is_to_be_stacked(made: ModuleType, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"one band of a scene; stack the bands first: gdalbuildvrt -separate"):
+        identify(made.write_tif(tmp_path / name, stack(1)))
+
+
 @pytest.mark.parametrize(
     ("companion", "tags", "time"),
     [

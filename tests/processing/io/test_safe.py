@@ -195,7 +195,6 @@ def test_jp2_damaged_inside_is_told_when_read(made: ModuleType, tmp_path: Path) 
     ("find", "replacement", "expected"),
     [
         ("<QUANTIFICATION_VALUE", "<NOTHING", "not valid XML"),
-        ("<PRODUCT_START_TIME>2022", "<PRODUCT_START_TIME>soon", "not a time"),
         ('none">10000', 'none">0', "no valid QUANTIFICATION_VALUE"),
         ('none">10000', 'none">many', "not a number"),
         ("<RADIO_ADD_OFFSET band_id=", "<RADIO_ADD_OFFSET band=", "unknown band_id"),
@@ -222,12 +221,24 @@ def test_incomplete_folders_are_refused(made: ModuleType, tmp_path: Path) -> Non
     tile.write_text(text.replace("EPSG:32633", "nowhere"), encoding="utf-8")
     with pytest.raises(InputError, match="not a CRS"):
         identify(safe)
+    tile.write_text(text.replace("<SENSING_TIME>2022", "<SENSING_TIME>soon"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"SENSING_TIME is 'soon.*not a time"):
+        identify(safe)
     tile.write_text(text.replace("<NROWS>120", "<NROWS>121"), encoding="utf-8")
     with pytest.raises(InputError, match="no grid of that size"):
         identify(safe)
     (safe / "MTD_MSIL1C.xml").unlink()
     with pytest.raises(InputError, match="without MTD_MSIL1C"):
         identify(safe)
+
+
+def test_a_synthetic_product_says_so(made: ModuleType, tmp_path: Path) -> None:
+    real = identify(made.write_safe(tmp_path / "real", digital()))
+    twin = identify(made.write_safe(tmp_path / "twin", digital(), made.Recipe(spacecraft="Sentinel-2B (synthetic)")))
+    assert real is not None
+    assert twin is not None
+    assert "synthetic" not in real.details
+    assert twin.details["synthetic"] is True
 
 
 def test_given_time_goes_before_the_tile_s(made: ModuleType, tmp_path: Path) -> None:
