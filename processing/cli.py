@@ -16,7 +16,7 @@ import click
 import param
 
 from processing.errors import LeadlineError
-from processing.history import recorded
+from processing.history import history, recorded
 from processing.interrupt import kept_interrupts
 from processing.project import Project
 from processing.stages import Stage
@@ -67,14 +67,23 @@ def at_work(
 ) -> Iterator[tuple[Project, StageT]]:
     """The project and the stage with the ``options`` given; what the block took is recorded, and if only ``partly``.
 
-    When the block ends well its options are kept for the next time, but for those that name a run or a snapshot: of
-    these ``project.toml`` keeps what it says.
+    Its options are kept for the next time once anything was written with them, or the block ended well; but for those
+    that name a run or a snapshot: of these ``project.toml`` keeps what it says.
     """
     project = Project(root)
     pinned = project.stage(kind)
     stage = project.stage(kind, given(options, kind))
-    with recorded(project.root, stage.key, stage.output, partly=partly):
-        yield project, stage
+    try:
+        with recorded(project.root, stage.key, stage.output, partly=partly):
+            yield project, stage
+    except BaseException:
+        if any(run.wrote for run in history(project.root)[-1:]):
+            _keep(project, stage, pinned)
+        raise
+    _keep(project, stage, pinned)
+
+
+def _keep(project: Project, stage: Stage, pinned: Stage) -> None:
     for name in _THIS_TIME & set(stage.own_parameters()):
         setattr(stage, name, getattr(pinned, name))
     project.remember(stage)

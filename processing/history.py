@@ -16,6 +16,8 @@ from processing.io.atomic import ASIDE
 
 _LOG = logging.getLogger(__name__)
 _FILE = "history.jsonl"
+_TICK = 0.02
+"""Seconds that a file system's clock may lag behind."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def _parsed(line: str) -> Run | None:
 
 
 def _wrote(folder: Path, since: datetime) -> bool:
-    limit = since.timestamp()
+    limit = since.timestamp() - _TICK
     return any(_modified(file) >= limit for file in folder.rglob("*") if not file.name.startswith(ASIDE))
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from processing.cli import call
+from processing.errors import LeadlineError
 from processing.project import CATEGORIES, Project
-from processing.stages import STAGES
+from processing.stages import STAGES, Resample
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,10 +101,21 @@ def status(project: Path) -> None:
 @_PROJECT
 @click.pass_context
 def run(context: click.Context, project: Path) -> None:
-    """Run every stage of PROJECT that is stale, in order."""
-    Project(project)
+    """Run every stage of PROJECT that is stale, in order.
+
+    A granule that cannot be used does not keep the others from going on; the exit status then is 2.
+    """
+    opened, failure = Project(project), None
     for key in STAGES:
-        call(context, key, str(project))
+        try:
+            call(context, key, str(project))
+        except LeadlineError as error:
+            if key != Resample.key or not opened.tracks(Resample.output):
+                raise
+            failure = error
+            click.echo(f"leadline: {error.line}; going on with the other granules", err=True)
+    if failure is not None:
+        raise failure
 
 
 def _say(console: Console, line: str) -> None:

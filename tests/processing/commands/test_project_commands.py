@@ -14,6 +14,7 @@ from affine import Affine
 from made_granules import Recipe, make_granule
 
 from processing import cli
+from processing.errors import InputError
 from processing.history import history
 from processing.io import tables
 from processing.io.sentinel2 import open_scene
@@ -157,6 +158,53 @@ def test_what_a_stage_took_is_kept_and_a_pinned_run_stays(tmp_path: Path, leadli
     kept = Project(root).stage(Freeboard)
     assert (kept.run_name, kept.window) == ("lstm-v0001", 5000.0)
     assert [(run.stage, run.outcome) for run in history(root)] == [("freeboard", "done")]
+
+
+def stop_after_one_table(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "part-0.parquet").touch()
+    raise KeyboardInterrupt
+
+
+def test_options_are_kept_where_something_was_written_with_them(tmp_path: Path, leadline: Leadline) -> None:
+    root = tmp_path / "P"
+    leadline("new", root)
+    with pytest.raises(KeyboardInterrupt), cli.at_work(root, Freeboard, {"window": 5000.0}):
+        raise KeyboardInterrupt
+    assert Project(root).stage(Freeboard).window == Freeboard.param["window"].default
+    with pytest.raises(KeyboardInterrupt), cli.at_work(root, Freeboard, {"window": 5000.0}):
+        stop_after_one_table(root / "freeboard" / "run")
+    assert Project(root).stage(Freeboard).window == 5000.0
+
+
+def test_run_goes_on_without_the_granule_that_cannot_be_used(
+    tmp_path: Path, leadline: Leadline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, called = tmp_path / "P", []
+    leadline("new", root)
+
+    def command(key: str) -> click.Command:
+        @click.command(key)
+        @click.argument("project")
+        def stage(project: str) -> None:
+            called.append(key)
+            if key == "resample" and called == ["resample"]:
+                raise InputError("over land only", where="G")
+            if key == "resample":
+                segments = Project(Path(project)).table_path("segments", "H", "gt1l")
+                segments.parent.mkdir(parents=True)
+                segments.touch()
+                raise InputError("over land only", where="G")
+
+        return stage
+
+    for key in STAGES:
+        monkeypatch.setitem(cli.cli.commands, key, command(key))
+    assert leadline("run", root) == 2
+    assert called == ["resample"]
+    assert leadline("run", root) == 2
+    assert called[1:] == list(STAGES)
+    assert "G: over land only; going on with the other granules" in capsys.readouterr().err
 
 
 def test_run_calls_every_stage_in_order(tmp_path: Path, leadline: Leadline, monkeypatch: pytest.MonkeyPatch) -> None:
