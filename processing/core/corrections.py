@@ -53,7 +53,7 @@ class Corrections:
 
 
 def without_fill(values: ArrayLike) -> F8:
-    """``values`` as f8 with fill, infinity and masked values as NaN."""
+    """``values`` as f8 with fill and infinity as NaN."""
     array = np.asarray(values, np.float64)
     return np.where(np.abs(array) < FILL, array, np.nan)
 

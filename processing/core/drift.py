@@ -29,6 +29,7 @@ _LEAST_SEGMENTS = 25
 _RIDGE = 0.01
 _SWEEPS = 30
 _LEAST_OVERLAP = 0.3
+_LEAST_COMMON = 1.0
 _LOBE = 8
 _AROUND = 6
 _STEP = 0.05
@@ -156,7 +157,8 @@ def locate(products: Products | None, reach: int, pixel: float, pixels: int) -> 
 
     Parameters
     ----------
-    products : centred sums over all pieces; None when nothing was common, which gives a shift of 0 without confidence.
+    products : centred sums over all pieces; None when no pixel is known. Where no shift brings a segment onto a known
+        pixel, the shift is 0 and has no confidence.
     pixel : edge of a scene pixel, m.
     pixels : scene pixels that the track crosses.
 
@@ -164,7 +166,8 @@ def locate(products: Products | None, reach: int, pixel: float, pixels: int) -> 
     likelihood of a shift is (1 - share) ** (-n / 2), n being the independent pixels.
     """
     size = 2 * reach + 1
-    if products is None:
+    # Transforms leave some rounding where no segment at all lies on a known pixel.
+    if products is None or products.n.max() < _LEAST_COMMON:
         return Shift(0.0, 0.0, np.inf, np.inf, 0.0, np.zeros((size, size), np.float32), (), 0.0, 0.0)
     share, weights = fit(products)
     evidence = _evidence(share, products.n, pixel, pixels)
@@ -201,8 +204,8 @@ def _refined(products: Products, best: tuple[int, int]) -> tuple[float, float]:
     moved by a part of a pixel.
     """
     size = products.n.shape[0]
-    top, left = (int(np.clip(at - _AROUND, 0, size - 2 * _AROUND - 1)) for at in best)
-    steps = np.arange(-1.0, 1.001, _STEP)
+    top, left = (int(np.clip(at - _AROUND, 0, max(size - 2 * _AROUND - 1, 0))) for at in best)
+    steps = np.arange(-1.0, 1.001, _STEP).round(6)
     rows, cols = best[0] - top + steps, best[1] - left + steps
     last = min(size, 2 * _AROUND + 1) - 1
     grid = np.meshgrid(rows[(rows >= 0) & (rows <= last)], cols[(cols >= 0) & (cols <= last)], indexing="ij")

@@ -111,10 +111,10 @@ def missing_columns(names: list[str]) -> list[str]:
     return missing
 
 
-def lacking(missing: list[str], path: Path) -> UnreadableError:
+def lacking(missing: list[str], path: Path) -> InputError:
     """The error of a photon table that lacks columns."""
     what = f"photon table lacks {', '.join(missing)}"
-    return UnreadableError(what, where=path, mend="export it with these columns")
+    return InputError(what, where=path, mend="export it with these columns")
 
 
 def read_columns(path: Path, beam: str = "") -> PhotonColumns:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from processing.errors import InputError, MissingError
 from processing.io import atl03, atl07, atl10, photon_table, sentinel2
-from processing.io.found import Found
+from processing.io.found import Found, UnreadableError
+from processing.io.hdf5 import open_hdf5, product_of
 from processing.io.tables import read_stamp
 
 _SIDECARS = {
@@ -47,7 +46,7 @@ class TruthTable:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was found: inputs, truth tables, and for each file that is nothing of use a line that says so."""
+    """What was found: inputs, truth tables, and for each file that is nothing of use or damaged a line that says so."""
 
     found: tuple[Found, ...]
     truth: tuple[TruthTable, ...]
@@ -62,8 +61,9 @@ def take_stock(paths: tuple[Path, ...], beam: str = "", given: Mapping[str, Any]
     beam : beam of photon tables that do not name theirs.
     given : what is said about scenes, as for ``sentinel2.identify``.
 
-    Raises MissingError for a path that is not there, InputError for one that was named and is not recognised, for a
-    recognised file that cannot be used, for two inputs of one identifier, and when nothing is recognised at all.
+    Raises MissingError for a path that is not there, InputError for one that was named and is not recognised or cannot
+    be opened, for a recognised file that cannot be used, for two inputs of one identifier, and when nothing is
+    recognised at all.
     """
     found: list[Found] = []
     truth: list[TruthTable] = []
@@ -100,7 +100,13 @@ def looks_like(path: Path) -> str:
 
 
 def _search(path: Path, beam: str, given: dict[str, Any], *, named: bool = False) -> Iterator[Found | TruthTable | str]:
-    item = _identify(path, beam, given)
+    try:
+        item = _identify(path, beam, given)
+    except UnreadableError as error:
+        if named:
+            raise
+        yield error.line
+        return
     if item is not None:
         yield item
     elif path.is_dir():
@@ -158,10 +164,9 @@ def _is_sidecar(path: Path) -> bool:
 
 
 def _hdf5_kind(path: Path) -> str:
-    with h5py.File(path, "r") as file:
-        name = file.attrs.get("short_name", b"")
-        text = name.decode() if isinstance(name, bytes) else str(name)
-        return f"HDF5 of product {text}" if text else f"HDF5 with {', '.join(list(file)[:4]) or 'nothing in it'}"
+    with open_hdf5(path) as file:
+        name = product_of(file)
+        return f"HDF5 of product {name}" if name else f"HDF5 with {', '.join(list(file)[:4]) or 'nothing in it'}"
 
 
 def _first_refusal(refused: list[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def read(
 
     Raises MissingError, StaleError (other schema version) or InputError (damaged file, wrong columns).
     """
-    with _open(path, command) as file:
+    with _damage(path, command), pq.ParquetFile(path, memory_map=True) as file:
         _check_version(file, path, command)
         names = list(schema.names if columns is None else columns)
         _check_columns(file.schema_arrow, schema, names, path)
@@ -93,17 +94,22 @@ def is_current(path: Path, stamp: Stamp) -> bool:
 
 
 def count_rows(path: Path) -> int:
-    """Rows of the table at ``path``, from its footer."""
-    return int(pq.read_metadata(path).num_rows)
+    """Rows of the table at ``path``, from its footer. Raises MissingError, or InputError for a damaged table."""
+    with _damage(path, ""):
+        return int(pq.read_metadata(path).num_rows)
 
 
-def _open(path: Path, command: str) -> pq.ParquetFile:
+@contextmanager
+def _damage(path: Path, command: str) -> Iterator[None]:
+    """Tell a missing or damaged table in one line; what the operating system refuses stays as it is."""
     mend = f"run: {command}" if command else ""
     try:
-        return pq.ParquetFile(path, memory_map=True)
+        yield
     except FileNotFoundError:
         raise MissingError("table is not there", where=path, mend=mend) from None
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise InputError(f"damaged table ({str(error)[:120]})", where=path, mend=mend) from error
 
 
@@ -112,7 +118,10 @@ def _check_version(file: pq.ParquetFile, path: Path, command: str) -> None:
     mend = f"run: {command}" if command else "make it again with this version"
     if _STAMP not in metadata:
         raise StaleError("table carries no provenance, so it was not written by leadline", where=path, mend=mend)
-    version = Stamp.from_json(metadata[_STAMP].decode()).schema_version
+    try:
+        version = Stamp.from_json(metadata[_STAMP].decode()).schema_version
+    except (TypeError, ValueError):
+        raise InputError("damaged table (its provenance cannot be read)", where=path, mend=mend) from None
     if version != SCHEMA_VERSION:
         raise StaleError(f"table has schema version {version}, this is {SCHEMA_VERSION}", where=path, mend=mend)
 

@@ -198,6 +198,27 @@ def test_no_known_pixel_gives_no_shift() -> None:
     assert found.correlation.shape == (11, 11)
 
 
+def test_a_box_known_only_where_the_track_is_not_gives_no_shift() -> None:
+    """Brightness that no shift brings under the track says nothing: not the shift of the box's first corner."""
+    (piece,) = cut([straight(texture(2), (0.0, 0.0), (10, 30), 1.0, 40)])
+    height, width = piece.box(5)[2:]
+    box = np.full((height, width), np.nan, np.float32)
+    box[:4, -4:] = texture(1, (4, 4))
+    products = add_up([(piece, box)], 5)
+    assert products is not None
+    found = locate(products, 5, PIXEL, piece.pixels)
+    assert (found.row, found.col, found.confidence, found.first) == (0.0, 0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("reach", range(6))
+def test_a_reach_of_a_few_pixels(reach: int) -> None:
+    scene = texture(3, (600, 120))
+    shift = (0.5, -1.0) if reach > 2 else (0.0, 0.0)
+    found = find(scene, [straight(scene, shift, (30, 60), 0.02, 500)], reach)
+    assert (found.row, found.col) == pytest.approx(shift, abs=0.3)
+    assert found.correlation.shape == (2 * reach + 1, 2 * reach + 1)
+
+
 def test_weights_are_least_squares_and_never_negative() -> None:
     rng = np.random.default_rng(10)
     x = rng.normal(size=(3, 500))

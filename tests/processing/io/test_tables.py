@@ -89,3 +89,33 @@ def test_missing_damaged_foreign_and_old_tables_are_refused_with_the_mend(tmp_pa
     tables.write(path, PREDICTION, _table(0, 1), Stamp("classify", schema_version=0))
     with pytest.raises(StaleError, match="schema version 0"):
         tables.read(path, PREDICTION)
+
+
+def test_damage_of_every_kind_is_one_line_and_a_refusal_of_the_system_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.parquet"
+    tables.write(path, PREDICTION, _table(0, 20_000), STAMP)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + b"\xff" * 4000 + whole[4004:])
+    with pytest.raises(InputError, match=r"damaged table.*run: leadline classify P"):
+        tables.read(path, PREDICTION, command="leadline classify P")
+    with pytest.raises(InputError, match="damaged table"):
+        tables.read(path, PREDICTION, between=("segment", 0, 5))
+    path.write_bytes(whole[:-4])
+    for call in (tables.count_rows, lambda it: tables.read(it, PREDICTION)):
+        for damaged in (path, tmp_path):
+            with pytest.raises(InputError, match="damaged table"):
+                call(damaged)
+        with pytest.raises(MissingError):
+            call(tmp_path / "none.parquet")
+    pq.write_table(_table(0, 1).replace_schema_metadata({"leadline": "{}"}), path)
+    with pytest.raises(InputError, match="provenance cannot be read"):
+        tables.read(path, PREDICTION)
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pq, "read_metadata", forbidden)
+    with pytest.raises(PermissionError):
+        tables.count_rows(path)
