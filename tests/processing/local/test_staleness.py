@@ -185,11 +185,11 @@ def test_a_damaged_table_is_stale_and_stops_nothing(project: Project) -> None:
 def test_history_tells_what_wrote_failed_and_stopped(project: Project) -> None:
     with recorded(project.root, "autolabel", "autolabels"):
         put(project, LABEL, Autolabel, {})
-    with pytest.raises(InputError), recorded(project.root, "freeboard", "freeboard"):
+    with pytest.raises(InputError), recorded(project.root, "freeboard", "not-there-yet"):
         raise InputError("no\nwater", where="F")
-    with pytest.raises(KeyboardInterrupt), recorded(project.root, "train", "models"):
+    with pytest.raises(KeyboardInterrupt), recorded(project.root, "train", "not-there-yet"):
         raise KeyboardInterrupt
-    with recorded(project.root, "autolabel", "nothing-there-yet"):
+    with recorded(project.root, "autolabel", "not-there-yet"):
         pass
     runs = history(project.root)
     assert [(run.stage, run.outcome, run.why) for run in runs] == [
@@ -216,7 +216,7 @@ def test_status_tells_the_run_that_wrote_and_the_trouble_until_it_is_mended(proj
     trouble = row().trouble
     assert trouble is not None
     assert trouble.why == "ValueError('broken')"
-    with recorded(project.root, "autolabel", "nothing-there-yet"):
+    with recorded(project.root, "autolabel", "not-there-yet"):
         pass
     assert (row().took, row().trouble) == (took, None)
 
