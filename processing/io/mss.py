@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from processing.core.corrections import without_fill
 from processing.errors import InputError, MissingError
-from processing.io.hdf5 import damage, open_hdf5, text
+from processing.io.hdf5 import damage, is_hdf5, open_hdf5, text
 
 F8 = NDArray[np.float64]
 
@@ -194,7 +194,7 @@ def _open_raster(path: Path) -> Grid:
 
 
 def _open_netcdf(path: Path) -> Grid:
-    if not h5py.is_hdf5(path):
+    if not is_hdf5(path):
         raise InputError("not a NetCDF-4 grid", where=path, mend="convert it to NetCDF-4 or GeoTIFF")
     file = open_hdf5(path)
     try:

@@ -104,10 +104,12 @@ class PhotonTableSource(StreamedSource):
 
     def _beam(self, beam: str) -> _SortedBeam:
         """The beam's photons in order; those of one beam at a time are kept."""
-        if self._sorted is None or self._sorted[0] != beam:
+        kept = self._sorted
+        if kept is None or kept[0] != beam:
             self._sorted = None
-            self._sorted = (beam, _SortedBeam(self._columns, self._rows(beam)))
-        return self._sorted[1]
+            # Another thread may ask for another beam meanwhile, so that only what is made here is given back.
+            kept = self._sorted = (beam, _SortedBeam(self._columns, self._rows(beam)))
+        return kept[1]
 
     def _rows(self, beam: str) -> I8:
         codes = [k for k, name in enumerate(self._columns.beams) if name == beam]

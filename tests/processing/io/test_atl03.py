@@ -228,6 +228,29 @@ def test_a_missing_name_is_not_called_damage(tmp_path: Path) -> None:
             raise KeyError("Unable to synchronously open object (bad object header version number)")
 
 
+def test_files_are_opened_without_locks_and_permission_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cluster file systems refuse locks; a file that must not be read is not a damaged one."""
+    path = make_granule(tmp_path / "g.h5")
+    original = h5py.File
+
+    def without_locks(*names: object, locking: object = None, **rest: object) -> h5py.File:
+        if locking is not False:
+            raise OSError(37, "No locks available")
+        return original(*names, locking=locking, **rest)
+
+    monkeypatch.setattr(h5py, "File", without_locks)
+    assert identify(path) is not None
+
+    def forbidden(*_: object, **__: object) -> h5py.File:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(h5py, "File", forbidden)
+    with pytest.raises(InputError, match="no permission to read it"):
+        identify(path)
+
+
 def test_identify_says_what_it_found(tmp_path: Path) -> None:
     path = make_granule(tmp_path / "processed_ATL03_20191104195311_05940510_006_01_subsetted.h5")
     found = identify(path)
