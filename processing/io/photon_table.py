@@ -106,7 +106,7 @@ class PhotonTableSource(StreamedSource):
         """The beam's photons in order; those of one beam at a time are kept."""
         kept = self._sorted
         if kept is None or kept[0] != beam:
-            self._sorted = None
+            kept = self._sorted = None
             # Another thread may ask for another beam meanwhile, so that only what is made here is given back.
             kept = self._sorted = (beam, _SortedBeam(self._columns, self._rows(beam)))
         return kept[1]
