@@ -48,12 +48,14 @@ def running(root: Path, users: Mapping[str, Secret] | None = None) -> Iterator[s
     def work() -> None:
         import asyncio
 
-        asyncio.set_event_loop(asyncio.new_event_loop())
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
         try:
             found["server"] = make_server(root, Address(port=0), users)
             found["server"].start()
         except Exception as error:  # noqa: BLE001 - raised again where the server was asked for
             found["error"] = error
+            loop.close()
             ready.set()
             return
         found["server"].io_loop.add_callback(ready.set)

@@ -185,10 +185,11 @@ class FreeboardPage(Page):
         if len(inside) == 0:
             return "<p class='soft'>No ATL10 freeboard here.</p>"
         colour = palette.theme(self.theme)["mark"]
+        made_by = "synthetic" if self.place.catalog.synthetic else "NASA"
         return (
             "<div class='inline' style='margin-top:6px'>"
             f"<span><span class='line' style='border-color:{colour}'></span>"
-            f"ATL10 (NASA): mean {inside.mean():.3f} m of {len(inside):,} segments</span></div>"
+            f"ATL10 ({made_by}): mean {inside.mean():.3f} m of {len(inside):,} segments</span></div>"
         )
 
     def _levels(self, level: SeaLevel, rows: slice) -> str:

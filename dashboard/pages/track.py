@@ -39,23 +39,23 @@ class TrackPage(Page):
         self._controls()
         pictures = pn.Column(
             controls.card(self._map_with_tools(), sizing_mode="stretch_both",
-                          styles={"flex": "1.35 1 0", "min-height": "0"}),
+                          styles={"flex": "1.35 1 0", "min-height": "0", "margin-bottom": "10px"}),
             controls.card(
                 pn.Column(
                     pn.pane.Bokeh(self.profile.figure, sizing_mode="stretch_both", margin=0),
                     pn.pane.Bokeh(self.rows.figure, sizing_mode="stretch_width", margin=0),
                     sizing_mode="stretch_both", margin=0),
                 sizing_mode="stretch_both", styles={"flex": "1 1 0", "min-height": "0"}),
-            sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "min-width": "0"},
+            sizing_mode="stretch_both", margin=0, styles={"min-width": "0"},
         )  # fmt: skip
         side = controls.card(self._side, sizing_mode="stretch_height", width=276, styles={"overflow-y": "auto"})
         return pn.Column(self._bar, controls.body(pictures, side), sizing_mode="stretch_both", margin=0)
 
     def _controls(self) -> None:
         state = self.place.state
-        self._granule = controls.select(state, "granule", "Granule", 236)
+        self._granule = controls.select(state, "granule", "Granule", 250)
         self._beam = controls.choice(state, "beam", {})
-        self._source = controls.select(state, "source", "Classes from", 158)
+        self._source = controls.select(state, "source", "Classes from", 176)
         self._scene = controls.select(state, "scene", "Scene", 150)
         self._image = controls.choice(state, "image", IMAGES)
         self._contrast = controls.select(state, "contrast", "Contrast", 128)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,8 +55,8 @@ def outline(crs: str, spacing: float) -> list[Ring]:
     return thin
 
 
-def graticule(crs: str, view: Bounds) -> Graticule:
-    """Parallels and meridians through a view, about four of each."""
+def graticule(crs: str, view: Bounds, taken: Sequence[tuple[float, float]] = ()) -> Graticule:
+    """Parallels and meridians through a view, about four of each; ``taken`` are places that other names stand at."""
     inverse = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     gx, gy = np.meshgrid(np.linspace(view[0], view[2], 21), np.linspace(view[1], view[3], 21))
     lon, lat = inverse.transform(gx, gy)
@@ -77,7 +78,7 @@ def graticule(crs: str, view: Bounds) -> Graticule:
     names = [_parallel_name(value, lat_step) for value in parallels] + [
         _meridian_name(value, lon_step) for value in meridians
     ]
-    return _labelled(lines, names, view)
+    return _labelled(lines, names, view, taken)
 
 
 def _middle_longitude(lon: NDArray[np.float64]) -> float:
@@ -98,7 +99,10 @@ def _parallel(
 
 
 def _labelled(
-    lines: list[tuple[NDArray[np.float64], NDArray[np.float64]]], names: list[str], view: Bounds
+    lines: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    names: list[str],
+    view: Bounds,
+    taken: Sequence[tuple[float, float]],
 ) -> Graticule:
     """Labels stand where a line first comes well inside the view, clear of those already there."""
     room_x, room_y = 0.05 * (view[2] - view[0]), 0.1 * (view[3] - view[1])
@@ -109,7 +113,7 @@ def _labelled(
         inside = (np.abs(fx - (view[0] + view[2]) / 2) < (view[2] - view[0]) / 2 - room_x) & (
             np.abs(fy - (view[1] + view[3]) / 2) < (view[3] - view[1]) / 2 - room_y
         )
-        for label_x, label_y in zip(found.label_x, found.label_y, strict=True):
+        for label_x, label_y in [*taken, *zip(found.label_x, found.label_y, strict=True)]:
             inside &= (np.abs(fx - label_x) > 2 * room_x) | (np.abs(fy - label_y) > room_y / 2)
         found.xs.append(x)
         found.ys.append(y)

@@ -49,9 +49,9 @@ class PolarMap:
         for land in (self._land, self._far_land):
             land.glyph.update(fill_color=colours["land"], line_color=colours["soft"])
         self._grid_lines.glyph.line_color = colours["line"]
-        self._grid_names.glyph.text_color = colours["soft"]
+        self._grid_names.glyph.update(text_color=colours["soft"], background_fill_color=colours["sea"])
         self._outlines.glyph.update(fill_color=colours["accent"], line_color=colours["accent"])
-        self._scene_names.glyph.text_color = colours["accent"]
+        self._scene_names.glyph.update(text_color=colours["accent"], background_fill_color=colours["sea"])
         self._box.glyph.update(line_color=colours["mark"], fill_color=colours["mark"])
         self._chosen.glyph.line_color = colours["mark"]
         self._bar.update(
@@ -97,7 +97,8 @@ class PolarMap:
         self._current = ColumnDataSource({"xs": [], "ys": []})
         self._land = plot.patches("xs", "ys", source=self._rings, line_width=0.7)
         self._grid_lines = plot.multi_line("xs", "ys", source=self._lines, line_width=1)
-        text = {"text_font": value(looks.FONT), "text_font_size": "10.5px"}
+        text = {"text_font": value(looks.FONT), "text_font_size": "10.5px",
+                "background_fill_alpha": 0.8, "padding": (3, 1), "border_radius": 3}  # fmt: skip
         self._grid_names = plot.text(
             "x", "y", "name", source=self._names, text_baseline="middle", text_align="center", **text
         )
@@ -231,13 +232,14 @@ class PolarMap:
         """Graticule and locator follow the view."""
         self._view = (float(self._x.start), float(self._y.start), float(self._x.end), float(self._y.end))
         self._scale = (self._view[2] - self._view[0]) / looks.size(self.figure, 640, 560)[0]
-        lines = coast.graticule(self.place.catalog.crs, self._view)
+        self._show_small()
+        taken = list(zip(self._large.data["x"], self._large.data["y"], strict=True))
+        lines = coast.graticule(self.place.catalog.crs, self._view, taken)
         self._lines.data = {"xs": lines.xs, "ys": lines.ys}
         self._names.data = {"x": lines.label_x, "y": lines.label_y, "name": lines.label}
         left, bottom, right, top = self._view
         smallest = 0.05 * float(self.locator.x_range.end - self.locator.x_range.start)
         size = (max(right - left, smallest), max(top - bottom, smallest))
-        self._show_small()
         self._marker.data = {"x": [(left + right) / 2], "y": [(bottom + top) / 2], "w": [size[0]], "h": [size[1]]}
 
     def _resized(self, _name: str, _old: Any, _new: Any) -> None:

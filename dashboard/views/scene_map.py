@@ -133,7 +133,7 @@ class SceneMap:
             text_color="#ffffff",
             background_fill_color="#0b0f14",
             background_fill_alpha=0.66,
-            padding=(2, 5),
+            padding=(6, 3),
             border_radius=4,
             text_font=value(looks.FONT),
             text_font_size="11px",

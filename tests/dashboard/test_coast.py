@@ -50,3 +50,13 @@ def test_no_two_labels_of_the_graticule_overlap(middle: tuple[float, float], rea
         for other_x, other_y in places[:number]:
             # A label is at most some 60 by 12 of 640 by 560 pixels.
             assert abs(x - other_x) > 2 * reach * 60 / 640 or abs(y - other_y) > 2 * reach * 12 / 560
+
+
+def test_labels_of_the_graticule_keep_clear_of_other_names() -> None:
+    view = (-330_000.0, -1_760_000.0, -250_000.0, -1_690_000.0)
+    free = coast.graticule(ANTARCTIC, view)
+    taken = list(zip(free.label_x, free.label_y, strict=True))
+    kept = coast.graticule(ANTARCTIC, view, taken)
+    assert len(kept.label) > 0
+    for x, y in zip(kept.label_x, kept.label_y, strict=True):
+        assert all(abs(x - other_x) > 4_000 or abs(y - other_y) > 3_000 for other_x, other_y in taken)
