@@ -169,13 +169,16 @@ class Place:
         return self._runs[key]
 
     @property
-    def sea_level(self) -> SeaLevel | None:
-        """Sea surfaces of the run that the state asks for, else of the newest; None when there is none."""
+    def run(self) -> str | None:
+        """The freeboard run that the state asks for, else the newest; None when there is none."""
         runs = self.runs
-        if not runs:
-            return None
-        run = self.state.run if self.state.run in runs else runs[0]
-        return self.workspace.sea_level(self.state.granule, self.state.beam, run)
+        return self.state.run if self.state.run in runs else next(iter(runs), None)
+
+    @property
+    def sea_level(self) -> SeaLevel | None:
+        """Sea surfaces of the present run; None when there is none."""
+        run = self.run
+        return None if run is None else self.workspace.sea_level(self.state.granule, self.state.beam, run)
 
     @property
     def companion(self) -> Companion | None:

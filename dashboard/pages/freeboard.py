@@ -111,8 +111,8 @@ class FreeboardPage(Page):
     def _follow_controls(self) -> None:
         place = self.place
         self.follow_track(self._granule, self._beam)
-        level, source = place.sea_level, place.source
-        self._run.follow({run: run for run in place.runs}, level.run if level else None)
+        source = place.source
+        self._run.follow({run: run for run in place.runs}, place.run)
         self._source.follow({item.title: item.key for item in place.sources}, source.key if source else None)
         self._scope.follow(SCOPES)
 

@@ -81,6 +81,8 @@ def test_freeboard_of_the_beam_before_does_not_stay_either(root: Path) -> None:
     assert page.level._above.points.data["y"] == []
     assert page.histogram._source.data["left"] == []
     assert page._side.object == ""
+    assert page._beam.widget.value == "gt2l"
+    assert page._run.widget.value == "lstm-v0001"
     app.state.move(beam="gt1l")
     assert len(page.level._above.points.data["y"]) == 600
     assert len(page.histogram._source.data["left"]) > 0
