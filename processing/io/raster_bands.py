@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import rasterio
 from affine import Affine
@@ -32,6 +33,9 @@ NEEDED = ("B02", "B03", "B04")
 _STRIP = 1024
 _COARSER = 4
 """How many times coarser an overview must be for reading it to outweigh a true mean."""
+
+_BLEED = 1
+"""Pixels of an overview into which the empty edge of an image bleeds."""
 
 _AGAIN = "the file is damaged or cut short: fetch it again"
 
@@ -212,9 +216,20 @@ class BandReader:
             stop = min(size[0], row + lines)
             height = min(stop * step, window.height) - row * step
             part = Window(window.row + row * step, window.col, height, window.width)
-            numbers = self._read(band, part, (-(-height // deep), -(-window.width // deep)))
-            result[row:stop] = _block_mean(band, numbers, step // deep)
+            result[row:stop] = _block_mean(band, self._coarse(band, part, deep), step // deep)
         return result
+
+    def _coarse(self, band: Band, window: Window, deep: int) -> NDArray[Any]:
+        """Digital numbers of the overview by ``deep``; 0 where a wavelet average mixes an image with its empty edge."""
+        mixes = deep > 1 and band.name != SCENE_CLASS and band.path.suffix.lower() == ".jp2"
+        wide = window.expand(_BLEED * deep).clip(band.shape) if mixes else window
+        numbers = self._read(band, wide, (-(-wide.height // deep), -(-wide.width // deep)))
+        if not mixes:
+            return numbers
+        near = np.ones((2 * _BLEED + 1, 2 * _BLEED + 1), np.uint8)
+        numbers[cv2.dilate((numbers == 0).astype(np.uint8), near) > 0] = 0
+        top, left = (window.row - wide.row) // deep, (window.col - wide.col) // deep
+        return numbers[top : top + -(-window.height // deep), left : left + -(-window.width // deep)]
 
     def close(self) -> None:
         """Close every file."""

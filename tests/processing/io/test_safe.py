@@ -127,6 +127,22 @@ def test_reading_outside_gives_nan_and_steps_average(made: ModuleType, tmp_path:
         assert scene.read(("B10",), step=7).shape == (1, 18, 26)
 
 
+@pytest.mark.parametrize("step", [2, 4, 8])
+def test_the_empty_edge_of_a_scene_does_not_darken_what_is_seen_from_afar(
+    made: ModuleType, tmp_path: Path, step: int
+) -> None:
+    rows, cols = np.indices((512, 768))
+    numbers = np.where(cols > 200 + rows // 3, 8000, 0).astype(np.uint16)
+    recipe = made.Recipe(block=128)
+    safe = made.write_safe(tmp_path, dict.fromkeys(("B02", "B03", "B04"), numbers), recipe)
+    with open_scene(opened(safe)) as scene:
+        seen = scene.read(["B03"], step=step)[0]
+        parts = [scene.read(["B03"], Window(0, col, 512, 256), step)[0] for col in (0, 256, 512)]
+    assert np.nanmin(seen) > 0.65
+    assert np.isfinite(seen).mean() > (numbers > 0).mean() - 0.03
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), seen)
+
+
 def test_footprint_follows_the_valid_data(made: ModuleType, tmp_path: Path) -> None:
     bands = {name: plane.copy() for name, plane in digital(240, 240).items()}
     for name in ("B02", "B03", "B04", "B08"):
