@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every machine and day; new ones are looked for with --hypothesis-profile=default.
+settings.register_profile("leadline", derandomize=True, database=None)
+settings.load_profile("leadline")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _CHROMIUM = Path("/usr/bin/chromium")

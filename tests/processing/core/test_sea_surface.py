@@ -158,7 +158,7 @@ def test_a_shift_of_all_heights_shifts_every_estimate_and_leaves_freeboard(
     rules, count = Rules(window=1000.0, stride=500.0), np.full(len(x), 8)
     plain = freeboard_of_track(x, h, s, count, water, rules, estimator)
     moved = freeboard_of_track(x, h + shift, s, count, water, rules, estimator)
-    np.testing.assert_allclose(moved.sea.surface - plain.sea.surface, shift, atol=2e-5)
+    np.testing.assert_allclose(moved.sea.surface, plain.sea.surface + np.float32(shift), atol=2e-5)
     np.testing.assert_allclose(moved.freeboard, plain.freeboard, atol=2e-5)
     np.testing.assert_allclose(moved.freeboard_sigma, plain.freeboard_sigma, rtol=1e-5)
     assert (moved.sea.source == plain.sea.source).all()
