@@ -34,8 +34,11 @@ _STRIP = 1024
 _COARSER = 4
 """How many times coarser an overview must be for reading it to outweigh a true mean."""
 
-_BLEED = 1
-"""Pixels of an overview into which the empty edge of an image bleeds."""
+_BLEED = 2
+"""Steps that an image's empty part goes on through zeros towards its edge, where averages mix."""
+
+_MARGIN = 6
+"""Pixels of an overview around a window that tell what is empty in it."""
 
 _AGAIN = "the file is damaged or cut short: fetch it again"
 
@@ -220,16 +223,14 @@ class BandReader:
         return result
 
     def _coarse(self, band: Band, window: Window, deep: int) -> NDArray[Any]:
-        """Digital numbers of the overview by ``deep``; 0 where a wavelet average mixes an image with its empty edge."""
+        """Digital numbers of the overview by ``deep``."""
         mixes = deep > 1 and band.name != SCENE_CLASS and band.path.suffix.lower() == ".jp2"
-        wide = window.expand(_BLEED * deep).clip(band.shape) if mixes else window
+        wide = window.expand(_MARGIN * deep).clip(band.shape) if mixes else window
         numbers = self._read(band, wide, (-(-wide.height // deep), -(-wide.width // deep)))
         if not mixes:
             return numbers
-        near = np.ones((2 * _BLEED + 1, 2 * _BLEED + 1), np.uint8)
-        numbers[cv2.dilate((numbers == 0).astype(np.uint8), near) > 0] = 0
         top, left = (window.row - wide.row) // deep, (window.col - wide.col) // deep
-        return numbers[top : top + -(-window.height // deep), left : left + -(-window.width // deep)]
+        return _unmixed(numbers)[top : top + -(-window.height // deep), left : left + -(-window.width // deep)]
 
     def close(self) -> None:
         """Close every file."""
@@ -286,6 +287,19 @@ def _native_window(band: Band, window: Window) -> Window:
     height = -(-window.row_stop // band.factor) - row
     width = -(-window.col_stop // band.factor) - col
     return Window(row, col, height, width).expand(1).clip(band.shape)
+
+
+def _unmixed(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Wavelet averages with 0 where they mix an image with its empty edge, and nowhere else.
+
+    Beside bright ice the averages of water may swing down to 0, in spots; the empty part of an image is larger.
+    """
+    zero, near = (numbers == 0).astype(np.uint8), np.ones((3, 3), np.uint8)
+    empty = cv2.morphologyEx(zero, cv2.MORPH_OPEN, near)
+    for _ in range(_BLEED):
+        empty |= zero & cv2.dilate(empty, near)
+    edge = cv2.dilate(empty, near)
+    return np.where(edge > 0, 0, np.maximum(numbers, 1)).astype(numbers.dtype)
 
 
 def _block_mean(band: Band, numbers: NDArray[Any], step: int) -> NDArray[np.float32]:

@@ -143,6 +143,16 @@ def test_the_empty_edge_of_a_scene_does_not_darken_what_is_seen_from_afar(
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), seen)
 
 
+def test_narrow_leads_in_bright_ice_are_no_holes_from_afar(made: ModuleType, tmp_path: Path) -> None:
+    rows, cols = np.indices((512, 512))
+    water = np.abs((cols + rows // 3) % 64 - 32) < 4 + rows // 64
+    numbers = np.where(water, 1010, 11_000).astype(np.uint16)
+    safe = made.write_safe(tmp_path, dict.fromkeys(("B02", "B03", "B04"), numbers), made.Recipe(block=128))
+    with open_scene(opened(safe)) as scene:
+        for step in (2, 4, 8, 16):
+            assert np.isfinite(scene.read(["B03"], step=step)).all()
+
+
 def test_footprint_follows_the_valid_data(made: ModuleType, tmp_path: Path) -> None:
     bands = {name: plane.copy() for name, plane in digital(240, 240).items()}
     for name in ("B02", "B03", "B04", "B08"):
