@@ -45,17 +45,24 @@ def aside_folder(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=_prefix(), dir=path.parent))
     temporary.chmod(0o755)
+    former = temporary.with_name(f"{temporary.name}-former")
     try:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
                 sync(file)
         if path.exists() and not exclusive:
-            shutil.rmtree(path)
-        _rename(temporary, path)
+            path.rename(former)
+        try:
+            _rename(temporary, path)
+        except OSError:
+            if former.exists():
+                former.rename(path)
+            raise
         sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
 
 
 def _rename(folder: Path, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -43,3 +44,22 @@ def test_an_exclusive_folder_leaves_the_one_that_came_first(tmp_path: Path) -> N
     with pytest.raises(FileExistsError, match="v0001"):
         freeze_while_another_does(tmp_path / "v0001")
     assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["v0001", "v0001/theirs"]
+
+
+def test_the_former_folder_stays_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "old").touch()
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("processing.io.atomic._rename", fails)
+        with pytest.raises(OSError, match="Input/output"), aside_folder(tmp_path / "model") as folder:
+            (folder / "new").touch()
+    assert [entry.name for entry in tmp_path.rglob("*")] == ["model", "old"]
+    with aside_folder(tmp_path / "model") as folder:
+        (folder / "new").touch()
+    assert [entry.name for entry in tmp_path.rglob("*")] == ["model", "new"]
