@@ -19,57 +19,32 @@ from dashboard.data import Track
 from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
+from dashboard.views.along_track import NO_IMAGE, AlongTrack, Stretch
 from processing.errors import LeadlineError
 
 log = logging.getLogger(__name__)
 
-ORIGIN = "profile"
 PHOTON_REACH = 30_000.0
 """Longest stretch whose photons are drawn, m; beyond it the segments tell more."""
 
-_MARGIN = 0.5
+_LEAST_HEIGHT = 1.0
 _GLYPH_PHOTONS = 6_000
 _GLYPH_SEGMENTS = 5_000
-_MOST_PIXELS = 3_000
 _CONFIDENCE = ("noise", "noise", "noise", "buffer", "low", "medium", "high")
 _NONE: dict[str, list[Any]] = {"x": [], "y": [], "colour": []}
 _SEGMENTS: dict[str, list[Any]] = {
     name: [] for name in ("x0", "x1", "x", "y", "colour", "name", "spread", "rate", "km")
 }
-_IMAGE: dict[str, list[Any]] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 Later = Callable[[Callable[[], None]], None]
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """What is drawn: the window and a margin on both sides, so that a small move needs nothing new."""
-
-    start: float
-    end: float
-    window: tuple[float, float]
-
-    def serves(self, window: tuple[float, float]) -> bool:
-        """Whether a window lies inside and is of about the same length."""
-        length, drawn = window[1] - window[0], self.window[1] - self.window[0]
-        return window[0] >= self.start and window[1] <= self.end and abs(length / drawn - 1) < 0.02
-
-
-def stretch_around(window: tuple[float, float]) -> Stretch:
-    """The stretch drawn for a window."""
-    room = _MARGIN * (window[1] - window[0])
-    return Stretch(window[0] - room, window[1] + room, window)
-
-
-class Profile:
+class Profile(AlongTrack):
     """Height over along-track distance. ``later`` runs a call on the page's own thread."""
 
     def __init__(self, place: Place, theme: str, x_range: Range1d, later: Later) -> None:
-        self.place = place
-        self.theme = theme
+        super().__init__(place, theme, x_range)
         self.later = later
-        self.x = x_range
         self.y = Range1d(-0.5, 1.5)
-        self.drawn: Stretch | None = None
         self._waiting: Future[Any] | None = None
         self.figure = self._build()
         self.paint(theme)
@@ -85,53 +60,40 @@ class Profile:
         self._crosshair.overlay.line_color = ink["soft"]
 
     def update(self, change: Change) -> None:
-        """Follow the state: the range at once, the data when the window leaves what is drawn."""
-        state = self.place.state
-        if change.touches("granule", "beam", "source", "run", "theme"):
-            self.drawn = None
-        if change.origin != ORIGIN or change.touches("granule", "beam"):
-            start, end = state.window
-            self.x.update(start=start - self.place.origin, end=end - self.place.origin)
-        self._middle.location = state.x - self.place.origin
-        if self.drawn is None or not self.drawn.serves(state.window):
-            self.draw()
+        """Follow the state, as every view along the track, with the mark in its middle."""
+        self._middle.location = self.place.state.x - self.place.origin
+        super().update(change)
 
-    def draw(self) -> None:
-        """Draw the stretch around the window: segments now, photons when they are read.
+    def _draw(self, stretch: Stretch) -> None:
+        """Segments now, photons when they are read."""
+        self._draw_track(stretch)
+        self._ask_photons(stretch)
 
-        Nothing of what was drawn before stays when that fails.
-        """
-        self.drawn = stretch_around(self.place.state.window)
-        try:
-            self._draw_track(self.drawn)
-            self._ask_photons()
-        except Exception:
-            self.drawn = None
-            self._clear_segments()
-            self._clear_photons()
-            raise
+    def _clear(self) -> None:
+        self._clear_segments()
+        self._clear_photons()
 
     def _draw_track(self, stretch: Stretch) -> None:
         if not self.place.has_segments:
             self._clear_segments()
-            self._fit_height(np.zeros(0, np.float32))
+            self._fit_height(self.figure, np.zeros(0, np.float32), _LEAST_HEIGHT)
             return
         track = self.place.track
         rows = detail.rows_in(track.x_atc, stretch.start, stretch.end)
         inner = detail.rows_in(track.x_atc, *self.place.state.window)
         mean, spread = track.height_mean[inner], track.height_std[inner]
-        self._fit_height(np.concatenate([mean, mean + spread, mean - spread]))
-        self._draw_segments(track, rows)
-        self._draw_surface(track)
+        self._fit_height(self.figure, np.concatenate([mean, mean + spread, mean - spread]), _LEAST_HEIGHT)
+        self._draw_segments(track, rows, stretch)
+        self._draw_surface(track, stretch)
 
     def _build(self) -> figure:
         plot = looks.profile_figure(self.x, self.y, sizing_mode="stretch_both", name="profile", min_height=120)
         plot.xaxis.visible = False
         plot.yaxis.axis_label = "Height (m)"
         plot.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
-        self._photon_image = ColumnDataSource(dict(_IMAGE))
+        self._photon_image = ColumnDataSource(dict(NO_IMAGE))
         self._photons = ColumnDataSource(dict(_NONE))
-        self._segment_image = ColumnDataSource(dict(_IMAGE))
+        self._segment_image = ColumnDataSource(dict(NO_IMAGE))
         self.segments = ColumnDataSource(dict(_SEGMENTS))
         self._level = ColumnDataSource({"x": [], "y": []})
         plot.image_rgba("image", "x", "y", "dw", "dh", source=self._photon_image)
@@ -155,60 +117,30 @@ class Profile:
             plot.on_change(name, self._resized)
         return plot
 
-    def _moved(self, event: RangesUpdate) -> None:
-        with self.place.guard("moving the profile"):
-            start, end = event.x0 + self.place.origin, event.x1 + self.place.origin
-            if end > start:
-                self.place.state.move(origin=ORIGIN, x=(start + end) / 2, span=end - start)
-
     def _resized(self, _name: str, _old: Any, _new: Any) -> None:
         self.drawn = None
         with self.place.guard("drawing the profile"):
             if self.place.granule is not None:
                 self.draw()
 
-    def _fit_height(self, heights: NDArray[np.float32]) -> None:
-        low, high = detail.comfortable(heights)
-        if (self.y.start, self.y.end) != (low, high):
-            self.y.update(start=low, end=high)
-
-    @property
-    def _view(self) -> detail.View:
-        assert self.drawn is not None
-        inner, height = looks.size(self.figure, 1000, 240)
-        width = int(inner * (1 + 2 * _MARGIN))
-        limits = (float(self.y.start), float(self.y.end))
-        return detail.View((self.drawn.start, self.drawn.end), limits, min(width, _MOST_PIXELS), max(height, 50))
-
-    def _picture(self, pixels: NDArray[np.uint32]) -> dict[str, list[Any]]:
-        assert self.drawn is not None
-        low, high = float(self.y.start), float(self.y.end)
-        left = self.drawn.start - self.place.origin
-        return {
-            "image": [pixels],
-            "x": [left],
-            "y": [low],
-            "dw": [self.drawn.end - self.drawn.start],
-            "dh": [high - low],
-        }
-
     def _clear_segments(self) -> None:
         self.segments.data = dict(_SEGMENTS)
-        self._segment_image.data = dict(_IMAGE)
+        self._segment_image.data = dict(NO_IMAGE)
         self._level.data = {"x": [], "y": []}
 
-    def _draw_segments(self, track: Track, rows: slice) -> None:
+    def _draw_segments(self, track: Track, rows: slice, stretch: Stretch) -> None:
         ranks = self.place.ranks(track.beam, self.place.source, rows)
         colours = palette.class_lut(self.theme)
         if rows.stop - rows.start > _GLYPH_SEGMENTS:
-            top = detail.highest(track.x_atc[rows], track.height_mean[rows], ranks, self._view)
+            view = self._view(self.figure, stretch)
+            top = detail.highest(track.x_atc[rows], track.height_mean[rows], ranks, view)
             lut = np.array([0, *(palette.rgba(str(colour)) for colour in colours)], np.uint32)
             self.segments.data = dict(_SEGMENTS)
-            self._segment_image.data = self._picture(lut[detail.thicken(top, 1)])
+            self._segment_image.data = self._picture(lut[detail.thicken(top, 1)], view)
             return
         x = track.x_atc[rows] - self.place.origin
         names = np.array([palette.class_name(code) for code in (-1, 0, 1, 2)])
-        self._segment_image.data = dict(_IMAGE)
+        self._segment_image.data = dict(NO_IMAGE)
         self.segments.data = {
             "x0": x - track.window / 2,
             "x1": x + track.window / 2,
@@ -221,27 +153,25 @@ class Profile:
             "km": x / 1000.0,
         }
 
-    def _draw_surface(self, track: Track) -> None:
+    def _draw_surface(self, track: Track, stretch: Stretch) -> None:
         level = None
         with self.place.guard("reading the sea surface"):
             level = self.place.sea_level
-        assert self.drawn is not None
         if level is None:
             self._level.data = {"x": [], "y": []}
             return
-        bins = detail.gather(track.x_atc, level.chosen, self.drawn.start, self.drawn.end, 800)
+        bins = detail.gather(track.x_atc, level.chosen, stretch.start, stretch.end, 800)
         filled = bins.count > 0
         self._level.data = {"x": bins.centre[filled] - self.place.origin, "y": bins.mean[filled]}
 
-    def _ask_photons(self) -> None:
-        stretch, state = self.drawn, self.place.state
-        assert stretch is not None
+    def _ask_photons(self, stretch: Stretch) -> None:
+        state = self.place.state
         if self._waiting is not None:
             self._waiting.cancel()
         if stretch.end - stretch.start > PHOTON_REACH:
             self._clear_photons()
             return
-        workspace, view = self.place.workspace, self._view
+        workspace, view = self.place.workspace, self._view(self.figure, stretch)
         granule, beam, theme = state.granule, state.beam, self.theme
         low, high = self.place.extent
         start, end = max(stretch.start, low), min(stretch.end, high)
@@ -249,7 +179,7 @@ class Profile:
         def work() -> None:
             found = _read_photons(workspace.photons(granule, beam, start, end), stretch) if start < end else None
             drawn = _draw_photons(found, view, theme)
-            self.later(lambda: self._place_photons(stretch, drawn))
+            self.later(lambda: self._place_photons(stretch, view, drawn))
 
         self._waiting = workspace.workers.submit(self._quietly, work, stretch)
 
@@ -269,17 +199,17 @@ class Profile:
         self.place.tell(f"photons cannot be shown: {line}", "warning")
 
     def _clear_photons(self) -> None:
-        self._photon_image.data = dict(_IMAGE)
+        self._photon_image.data = dict(NO_IMAGE)
         self._photons.data = dict(_NONE)
 
-    def _place_photons(self, stretch: Stretch, drawn: PhotonDrawing) -> None:
+    def _place_photons(self, stretch: Stretch, view: detail.View, drawn: PhotonDrawing) -> None:
         if stretch is not self.drawn:
             return
         if drawn.pixels is not None:
             self._photons.data = dict(_NONE)
-            self._photon_image.data = self._picture(drawn.pixels)
+            self._photon_image.data = self._picture(drawn.pixels, view)
             return
-        self._photon_image.data = dict(_IMAGE)
+        self._photon_image.data = dict(NO_IMAGE)
         self._photons.data = {"x": drawn.x - self.place.origin, "y": drawn.y, "colour": drawn.colour}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 from bokeh.plotting import figure
@@ -12,9 +10,8 @@ from numpy.typing import NDArray
 from dashboard import detail, palette
 from dashboard.data import ClassSource
 from dashboard.place import RANKS, Place
-from dashboard.state import Change
 from dashboard.views import figure as looks
-from dashboard.views.profile import Stretch, stretch_around
+from dashboard.views.along_track import NO_IMAGE, AlongTrack, Stretch
 from processing.schema import AutoFlag
 
 ROW = 17
@@ -23,19 +20,20 @@ _BINS = 2400
 _FLAGS = ((AutoFlag.TRANSITION, 1), (AutoFlag.DRIFT_UNSURE, 2), (AutoFlag.SHADOW, 3), (AutoFlag.CLOUD, 4))
 FLAG_COLOURS = ("#00000000", "#b9a7d6", "#c9a227", "#6b5b95", "#d6438a")
 FLAG_NAMES = ("transition", "drift unsure", "shadow", "cloud")
+Cells = tuple[float, float, int]
+"""Start, end and number of the bins that the rows are drawn in."""
 
 
-class ClassRows:
-    """One row a class source and one for the flags of the auto-labels."""
+class ClassRows(AlongTrack):
+    """One row a class source and one for the flags of the auto-labels; a row that cannot be read is left out."""
+
+    drawn_anew_by = ("granule", "beam", "theme")
 
     def __init__(self, place: Place, theme: str, x_range: Range1d) -> None:
-        self.place = place
-        self.theme = theme
-        self.x = x_range
-        self.drawn: Stretch | None = None
+        super().__init__(place, theme, x_range)
         self._arranged: tuple[list[str], str] = ([], "")
         self.y = Range1d(0, 1)
-        self._source = ColumnDataSource(_nothing())
+        self._source = ColumnDataSource(dict(NO_IMAGE))
         self.figure = self._build()
         self.paint(theme)
 
@@ -44,37 +42,28 @@ class ClassRows:
         self.drawn = None
         looks.paint(self.figure, theme)
 
-    def update(self, change: Change) -> None:
-        if change.touches("granule", "beam", "theme"):
-            self.drawn = None
-        window = self.place.state.window
-        if self.drawn is None or not self.drawn.serves(window):
-            self.draw()
+    def _draw(self, stretch: Stretch) -> None:
+        length = self.place.track.window if self.place.has_segments else 2.0
+        cells = detail.cells(stretch.start, stretch.end, length, _BINS)
+        self._show(self._read_rows(cells), cells)
 
-    def draw(self) -> None:
-        """Draw every row for the stretch around the window; one that cannot be read is told and left out."""
-        self.drawn = stretch_around(self.place.state.window)
-        try:
-            self._show(self._read_rows())
-        except Exception:
-            self.drawn = None
-            self._source.data = _nothing()
-            raise
+    def _clear(self) -> None:
+        self._source.data = dict(NO_IMAGE)
 
-    def _read_rows(self) -> list[tuple[str, NDArray[np.uint32]]]:
+    def _read_rows(self, cells: Cells) -> list[tuple[str, NDArray[np.uint32]]]:
         rows = []
         for source in self.place.sources:
             with self.place.guard(f"reading {source.title}"):
-                rows.append((short_title(source), self._class_row(source)))
+                rows.append((short_title(source), self._class_row(source, cells)))
         with self.place.guard("reading the flags"):
-            flags = self._flag_row()
+            flags = self._flag_row(cells)
             if flags is not None:
                 rows.append(("flags", flags))
         return rows
 
-    def _show(self, rows: list[tuple[str, NDArray[np.uint32]]]) -> None:
+    def _show(self, rows: list[tuple[str, NDArray[np.uint32]]], cells: Cells) -> None:
         self._arrange([name for name, _ in rows])
-        start, end, _ = self._cells
+        start, end, _ = cells
         left, length = start - self.place.origin, end - start
         count = len(rows)
         self._source.data = {
@@ -108,42 +97,32 @@ class ClassRows:
         self.figure.height = _AXIS + ROW * count
         self.figure.xaxis.axis_label = label
 
-    @property
-    def _cells(self) -> tuple[float, float, int]:
-        """Start, end and number of the bins that the rows are drawn in."""
-        assert self.drawn is not None
-        length = self.place.track.window if self.place.has_segments else 2.0
-        return detail.cells(self.drawn.start, self.drawn.end, length, _BINS)
-
-    def _class_row(self, source: ClassSource) -> NDArray[np.uint32]:
-        codes = self.place.workspace.classes(self.place.state.granule, self.place.state.beam, source)[self._rows]
-        ranks = detail.column_ranks(self.place.track.x_atc[self._rows], RANKS[codes + 1], *self._cells)
+    def _class_row(self, source: ClassSource, cells: Cells) -> NDArray[np.uint32]:
+        x = self.place.track.x_atc
+        rows = detail.rows_in(x, *cells[:2])
+        codes = self.place.workspace.classes(self.place.state.granule, self.place.state.beam, source)[rows]
         lut = [0, *(palette.rgba(str(colour)) for colour in palette.class_lut(self.theme))]
-        return np.array(lut, np.uint32)[ranks][None, :]
+        return _coloured(x[rows], RANKS[codes + 1], cells, lut)
 
-    def _flag_row(self) -> NDArray[np.uint32] | None:
+    def _flag_row(self, cells: Cells) -> NDArray[np.uint32] | None:
         state = self.place.state
         facts = self.place.workspace.label_facts(state.granule, state.beam) if self.place.has_segments else {}
         if not facts:
             return None
-        flags = facts["auto_flags"][self._rows]
+        x = self.place.track.x_atc
+        rows = detail.rows_in(x, *cells[:2])
+        flags = facts["auto_flags"][rows]
         rank = np.zeros(len(flags), np.int8)
         for flag, value in _FLAGS:
             rank[(flags & int(flag)) != 0] = value
-        bins = detail.column_ranks(self.place.track.x_atc[self._rows], rank, *self._cells)
-        lut = np.array([0, *(palette.rgba(colour) for colour in FLAG_COLOURS[1:])], np.uint32)
-        return lut[bins][None, :]
+        return _coloured(x[rows], rank, cells, [0, *(palette.rgba(colour) for colour in FLAG_COLOURS[1:])])
 
-    @property
-    def _rows(self) -> slice:
-        start, end, _ = self._cells
-        return detail.rows_in(self.place.track.x_atc, start, end)
+
+def _coloured(x: NDArray[np.float64], rank: NDArray[np.int8], cells: Cells, lut: list[int]) -> NDArray[np.uint32]:
+    """One line of pixels: the colour of the highest rank in each cell."""
+    return np.array(lut, np.uint32)[detail.column_ranks(x, rank, *cells)][None, :]
 
 
 def short_title(source: ClassSource) -> str:
     """A name of a class source that fits beside its row."""
     return {"predictions": "model", "snapshots": source.run, "autolabels": "auto", "inputs/truth": "truth"}[source.kind]
-
-
-def _nothing() -> dict[str, list[Any]]:
-    return {"image": [], "x": [], "y": [], "dw": [], "dh": []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,41 +16,45 @@ from dashboard.data import SURFACES, SeaLevel, Track
 from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
-from dashboard.views.profile import ORIGIN, Stretch, stretch_around
+from dashboard.views.along_track import NO_IMAGE, AlongTrack, Stretch
 from processing.schema import SeaSurfaceSource
 
 _BINS = 900
 _POINTS = 6_000
 _CROWD = 60
 _HOLE = 500.0
-_MOST_PIXELS = 3_000
-_MARGIN = 0.5
 _LINE: dict[str, list[Any]] = {"x": [], "y": []}
-_IMAGE: dict[str, list[Any]] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 _POINT: dict[str, list[Any]] = {"x": [], "y": [], "colour": [], "sigma": [], "km": []}
+
+
+@dataclass(frozen=True)
+class Points:
+    """Segments of a stretch: ``x`` along-track m, ``y`` and its uncertainty ``sigma`` m, drawing ``rank`` by class."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float32]
+    rank: NDArray[np.int8]
+    sigma: NDArray[np.float32]
 
 
 class Layer:
     """Points coloured by class: real ones when few, pixels when many."""
 
     def __init__(self, plot: figure) -> None:
-        self.image = ColumnDataSource(dict(_IMAGE))
+        self.image = ColumnDataSource(dict(NO_IMAGE))
         self.points = ColumnDataSource(dict(_POINT))
         plot.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
         self.glyphs = plot.scatter("x", "y", source=self.points, size=3.5, color="colour", line_color=None)
 
     def clear(self) -> None:
-        self.image.data, self.points.data = dict(_IMAGE), dict(_POINT)
+        self.image.data, self.points.data = dict(NO_IMAGE), dict(_POINT)
 
 
-class SeaLevelView:
+class SeaLevelView(AlongTrack):
     """``heights`` and ``freeboard`` are figures that share the along-track axis."""
 
     def __init__(self, place: Place, theme: str, x_range: Range1d) -> None:
-        self.place = place
-        self.theme = theme
-        self.x = x_range
-        self.drawn: Stretch | None = None
+        super().__init__(place, theme, x_range)
         self.heights, self.freeboard = self._figure("Height (m)"), self._figure("Freeboard (m)")
         self._build_heights()
         self._build_freeboard()
@@ -78,25 +83,8 @@ class SeaLevelView:
         self._mark.line_color = ink["mark"]
 
     def update(self, change: Change) -> None:
-        state = self.place.state
-        if change.touches("granule", "beam", "source", "run", "theme"):
-            self.drawn = None
-        if change.origin != ORIGIN or change.touches("granule", "beam"):
-            start, end = state.window
-            self.x.update(start=start - self.place.origin, end=end - self.place.origin)
-        self._mark.location = state.x - self.place.origin
-        if self.drawn is None or not self.drawn.serves(state.window):
-            self.draw()
-
-    def draw(self) -> None:
-        """Draw the stretch around the window; nothing of what was drawn before stays when that fails."""
-        self.drawn = stretch_around(self.place.state.window)
-        try:
-            self._draw(self.drawn)
-        except Exception:
-            self.drawn = None
-            self._clear()
-            raise
+        self._mark.location = self.place.state.x - self.place.origin
+        super().update(change)
 
     def _draw(self, stretch: Stretch) -> None:
         level = self.place.sea_level
@@ -107,13 +95,17 @@ class SeaLevelView:
         rows = detail.rows_in(track.x_atc, stretch.start, stretch.end)
         inner = detail.rows_in(track.x_atc, *self.place.state.window)
         ranks = self.place.ranks(track.beam, self.place.source, rows)
-        self._fit(self.heights, _near_the_sea(track.height_mean[inner]), 0.5)
-        self._fit(self.freeboard, level.freeboard[inner], 0.4)
-        self._points(self._ice, self.heights, track, track.height_mean, ranks, rows, level.sigma)
-        self._points(self._above, self.freeboard, track, level.freeboard, ranks, rows, level.freeboard_sigma)
-        self._draw_surfaces(track, level)
-        self._draw_band(track, level)
-        self._draw_companion()
+        self._fit_height(self.heights, _near_the_sea(track.height_mean[inner]), 0.5)
+        self._fit_height(self.freeboard, level.freeboard[inner], 0.4)
+        for layer, plot, values, sigma in (
+            (self._ice, self.heights, track.height_mean, level.sigma),
+            (self._above, self.freeboard, level.freeboard, level.freeboard_sigma),
+        ):
+            points = Points(track.x_atc[rows], values[rows], ranks, sigma[rows])
+            self._show_points(layer, points, self._view(plot, stretch))
+        self._draw_surfaces(track, level, stretch)
+        self._draw_band(track, level, stretch)
+        self._draw_companion(stretch)
 
     def _figure(self, label: str) -> figure:
         name = label.split(" ", maxsplit=1)[0].lower()
@@ -164,12 +156,6 @@ class SeaLevelView:
         facts = [("Along track", "@km{0.000} km"), ("Freeboard", "@y{0.000} m"), ("Uncertainty", "@sigma{0.000} m")]
         self.freeboard.add_tools(HoverTool(renderers=[self._above.glyphs], tooltips=looks.tooltip(facts)))
 
-    def _moved(self, event: RangesUpdate) -> None:
-        with self.place.guard("moving along the track"):
-            start, end = event.x0 + self.place.origin, event.x1 + self.place.origin
-            if end > start:
-                self.place.state.move(origin=ORIGIN, x=(start + end) / 2, span=end - start)
-
     def _resized(self, _name: str, _old: Any, _new: Any) -> None:
         with self.place.guard("drawing freeboard"):
             if self.place.granule is not None and self.place.has_segments:
@@ -184,41 +170,28 @@ class SeaLevelView:
         self._nasa.data = {"x": [], "y": [], "km": []}
         self._lead.data = {"x": [], "y": [], "n": [], "km": []}
 
-    def _fit(self, plot: figure, values: NDArray[np.float32], least: float) -> None:
-        low, high = detail.comfortable(values, least)
-        if (plot.y_range.start, plot.y_range.end) != (low, high):
-            plot.y_range.update(start=low, end=high)
-
-    def _points(self, layer: Layer, plot: figure, track: Track, values: NDArray[np.float32], ranks: NDArray[np.int8],
-                rows: slice, sigma: NDArray[np.float32]) -> None:  # fmt: skip
-        assert self.drawn is not None
+    def _show_points(self, layer: Layer, points: Points, view: detail.View) -> None:
         colours = palette.class_lut(self.theme)
-        x = track.x_atc[rows] - self.place.origin
-        if rows.stop - rows.start <= _POINTS:
-            layer.image.data = dict(_IMAGE)
+        if len(points.x) <= _POINTS:
+            x = points.x - self.place.origin
+            layer.image.data = dict(NO_IMAGE)
             layer.points.data = {
                 "x": x,
-                "y": values[rows],
-                "colour": colours[ranks - 1],
-                "sigma": sigma[rows],
+                "y": points.y,
+                "colour": colours[points.rank - 1],
+                "sigma": points.sigma,
                 "km": x / 1000,
             }
             return
-        width, height = looks.size(plot, 1000, 200)
-        low, high = float(plot.y_range.start), float(plot.y_range.end)
-        left, length = self.drawn.start - self.place.origin, self.drawn.end - self.drawn.start
-        pixels = min(int(width * (1 + 2 * _MARGIN)), _MOST_PIXELS)
-        view = detail.View((left, left + length), (low, high), pixels, max(height, 50))
-        top = detail.highest(x, values[rows], ranks, view)
-        if len(x) < _CROWD * pixels:
+        top = detail.highest(points.x, points.y, points.rank, view)
+        if len(points.x) < _CROWD * view.width:
             top = detail.thicken(top, 1)
         lut = np.array([0, *(palette.rgba(str(colour), 170) for colour in colours)], np.uint32)
         layer.points.data = dict(_POINT)
-        layer.image.data = {"image": [lut[top]], "x": [left], "y": [low], "dw": [length], "dh": [high - low]}
+        layer.image.data = self._picture(lut[top], view)
 
-    def _draw_surfaces(self, track: Track, level: SeaLevel) -> None:
-        assert self.drawn is not None
-        start, end, origin = self.drawn.start, self.drawn.end, self.place.origin
+    def _draw_surfaces(self, track: Track, level: SeaLevel, stretch: Stretch) -> None:
+        start, end, origin = stretch.start, stretch.end, self.place.origin
         for name, source in self._level.items():
             bins = detail.gather(track.x_atc, level.surfaces[name], start, end, _BINS)
             source.data = _joined(bins, origin)
@@ -228,11 +201,10 @@ class SeaLevelView:
         guessed = np.where(level.source == SeaSurfaceSource.INTERPOLATED, level.chosen, np.nan).astype(np.float32)
         bins = detail.gather(track.x_atc, guessed, start, end, _BINS)
         self._guessed.data = {"x": bins.centre - origin, "y": bins.mean}
-        self._draw_leads(track, level)
+        self._draw_leads(track, level, stretch)
 
-    def _draw_leads(self, track: Track, level: SeaLevel) -> None:
-        assert self.drawn is not None
-        rows = detail.rows_in(track.x_atc, self.drawn.start, self.drawn.end)
+    def _draw_leads(self, track: Track, level: SeaLevel, stretch: Stretch) -> None:
+        rows = detail.rows_in(track.x_atc, stretch.start, stretch.end)
         ident = level.lead_id[rows]
         lead = ident >= 0
         numbers, where, count = np.unique(ident[lead], return_inverse=True, return_counts=True)
@@ -243,23 +215,21 @@ class SeaLevelView:
         y = np.bincount(where, np.nan_to_num(track.height_mean[rows][lead])) / count
         self._lead.data = {"x": x, "y": y, "n": count, "km": x / 1000}
 
-    def _draw_band(self, track: Track, level: SeaLevel) -> None:
-        assert self.drawn is not None
-        start, end, origin = self.drawn.start, self.drawn.end, self.place.origin
+    def _draw_band(self, track: Track, level: SeaLevel, stretch: Stretch) -> None:
+        start, end, origin = stretch.start, stretch.end, self.place.origin
         mean = detail.gather(track.x_atc, level.freeboard, start, end, _BINS)
         sigma = detail.gather(track.x_atc, level.freeboard_sigma, start, end, _BINS)
         x = mean.centre - origin
         self._line.data = {"x": x, "y": mean.mean} if self.binned > 4.0 else dict(_LINE)
         self._spread.data = _ribbons(x, mean.mean - sigma.mean, mean.mean + sigma.mean)
 
-    def _draw_companion(self) -> None:
+    def _draw_companion(self, stretch: Stretch) -> None:
         """NASA's segments in the stretch; every n-th of them where they would be a smear."""
-        assert self.drawn is not None
         found = self.place.companion
         if found is None:
             self._nasa.data = {"x": [], "y": [], "km": []}
             return
-        rows = detail.rows_in(found.x_atc, self.drawn.start, self.drawn.end)
+        rows = detail.rows_in(found.x_atc, stretch.start, stretch.end)
         some = slice(rows.start, rows.stop, max(1, (rows.stop - rows.start) // _POINTS))
         x, y = found.x_atc[some] - self.place.origin, found.freeboard[some]
         holes = np.flatnonzero(np.diff(x) > _HOLE) + 1

@@ -20,7 +20,7 @@ from dashboard.data import Workspace
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
 from dashboard.pages.track import TrackPage
-from dashboard.views.profile import stretch_around
+from dashboard.views.along_track import Stretch
 
 ASKED = {"granule": GRANULE, "beam": "gt1l", "x": f"{START + 1000}", "span": "600"}
 
@@ -123,7 +123,7 @@ def test_a_failure_of_the_worker_is_told_unless_the_stretch_has_passed(
 
     monkeypatch.setattr(page.profile, "later", failing.append)
     page.profile._quietly(work, page.profile.drawn)
-    page.profile._quietly(work, stretch_around((0.0, 1.0)))
+    page.profile._quietly(work, Stretch.around((0.0, 1.0)))
     for call in failing:
         call()
     assert [line for line in _told(app) if "photons of no kind" in line] == [
