@@ -176,7 +176,7 @@ class Workspace:
             return self._painter
 
     def command(self, name: str) -> str:
-        """The command line that runs a stage of this project."""
+        """The command line that runs a command, such as a stage, on this project."""
         return f"leadline {name} {self.root}"
 
     def catalog(self, signature: tuple[int, ...]) -> Catalog:
