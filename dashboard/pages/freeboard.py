@@ -90,8 +90,8 @@ class FreeboardPage(Page):
                 place.workspace.command("resample"),
             )
         if not place.workspace.project.runs("freeboard"):
-            words_ = "It needs classes: from a model, or from a snapshot of the labels. This runs every stage still due:"
-            return ("No freeboard yet", words_, place.workspace.command("run"))
+            told = "It needs classes: from a model, or from a snapshot of the labels. This runs every stage still due:"
+            return ("No freeboard yet", told, place.workspace.command("run"))
         return None
 
     def paint(self, theme: str) -> None:
