@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -88,3 +89,64 @@ def with_gaps(line: MapLine, gap: float) -> MapLine:
     return MapLine(
         np.insert(line.x_atc, holes, middle), np.insert(line.x, holes, np.nan), np.insert(line.y, holes, np.nan)
     )
+
+
+def inside(line: MapLine, xs: Array, ys: Array) -> Array:
+    """Stretches of a line inside a closed polygon: (n, 2) along-track starts and ends, ascending and apart.
+
+    The polygon may cross itself; what it goes round an odd number of times is inside. Holes of the line are bridged.
+    The line is cut where it crosses an edge and each part is tested in its middle, so that a corner that lies on the
+    line cannot turn the rest of it inside out.
+    """
+    good = np.isfinite(line.x)
+    knots_at, px, py = line.x_atc[good], line.x[good], line.y[good]
+    if len(knots_at) < 2 or len(xs) < 3:
+        return np.zeros((0, 2))
+    legs, edges = _near(px, py, xs, ys)
+    cuts = _crossings(knots_at, px, py, xs, ys, legs, edges)
+    bounds = np.unique(np.concatenate([knots_at[[0, -1]], cuts]))
+    middles = (bounds[:-1] + bounds[1:]) / 2
+    held = even_odd(*MapLine(knots_at, px, py).at(middles), xs, ys)
+    change = np.flatnonzero(np.diff(np.concatenate([[False], held, [False]])))
+    return bounds[change].reshape(-1, 2)
+
+
+def even_odd(x: Array, y: Array, xs: Array, ys: Array) -> NDArray[np.bool_]:
+    """Whether points lie inside a closed polygon by the even-odd rule."""
+    ax, ay, bx, by = (side[:, None] for side in (xs, ys, np.roll(xs, -1), np.roll(ys, -1)))
+    spans = (ay > y) != (by > y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        right = x < ax + (y - ay) * (bx - ax) / (by - ay)
+    return np.asarray((spans & right).sum(axis=0) % 2 == 1)
+
+
+def _near(px: Array, py: Array, xs: Array, ys: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of a leg of a line and an edge of a polygon whose boxes may touch, found by blocks of legs."""
+    starts = np.arange(0, len(px) - 1, _BLOCK)
+    ends = np.minimum(starts + _BLOCK, len(px) - 1)
+    low_x, high_x, low_y, high_y = (
+        reach(reach.reduceat(values, starts), values[ends]) for values in (px, py) for reach in (np.minimum, np.maximum)
+    )
+    bx, by = np.roll(xs, -1), np.roll(ys, -1)
+    touch = (low_x[:, None] <= np.maximum(xs, bx)) & (high_x[:, None] >= np.minimum(xs, bx))
+    touch &= (low_y[:, None] <= np.maximum(ys, by)) & (high_y[:, None] >= np.minimum(ys, by))
+    blocks, edges = np.nonzero(touch)
+    legs = (starts[blocks][:, None] + np.arange(_BLOCK)).ravel()
+    known = legs < len(px) - 1
+    return legs[known], np.repeat(edges, _BLOCK)[known]
+
+
+def _crossings(
+    knots_at: Array, px: Array, py: Array, xs: Array, ys: Array, legs: NDArray[np.int64], edges: NDArray[np.int64]
+) -> Array:
+    """Along-track distances at which legs cross edges of a polygon."""
+    ux, uy = px[legs + 1] - px[legs], py[legs + 1] - py[legs]
+    after = (edges + 1) % len(xs)
+    vx, vy = xs[after] - xs[edges], ys[after] - ys[edges]
+    wx, wy = xs[edges] - px[legs], ys[edges] - py[legs]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        area = ux * vy - uy * vx
+        on_leg, on_edge = (wx * vy - wy * vx) / area, (wx * uy - wy * ux) / area
+    met = (area != 0) & (on_leg >= 0) & (on_leg <= 1) & (on_edge >= 0) & (on_edge <= 1)
+    leg = legs[met]
+    return knots_at[leg] + on_leg[met] * (knots_at[leg + 1] - knots_at[leg])
