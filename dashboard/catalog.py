@@ -24,7 +24,7 @@ ARCTIC, ANTARCTIC = "EPSG:3413", "EPSG:3031"
 POLAR_STEP = 2_000.0
 TRACK_STAGES = ("resample", "autolabel", "snapshot", "classify", "freeboard")
 _WATCHED = (
-    *("project.toml", "leadline.db", "leadline.db-wal", "inputs/granules", "inputs/scenes", "inputs/references"),
+    *("project.toml", "inputs/granules", "inputs/scenes", "inputs/references"),
     *("inputs/truth", "segments", "autolabels", "snapshots", "models", "predictions", "freeboard"),
 )
 _RUN_STAGES = {"snapshot": "snapshots", "classify": "predictions", "freeboard": "freeboard"}

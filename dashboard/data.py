@@ -29,7 +29,10 @@ from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, T
 from processing.stages import Resample
 
 if TYPE_CHECKING:
+    from dashboard.book import LabelBook
     from dashboard.catalog import Catalog
+    from dashboard.current import CurrentLabels
+    from dashboard.strip_source import StripSource
     from dashboard.tiles import TilePainter
     from processing.io.photons import PhotonSource, PhotonWindow
     from processing.io.sentinel2 import Scene
@@ -121,6 +124,9 @@ class ClassSource:
     column: str
 
 
+AUTO = ClassSource("auto", "auto-label", "autolabels", "", LABEL, "label_auto")
+
+
 def _nbytes(value: Any) -> int:
     if isinstance(value, np.ndarray):
         return int(value.nbytes)
@@ -151,6 +157,9 @@ class Workspace:
         self._lock = Lock()
         self._photon_lock = Lock()
         self._painter: TilePainter | None = None
+        self._strips: StripSource | None = None
+        self._book: LabelBook | None = None
+        self._current: CurrentLabels | None = None
         self.workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="leadline-read")
 
     @property
@@ -174,6 +183,37 @@ class Workspace:
             if self._painter is None:
                 self._painter = TilePainter(self)
             return self._painter
+
+    @property
+    def strips(self) -> StripSource:
+        """Straightens the scenes along the beams."""
+        from dashboard.strip_source import StripSource
+
+        with self._lock:
+            if self._strips is None:
+                self._strips = StripSource(self)
+            return self._strips
+
+    @property
+    def book(self) -> LabelBook:
+        """The label events, one mirror for every session."""
+        from dashboard.book import LabelBook
+
+        with self._lock:
+            if self._book is None:
+                self._book = LabelBook(self.project.database_url)
+            return self._book
+
+    @property
+    def current(self) -> CurrentLabels:
+        """The labels that follow from the auto-labels and the events."""
+        from dashboard.current import CurrentLabels
+
+        book = self.book
+        with self._lock:
+            if self._current is None:
+                self._current = CurrentLabels(self, book)
+            return self._current
 
     def command(self, name: str) -> str:
         """The command line that runs a command, such as a stage, on this project."""
@@ -205,10 +245,35 @@ class Workspace:
                 for r in predictions
             ),
             *(ClassSource(f"snapshot:{r}", f"labels {r}", "snapshots", r, SNAPSHOT, "label") for r in snapshots),
-            ClassSource("auto", "auto-label", "autolabels", "", LABEL, "label_auto"),
+            AUTO,
             ClassSource("truth", "truth (synthetic)", "inputs/truth", "", TRUTH, "label"),
         ]
         return [source for source in possible if project.table_path(source.kind, granule, beam, source.run).exists()]
+
+    def auto_source(self, granule: str, beam: str) -> ClassSource | None:
+        """The auto-labels among the beam's class sources; None when there are none."""
+        path = self.project.table_path("autolabels", granule, beam)
+        return AUTO if path.exists() else None
+
+    def labels_version(self, granule: str, beam: str) -> tuple[int, int]:
+        """Changes when the beam's segments or auto-labels are made anew."""
+        kinds = ("segments", "autolabels")
+        first, second = (self._modified(self.project.table_path(kind, granule, beam)) for kind in kinds)
+        return first, second
+
+    def sea_inputs(self, granule: str, beam: str, height: str) -> dict[str, NDArray[Any]]:
+        """What sea level is found from, row for row with the Track: ``height`` (m, the ``median`` or ``mean`` as
+        asked), ``height_std`` (m) and ``photon_count``.
+        """
+        path = self.project.table_path("segments", granule, beam)
+        names = (f"height_{height}", "height_std", "photon_count")
+
+        def read() -> dict[str, NDArray[Any]]:
+            table = tables.read(path, SEGMENT, names, command=self.command("resample"))
+            return dict(zip(("height", *names[1:]), (table[name].to_numpy() for name in names), strict=True))
+
+        found: dict[str, NDArray[Any]] = self.kept(("sea inputs", height), path, read)
+        return found
 
     def classes(self, granule: str, beam: str, source: ClassSource) -> NDArray[np.int8]:
         """Class codes row for row with the Track; -1 where the source has none."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dashboard import catalog as catalogs
 from dashboard.catalog import Catalog, Granule, Pair
 from dashboard.data import ClassSource, Companion, SeaLevel, Track, Workspace
+from dashboard.desk import Desk
 from dashboard.geometry import MapLine
 from dashboard.state import State
 from processing.errors import LeadlineError, MissingError
@@ -67,15 +68,25 @@ class Place:
         self.guard = messages.guard
         self.catalog = Catalog(catalogs.ANTARCTIC)
         self.opened = False
+        self.desk = Desk(self)
         self._signature: tuple[int, ...] = ()
         self._sources: dict[tuple[str, str], list[ClassSource]] = {}
         self._runs: dict[tuple[str, str], list[str]] = {}
         self._companions: dict[tuple[str, str], Companion | None] = {}
         self._drifts: dict[tuple[str, str], Drift | None] = {}
 
-    def look(self) -> Found:
-        """What the project holds now. Takes a while in a large project; safe on any thread."""
-        now = catalogs.signature(self.workspace.refresh())
+    def look(self, events: bool = True) -> Found:
+        """What the project holds now. Takes a while in a large project; safe on any thread.
+
+        Label events make snapshots stale, which the overview tells; without ``events`` those since the last look are
+        left for later, so that a correction does not have the whole project read again.
+        """
+        files = catalogs.signature(self.workspace.refresh())
+        try:
+            self.workspace.book  # noqa: B018
+        except ImportError:
+            return Found(files, self.workspace.catalog(files))
+        now = (*files, self.workspace.book.last_id if events else (self._signature or (0,))[-1])
         return Found(now, self.workspace.catalog(now))
 
     def refresh(self, found: Found) -> bool:
@@ -252,8 +263,17 @@ class Place:
         """A beam in the map's projection; ``aligned`` shifts it by the drift to where the scene saw its ice."""
         scene = self.scene
         line = self.workspace.line(self.state.granule, beam, scene.crs if scene else self.catalog.crs)
-        drift = self.drift(beam) if aligned and scene is not None else None
-        return line if drift is None else MapLine(line.x_atc, line.x + drift.x, line.y + drift.y)
+        if not aligned or scene is None:
+            return line
+        x, y = self.shift_of(beam)
+        return line if (x, y) == (0.0, 0.0) else MapLine(line.x_atc, line.x + x, line.y + y)
+
+    def shift_of(self, beam: str) -> tuple[float, float]:
+        """How far a beam is drawn from where its photons lay, m: the shift being tried out, else the drift applied."""
+        if self.state.drifting and self.state.shift is not None:
+            return self.state.shift
+        drift = self.drift(beam)
+        return (drift.x, drift.y) if drift is not None else (0.0, 0.0)
 
 
 def _median_drift(facts: Mapping[str, NDArray[Any]]) -> Drift | None:

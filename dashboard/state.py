@@ -15,15 +15,25 @@ from typing import Any
 
 import param
 
+from dashboard.selection import Selection
+
 log = logging.getLogger(__name__)
 
-PAGES = ("overview", "track", "freeboard")
-IMAGES = ("true", "false", "swir", "none")
+PAGES = ("overview", "review", "freeboard", "agreement")
+IMAGES = ("true", "false", "swir", "B02", "B03", "B04", "B08", "B11", "none")
+OVERLAYS = ("none", "labels", "cloud")
+COLOURS = ("label", "source", "flag", "confidence")
+REASONS = ("cloud", "shadow", "transition", "drift", "other")
+OPINIONS = ("first", "second")
+WHY = ("", "cloud", "shadow", "transition", "drift", "entropy", "disagreement", "unlabelled")
+KINDS = ("", "0", "1", "2", "-1")
 CONTRASTS = ("auto", "bright", "dark")
 SCOPES = ("view", "beam")
 TINTS = ("strength", "granule")
 SPANS = (20.0, 4_000_000.0)
-PERSONAL = ("theme",)
+PERSONAL = ("theme", "analyst")
+PASSING = ("selection", "edits", "shift", "lasso")
+"""Parts that come and go with the work at hand: in no address."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,22 @@ class State(param.Parameterized):
     run = param.String("", doc="Freeboard run; the newest when empty")
     scope = param.Selector(default="view", objects=list(SCOPES), doc="What the distribution of freeboard is of")
     tint = param.Selector(default="strength", objects=list(TINTS), doc="What colours the tracks of the overview")
+    overlay = param.Selector(default="none", objects=list(OVERLAYS), doc="What lies over the image")
+    opacity = param.Number(0.5, bounds=(0.0, 1.0), doc="Opacity of what lies over the image [1]")
+    colour = param.Selector(default="label", objects=list(COLOURS), doc="What colours the beams")
+    reason = param.Selector(default="cloud", objects=list(REASONS), doc="Why labels are corrected")
+    opinion = param.Selector(default="first", objects=list(OPINIONS), doc="Labels in force, or a blind second opinion")
+    zone = param.String("", doc="Zone of the queue at hand, as granule/beam/first segment")
+    why = param.Selector(default="", objects=list(WHY), doc="Zones of one reason only")
+    where = param.String("", doc="Zones of one granule or of granule/beam only")
+    kind = param.Selector(default="", objects=list(KINDS), doc="Zones whose auto-label is mostly of one class only")
+    todo = param.Boolean(False, doc="Zones still to do only")
+    drifting = param.Boolean(False, doc="Whether the drift is being set by hand")
+    shift = param.Tuple(None, length=2, allow_None=True, doc="Drift (x, y) tried out while it is set by hand [m]")
+    selection = param.ClassSelector(class_=Selection, default=None, allow_None=True, doc="Segments selected")
+    lasso = param.Boolean(False, doc="Whether a drag on the map draws a loop")
+    analyst = param.String("", doc="Who corrects labels")
+    edits = param.Integer(0, doc="Grows whenever labels of any track change")
     theme = param.Selector(default="light", objects=["light", "dark"], doc="Light or dark page")
 
     def __init__(self, **values: Any) -> None:
@@ -99,9 +125,9 @@ class State(param.Parameterized):
         found = {}
         for name in self.parts():
             value = getattr(self, name)
-            if name in PERSONAL or value == self.param[name].default or _is_nan(value):
+            if name in PERSONAL + PASSING or value == self.param[name].default or _is_nan(value):
                 continue
-            found[name] = f"{value:.1f}" if isinstance(value, float) else str(value)
+            found[name] = _text(value)
         return found
 
     def restore(self, query: Mapping[str, str], origin: str = "") -> list[str]:
@@ -112,7 +138,7 @@ class State(param.Parameterized):
         values: dict[str, Any] = {}
         refused = []
         for name in self.parts():
-            if name in PERSONAL:
+            if name in PERSONAL + PASSING:
                 continue
             parameter = self.param[name]
             text = query.get(name)
@@ -137,6 +163,10 @@ def _parse(parameter: Any, text: str) -> Any:
         if text not in parameter.objects:
             raise ValueError(text)
         return text
+    if isinstance(parameter, param.Boolean):
+        if text not in ("0", "1"):
+            raise ValueError(text)
+        return text == "1"
     if isinstance(parameter, param.Number):
         value = float(text)
         low, high = parameter.bounds or (-math.inf, math.inf)
@@ -144,6 +174,12 @@ def _parse(parameter: Any, text: str) -> Any:
             raise ValueError(text)
         return value
     return text
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def _is_nan(value: Any) -> bool:
