@@ -45,6 +45,11 @@ class ByteCache(Generic[ValueT]):
         finally:
             self._made(key, making)
 
+    def peek(self, key: Hashable) -> ValueT | None:
+        """The value of ``key`` if it is kept; nothing is made."""
+        found = self._find(key)
+        return None if found is None else found[0]
+
     def __len__(self) -> int:
         return len(self._values)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 from tornado.web import HTTPError, authenticated
 
 from dashboard.cache import ByteCache
+from dashboard.chunks import EDGE, SCALE, Chunk, SceneChunks
 from dashboard.data import Workspace
-from dashboard.state import CONTRASTS
-from processing.core.tiles import Window
+from dashboard.state import CONTRASTS, IMAGES
 from processing.errors import LeadlineError
 from processing.io.sentinel2 import Scene
 
@@ -25,14 +26,12 @@ log = logging.getLogger(__name__)
 
 TILE = 256
 COMPOSITES = {"true": ("B04", "B03", "B02"), "false": ("B08", "B04", "B03"), "swir": ("B11", "B08", "B04")}
+SINGLES = tuple(name for name in IMAGES if re.fullmatch(r"B\d\d", name))
 ROUTE = (
     r"/scene-tiles/(?P<ident>[A-Za-z0-9][A-Za-z0-9._-]*)/(?P<image>\w+)/(?P<contrast>\w+)"
     r"/(?P<zoom>\d{1,3})/(?P<col>\d{1,9})/(?P<row>\d{1,9})\.png"
 )
-_CHUNK = 1024
-_CHUNK_BYTES = 384 << 20
 _PICTURE_BYTES = 96 << 20
-_SCALE = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,15 @@ def grid(scene: Scene) -> Grid:
 
 
 def images_of(scene: Scene) -> list[str]:
-    """Band combinations that the scene has all bands for."""
-    return [name for name, bands in COMPOSITES.items() if set(bands) <= set(scene.bands)]
+    """Band combinations that the scene has all bands for, then its single bands."""
+    return [name for name in (*COMPOSITES, *SINGLES) if set(bands_of(name)) <= set(scene.bands)]
+
+
+def bands_of(image: str) -> tuple[str, ...]:
+    """Bands shown as red, green and blue, or the one shown as grey. Raises KeyError for an unknown image."""
+    if image in SINGLES:
+        return (image,)
+    return COMPOSITES[image]
 
 
 def stretches(sample: NDArray[np.float32]) -> dict[str, Stretch]:
@@ -98,13 +104,21 @@ def stretches(sample: NDArray[np.float32]) -> dict[str, Stretch]:
     }
 
 
-def colour(reflectance: NDArray[np.uint16], stretch: Stretch) -> NDArray[np.uint8]:
-    """(3, h, w) scaled reflectance, 0 for none, to (h, w, 4) BGRA; transparent where a band has no data."""
-    low, high = stretch.low * _SCALE, stretch.high * _SCALE
+def shades(reflectance: NDArray[np.uint16], stretch: Stretch) -> NDArray[np.uint8]:
+    """(1 or 3, h, w) scaled reflectance, 0 for none, to (4, h, w) red, green, blue, alpha.
+
+    One band becomes grey; where a band has no data the pixel is transparent.
+    """
+    low, high = stretch.low * SCALE, stretch.high * SCALE
     levels = (np.arange(1 << 16, dtype=np.float32) - low) * (255.0 / (high - low))
     shade = np.clip(levels, 0, 255).astype(np.uint8)[reflectance]
     alpha = np.where((reflectance > 0).all(axis=0), 255, 0).astype(np.uint8)
-    return np.dstack([shade[2], shade[1], shade[0], alpha])
+    return np.stack([*np.broadcast_to(shade, (3, *alpha.shape)), alpha])
+
+
+def colour(reflectance: NDArray[np.uint16], stretch: Stretch) -> NDArray[np.uint8]:
+    """As ``shades``, but (h, w, 4) BGRA."""
+    return np.ascontiguousarray(shades(reflectance, stretch)[[2, 1, 0, 3]].transpose(1, 2, 0))
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:
@@ -116,11 +130,16 @@ def encode(pixels: NDArray[np.uint8]) -> bytes:
 
 
 class TilePainter:
-    """Paints tiles of the project's scenes; chunks of reflectance and finished pictures are kept."""
+    """Paints tiles of the project's scenes; chunks of reflectance and finished pictures are kept.
+
+    Attributes
+    ----------
+    chunks : the reflectance that tiles are painted from.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._chunks: ByteCache[NDArray[np.uint16]] = ByteCache(_CHUNK_BYTES, lambda chunk: int(chunk.nbytes))
+        self.chunks = SceneChunks(workspace)
         self._pictures: ByteCache[bytes] = ByteCache(_PICTURE_BYTES, len)
         self._stretches: ByteCache[dict[str, Stretch]] = ByteCache(1 << 16, lambda _: 256)
 
@@ -129,7 +148,7 @@ class TilePainter:
 
         Raises KeyError for an unknown image or contrast, LeadlineError for an unreadable scene.
         """
-        if image not in COMPOSITES or contrast not in CONTRASTS:
+        if image not in (*COMPOSITES, *SINGLES) or contrast not in CONTRASTS:
             raise KeyError(f"{image} {contrast}")
         if zoom > grid(self.workspace.scene(ident)).levels:
             return encode(np.zeros((1, 1, 4), np.uint8))
@@ -139,36 +158,27 @@ class TilePainter:
     def stretch(self, ident: str, image: str, contrast: str) -> Stretch:
         """Reflectance range of a contrast."""
         scene = self.workspace.scene(ident)
-        bands = COMPOSITES[image]
+        bands = bands_of(image)
 
         def look() -> dict[str, Stretch]:
             return stretches(scene.read(bands, step=max(1, max(scene.shape) // 340)))
 
         return self._stretches.get((ident, self._version(ident), image), look)[contrast]
 
+    def has_stretch(self, ident: str, image: str) -> bool:
+        """Whether the contrast of an image is known already, so that nothing need be read for it."""
+        return self._stretches.peek((ident, self._version(ident), image)) is not None
+
     def _version(self, ident: str) -> int:
         return self.workspace.version("scenes", ident)
 
     def _paint(self, ident: str, image: str, contrast: str, zoom: int, col: int, row: int) -> bytes:
-        scene = self.workspace.scene(ident)
-        step = grid(scene).step(zoom)
-        each = _CHUNK // TILE
-        chunk = self._chunk(ident, image, step, row // each, col // each)
+        step = grid(self.workspace.scene(ident)).step(zoom)
+        each = EDGE // TILE
         top, left = (row % each) * TILE, (col % each) * TILE
-        part = chunk[:, top : top + TILE, left : left + TILE]
+        chunks = (self.chunks.get(Chunk(ident, band, step, row // each, col // each)) for band in bands_of(image))
+        part = np.stack([chunk[top : top + TILE, left : left + TILE] for chunk in chunks])
         return encode(colour(part, self.stretch(ident, image, contrast)))
-
-    def _chunk(self, ident: str, image: str, step: int, row: int, col: int) -> NDArray[np.uint16]:
-        scene = self.workspace.scene(ident)
-        reach = _CHUNK * step
-        window = Window(row * reach, col * reach, reach, reach)
-
-        def read() -> NDArray[np.uint16]:
-            values = scene.read(COMPOSITES[image], window, step)
-            scaled = np.clip(np.nan_to_num(values, nan=0.0) * _SCALE, 1, 65_535)
-            return np.where(np.isfinite(values), scaled, 0).astype(np.uint16)
-
-        return self._chunks.get((ident, self._version(ident), image, step, row, col), read)
 
 
 class TileHandler(AuthRequestHandler):

@@ -51,5 +51,13 @@ def test_the_address_of_a_tile_names_a_scene_and_no_path() -> None:
         assert re.fullmatch(tiles.ROUTE, asked.format(ident)) is None, ident
 
 
-def test_only_composites_with_all_bands_are_offered(workspace: Workspace) -> None:
-    assert tiles.images_of(workspace.scene(SCENE)) == ["true", "false"]
+def test_only_images_with_all_bands_are_offered(workspace: Workspace) -> None:
+    assert tiles.images_of(workspace.scene(SCENE)) == ["true", "false", "B02", "B03", "B04", "B08"]
+
+
+def test_a_single_band_is_grey(workspace: Workspace) -> None:
+    data = workspace.painter.picture(SCENE, "B08", "auto", 1, 0, 0)
+    bgra = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert (bgra[..., 0] == bgra[..., 1]).all()
+    assert (bgra[..., 0] == bgra[..., 2]).all()
+    assert np.ptp(bgra[..., 0]) > 100
