@@ -1,5 +1,11 @@
+const at = (name) => new URL(`static-leadline/${name}`, document.baseURI).href;
+const [{ Outbox, identifier }, { Link }] = await Promise.all([import(at("outbox.js")), import(at("link.js"))]);
+
 const THEME_YEAR = 31536000;
 const LONGEST_WAIT = 15000;
+const UNSTORED = 4000;
+const NAME = "leadline-analyst";
+const REPEATING = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "+", "-", "=", "_"];
 
 function element(tag, attributes, ...children) {
   const node = document.createElement(tag);
@@ -11,39 +17,65 @@ function element(tag, attributes, ...children) {
   return node;
 }
 
-function typing() {
+function focused() {
   let active = document.activeElement;
   while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
-  const type = active?.type;
-  return active?.isContentEditable || ["TEXTAREA", "SELECT"].includes(active?.tagName)
-    || (active?.tagName === "INPUT" && !["checkbox", "radio", "range", "button"].includes(type));
+  return active;
 }
 
+// Keys belong to what is being typed in, and Enter and the arrows to a control that was reached by keyboard.
+function taken(key) {
+  const active = focused();
+  const kind = active?.tagName;
+  if (active?.isContentEditable || ["TEXTAREA", "SELECT"].includes(kind)) return true;
+  if (kind === "INPUT" && !["checkbox", "radio", "range", "button"].includes(active.type)) return true;
+  const moves = key === "Enter" || key === " " || (key.startsWith("Arrow") && kind === "INPUT");
+  return moves && active !== document.body && (active?.matches(":focus-visible") ?? false)
+    && (["BUTTON", "A", "INPUT"].includes(kind) || active.hasAttribute("tabindex"));
+}
+
+const clock = (time, seconds) => time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
+const edits = (count) => (count === 1 ? "1 edit" : `${count} edits`);
+
 export function render({ model, el }) {
-  const base = document.querySelector("base")?.href ?? "";
+  if (globalThis.leadlineBirth && globalThis.leadlineBirth !== model.birth) {
+    location.reload();
+    return;
+  }
+  globalThis.leadlineBirth = model.birth;
   const queryOf = (text) => Object.fromEntries(new URLSearchParams(text));
   const nav = element("nav", { "aria-label": "Pages" });
   const project = element("span", { class: "project", title: "Project" });
   const badge = element("span", { class: "badge", role: "note" });
+  const saved = element("span", { class: "saved", role: "status" });
   const theme = element("button", { class: "icon", "aria-label": "Light or dark", title: "Light or dark",
     onclick: () => setTheme(model.theme === "dark" ? "light" : "dark") });
   const help = element("button", { class: "icon", "aria-label": "Keys", title: "Keys (?)", onclick: () => toggleHelp() }, "?");
-  const user = element("span", { class: "user" });
+  const user = element("button", { class: "user", onclick: () => askName() });
   const header = element("header", {},
     element("a", { class: "brand", href: "?", onclick: (event) => go(event, "overview") },
-      element("img", { src: `${base}assets/logo.svg`, alt: "", width: 26, height: 26 }), element("strong", {}, "Leadline")),
-    project, badge, nav, element("span", { class: "room" }), user, help, theme);
+      element("img", { src: new URL("assets/logo.svg", document.baseURI).href, alt: "", width: 26, height: 26 }),
+      element("strong", {}, "Leadline")),
+    project, badge, nav, element("span", { class: "room" }), saved, user, help, theme);
   const toasts = element("div", { class: "toasts", role: "status", "aria-live": "polite" });
   const overlay = element("div", { class: "overlay", hidden: "" });
-  const offline = element("div", { class: "offline", role: "alert", hidden: "" },
-    "Connection to the server lost. The view is frozen; reload the page when the server is back.",
-    element("button", { onclick: () => location.reload() }, "Reload"));
-  el.append(header, toasts, overlay, offline);
+  const blocker = element("div", { class: "blocker", role: "alertdialog", "aria-live": "assertive", hidden: "" });
+  const dialog = element("dialog", { "aria-label": "Your name" });
+  el.append(header, toasts, overlay, blocker, dialog);
+
+  let begun = false;
+  let descriptor = null, looked = 0, known = 0;
+  let reason = model.reason;
+  let last = null;
+  const sent = new Map();
+  const outbox = new Outbox(model.project, drawSaved);
+  const link = new Link(at("page.css"), drawBlocker);
+  const analyst = () => model.user || localStorage.getItem(NAME) || "";
 
   function go(event, page) {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button > 0) return;
     event.preventDefault();
-    model.send_msg({ type: "navigate", page });
+    if (!link.lost) model.send_msg({ type: "navigate", page });
   }
 
   function drawNav() {
@@ -58,8 +90,11 @@ export function render({ model, el }) {
     badge.textContent = model.badge;
     badge.hidden = !model.badge;
     badge.title = model.badge_meaning;
-    user.textContent = model.user;
-    user.hidden = !model.user;
+    const name = analyst();
+    user.textContent = name || "your name?";
+    user.disabled = Boolean(model.user);
+    user.title = model.user ? "Logged in; corrections bear this name" : "Corrections bear this name; click to change it";
+    user.classList.toggle("nobody", !name);
   }
 
   function setTheme(value) {
@@ -90,58 +125,185 @@ export function render({ model, el }) {
     if (seconds) setTimeout(() => node.remove(), seconds * 1000);
   }
 
+  function helpGroup(name, lines) {
+    const rows = lines.map(({ keys, meaning }) => element("div", { class: "line" },
+      element("span", { class: "keys" }, ...keys.map((key) => element("kbd", {}, key))), element("span", {}, meaning)));
+    return element("section", {}, element("h3", {}, name), ...rows);
+  }
+
   function toggleHelp(shown = overlay.hidden) {
     overlay.hidden = !shown;
     if (!shown) return;
-    const rows = model.keys.filter(({ pages }) => !pages.length || pages.includes(model.page)).map(({ keys, meaning }) =>
-      element("tr", {}, element("td", {}, ...keys.map((key) => element("kbd", {}, key))), element("td", {}, meaning)));
+    const here = model.keys.filter(({ pages }) => !pages.length || pages.includes(model.page));
+    const groups = [...new Set(here.map(({ group }) => group))];
     overlay.replaceChildren(element("div", { class: "sheet", role: "dialog", "aria-label": "Keys" },
-      element("h2", {}, "Keys"), element("table", {}, ...rows),
+      element("h2", {}, "Keys"),
+      element("div", { class: "groups" }, ...groups.map((name) => helpGroup(name, here.filter(({ group }) => group === name)))),
       element("p", {}, "The address of the page holds the place and the view: copy it to share what you see.")));
   }
 
+  function askName(then = null) {
+    if (model.user) return;
+    const field = element("input", { type: "text", maxlength: 60, autocomplete: "name", "aria-label": "Your name", placeholder: "Your name" });
+    field.value = analyst();
+    const form = element("form", { method: "dialog", onsubmit: (event) => {
+      event.preventDefault();
+      const name = field.value.trim();
+      if (!name) return;
+      localStorage.setItem(NAME, name);
+      dialog.close();
+      drawTexts();
+      model.send_msg({ type: "analyst", name });
+      then?.();
+    } }, element("h2", {}, "Who corrects the labels?"),
+      element("p", {}, "Every correction bears this name. It is kept in this browser."), field,
+      element("div", { class: "buttons" },
+        element("button", { type: "button", onclick: () => dialog.close() }, "Cancel"),
+        element("button", { class: "main" }, "OK")));
+    dialog.replaceChildren(form);
+    dialog.showModal();
+    field.select();
+  }
+
+  function drawSaved() {
+    const waiting = outbox.count();
+    const late = waiting && ![...sent.values()].some((since) => Date.now() - since < UNSTORED);
+    saved.className = `saved ${late || (waiting && link.lost) ? "late" : waiting ? "busy" : "good"}`;
+    if (late || (waiting && link.lost)) saved.textContent = `▲ ${edits(waiting)} not stored`;
+    else if (waiting) saved.textContent = last ? saved.textContent : "saving…";
+    else saved.textContent = last ? `✓ saved ${clock(last, true)}` : "";
+  }
+
+  function drawBlocker() {
+    blocker.hidden = !link.lost;
+    drawSaved();
+    if (!link.lost) return;
+    const waiting = outbox.count();
+    const kept = waiting
+      ? `${edits(waiting)} ${waiting === 1 ? "is" : "are"} not stored yet; kept in this browser and sent when the page is back.`
+      : "Every edit made here is stored.";
+    blocker.replaceChildren(element("div", { class: "sheet" },
+      element("h2", {}, `Connection lost at ${clock(link.lost, false)}`), element("p", {}, kept),
+      element("p", { class: "soft" }, element("span", { class: "spin" }), "Waiting for the server; the page goes on by itself."),
+      element("div", { class: "buttons" }, element("button", { class: "main", onclick: () => location.reload() }, "Reload now"))));
+  }
+
+  // What is selected is not known here between something that may change it and the server's answer.
+  function look() {
+    const n = ++looked;
+    model.send_msg({ type: "look", n });
+  }
+
+  function edit({ kind, label = null, selection = undefined }) {
+    if (link.lost || !begun) return;
+    if (!analyst()) {
+      askName(() => edit({ kind, label, selection }));
+      return;
+    }
+    const turning = kind === "accept" && model.drifting ? "shift" : kind;
+    const entry = { gesture: identifier(), kind: turning, label, reason, analyst: analyst(), opinion: model.opinion,
+      selection: selection ?? (known === looked ? descriptor : null) };
+    outbox.put(entry);
+    send(entry);
+  }
+
+  function send(entry) {
+    sent.set(entry.gesture, Date.now());
+    model.send_msg({ type: "edit", entry });
+    look();
+    drawSaved();
+    setTimeout(() => {
+      if (!sent.has(entry.gesture)) return;
+      drawSaved();
+      link.suspect();
+    }, UNSTORED);
+  }
+
+  function answered({ gesture, at: when }, stored) {
+    sent.delete(gesture);
+    if (stored) last = when ? new Date(when) : new Date();
+    outbox.drop(gesture);
+    window.dispatchEvent(new CustomEvent(stored ? "leadline-stored" : "leadline-refused", { detail: { gesture } }));
+  }
+
+  function pressed(key, shift) {
+    const line = model.keys.find(({ codes, pages }) => codes.includes(key) && (!pages.length || pages.includes(model.page)));
+    if (!line) return false;
+    if (line.edits[key]) edit(line.edits[key]);
+    else {
+      reason = line.reasons[key] ?? reason;
+      model.send_msg({ type: "key", key, shift });
+      look();
+    }
+    return true;
+  }
+
   function onKey(event) {
-    if (!begun || event.ctrlKey || event.metaKey || event.altKey || typing()) return;
-    if (event.key === "Escape") return toggleHelp(false);
+    if (!begun || event.ctrlKey || event.metaKey || event.altKey || dialog.open || taken(event.key)) return;
+    if (link.lost) return;
+    if (event.key === "Escape" && !overlay.hidden) return toggleHelp(false);
     if (event.key === "?") return toggleHelp();
-    const known = model.keys.some(({ codes, pages }) => codes.includes(event.key) && (!pages.length || pages.includes(model.page)));
-    if (!known) return;
-    event.preventDefault();
-    model.send_msg({ type: "key", key: event.key, shift: event.shiftKey });
+    if (event.repeat && !REPEATING.includes(event.key)) return;
+    if (pressed(event.key, event.shiftKey)) event.preventDefault();
   }
 
   const onHistory = () => model.send_msg({ type: "address", query: queryOf(location.search) });
+  const onEdit = (event) => edit(event.detail);
+  const onPress = (event) => pressed(event.detail.key, Boolean(event.detail.shift));
+  const onPointer = (event) => {
+    if (!begun || link.lost || model.page !== "review" || event.composedPath().includes(el)) return;
+    known = -1;
+    setTimeout(look, 30);
+  };
+  const listeners = { keydown: onKey, popstate: onHistory, "leadline-edit": onEdit, "leadline-key": onPress, pointerup: onPointer };
   overlay.addEventListener("click", (event) => { if (event.target === overlay) toggleHelp(false); });
-  window.addEventListener("keydown", onKey);
-  window.addEventListener("popstate", onHistory);
+  for (const [name, call] of Object.entries(listeners)) window.addEventListener(name, call, name === "pointerup");
   for (const name of ["pages", "page"]) model.on(name, drawNav);
-  for (const name of ["project", "badge", "user"]) model.on(name, drawTexts);
+  for (const name of ["project", "badge", "user", "analyst"]) model.on(name, drawTexts);
   model.on("theme", drawTheme);
   model.on("query", writeAddress);
-  model.on("msg:custom", (message) => {
-    if (message.type === "toast") toast(message);
-    if (message.type === "ready") document.documentElement.dataset.ready = message.page;
-  });
+  model.on("reason", () => { reason = model.reason; });
+  const told = {
+    toast,
+    ready: ({ page }) => { document.documentElement.dataset.ready = page; },
+    stored: (message) => answered(message, true),
+    refused: (message) => {
+      answered(message, false);
+      toast({ level: message.level, text: message.why, seconds: message.level === "error" ? 0 : 8 });
+    },
+    selection: (message) => {
+      descriptor = message.descriptor;
+      if (message.n !== undefined) known = message.n;
+    },
+  };
+  model.on("msg:custom", (message) => told[message.type]?.(message));
   drawNav();
   drawTexts();
   drawTheme();
+  drawSaved();
   writeAddress();
-  let begun = false;
+
+  async function begin() {
+    const waiting = await outbox.orphans();
+    if (link.ended) return;
+    begun = true;
+    for (const held of globalThis.Bokeh?.documents ?? []) link.watch(held);
+    model.send_msg({ type: "hello", analyst: analyst() });
+    for (const { gesture } of waiting) sent.set(gesture, Date.now());
+    if (waiting.length) model.send_msg({ type: "replay", entries: waiting });
+    drawSaved();
+  }
+
   const started = performance.now();
-  const waiting = setInterval(() => {
+  const starting = setInterval(() => {
     const drawn = globalThis.Bokeh?.documents?.length && globalThis.Bokeh.documents.every((held) => held.is_idle);
     if (!drawn && performance.now() - started < LONGEST_WAIT) return;
-    clearInterval(waiting);
-    begun = true;
-    for (const held of globalThis.Bokeh?.documents ?? []) {
-      held.on_event("connection_lost", () => { offline.hidden = false; });
-      held.on_event("client_reconnected", () => { offline.hidden = true; });
-    }
-    model.send_msg({ type: "hello" });
+    clearInterval(starting);
+    begin();
   }, 40);
   model.on("remove", () => {
-    clearInterval(waiting);
-    window.removeEventListener("keydown", onKey);
-    window.removeEventListener("popstate", onHistory);
+    clearInterval(starting);
+    link.end();
+    for (const [name, call] of Object.entries(listeners)) window.removeEventListener(name, call, name === "pointerup");
   });
 }
