@@ -58,6 +58,28 @@ def confidence_colours(variant: str) -> dict[str, str]:
     return dict(_palette()["confidence"][variant])
 
 
+def analyst_colours(variant: str) -> tuple[str, tuple[str, ...], str]:
+    """Colours of the auto-label, of the analysts in order and of all further analysts."""
+    entry = _palette()["analysts"][variant]
+    return str(entry["auto"]), tuple(entry["hands"]), str(entry["others"])
+
+
+def flag_colours(variant: str) -> dict[str, str]:
+    """Colour of the flags of the auto-labels by name, and of ``none``."""
+    return dict(_palette()["flags"][variant])
+
+
+def sureness_colours(variant: str) -> tuple[str, tuple[str, ...]]:
+    """Colour where there is no model, and of the steps from a sure model to a doubtful one."""
+    entry = _palette()["sureness"][variant]
+    return str(entry["none"]), tuple(entry["steps"])
+
+
+def over_scene(role: str) -> str:
+    """Colour of a mark over a scene by its role; it is the same in both themes."""
+    return str(_palette()["over_scene"][role])
+
+
 def surface(estimator: str, variant: str) -> Surface:
     """How the sea surface of ``estimator`` is drawn."""
     entry = _palette()["sea_surfaces"][estimator]
