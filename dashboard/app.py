@@ -21,19 +21,31 @@ from dashboard import detail, palette, tiles
 from dashboard.auth import Secret, provider, read_users
 from dashboard.controls import STATIC
 from dashboard.data import Workspace
-from dashboard.keys import KEY_ACTIONS
+from dashboard.editing import carry_out
+from dashboard.keys import press
 from dashboard.pages.base import Page
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
-from dashboard.pages.track import TrackPage
 from dashboard.place import Found, Place
-from dashboard.shell import Shell
+from dashboard.shell import Entry, Shell
 from dashboard.state import Change, State
+from dashboard.zone_loader import ZoneLoader
+from dashboard.zone_queue import Track
 from processing.errors import InputError, LeadlineError
+
+try:
+    from dashboard.pages.review import ReviewPage
+except ImportError:
+    from dashboard.pages.track import TrackPage as ReviewPage
+try:
+    from dashboard.pages.agreement import AgreementPage
+    _MORE = (AgreementPage,)
+except ImportError:
+    _MORE = ()
 
 log = logging.getLogger(__name__)
 
-PAGES: tuple[type[Page], ...] = (OverviewPage, TrackPage, FreeboardPage)
+PAGES: tuple[type[Page], ...] = (OverviewPage, ReviewPage, FreeboardPage, *_MORE)
 POLL = 4_000
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 
@@ -55,8 +67,15 @@ class Application:
         self.shell = Shell(self.state, project=workspace.project.name, user=user)
         self.shell.pages = [{"key": page.key, "title": page.title} for page in PAGES]
         self.shell.on_key = self._key
+        self.shell.on_edit = self._edit
         self.shell.on_open = self._opened
         self.place = Place(workspace, self.state, self.shell)
+        self._zones = ZoneLoader(self.place, self._later)
+        self._stop_listening = lambda: None
+        try:
+            self._stop_listening = workspace.book.listen(self._labels_changed)
+        except ImportError:
+            pass
         self.main = pn.Column(sizing_mode="stretch_both", margin=0)
         self._document: Document | None = pn.state.curdoc
         self._pages: dict[str, Page] = {}
@@ -94,7 +113,11 @@ class Application:
 
     def _look(self) -> None:
         try:
-            found = self.place.look()
+            try:
+                self.place.workspace.book.refresh()
+            except ImportError:
+                pass
+            found = self.place.look(events=self.state.page == "overview")
             self._later(lambda: self._refreshed(found))
         except (LeadlineError, OSError) as error:
             log.warning("the project cannot be read just now: %s", error)
@@ -124,6 +147,8 @@ class Application:
     def _flush(self) -> None:
         with self.shell.guard("finding the place"):
             self.place.settle()
+            if self.state.page == "review":
+                self._zones.follow()
         names, self._moved = frozenset(self._moved), set()
         self._dispatch(Change(names, self._origin))
 
@@ -176,7 +201,23 @@ class Application:
 
     def _key(self, key: str, shift: bool) -> None:
         with self.shell.guard(f"key {key}"):
-            KEY_ACTIONS[key](self.place, shift)
+            press(self.place, key, shift)
+
+    def _edit(self, entry: Entry) -> None:
+        """Carry out an edit of the browser's; it is answered once it is on disk."""
+        done = carry_out(self.place.desk, entry)
+        if done.told:
+            self.shell.tell(done.told)
+        self.shell.stored(str(entry["gesture"]), max((event.at for event in done.events), default=None))
+
+    def _labels_changed(self, tracks: set[Track]) -> None:
+        """Another session or program recorded events."""
+        if not self.place.desk.writing:
+            self._later(lambda: self.place.desk.follow(tracks))
+
+    def close(self) -> None:
+        """Let go of what outlives the session."""
+        self._stop_listening()
 
 
 def make_page(workspace: Workspace) -> Callable[[], pn.Template]:
@@ -197,6 +238,7 @@ def make_page(workspace: Workspace) -> Callable[[], pn.Template]:
         template.add_variable("root_path", "")
         template.title = f"{workspace.project.name} · Leadline"
         pn.state.add_periodic_callback(app.poll, POLL)
+        pn.state.on_session_destroyed(lambda _: app.close())
         return template
 
     return page

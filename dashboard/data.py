@@ -29,9 +29,12 @@ from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, T
 from processing.stages import Resample
 
 if TYPE_CHECKING:
+    from processing.core.zones import Zone
+
     from dashboard.book import LabelBook
     from dashboard.catalog import Catalog
     from dashboard.current import CurrentLabels
+    from dashboard.effects import Effects
     from dashboard.strip_source import StripSource
     from dashboard.tiles import TilePainter
     from processing.io.photons import PhotonSource, PhotonWindow
@@ -160,7 +163,9 @@ class Workspace:
         self._strips: StripSource | None = None
         self._book: LabelBook | None = None
         self._current: CurrentLabels | None = None
+        self._effects: Effects | None = None
         self.workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="leadline-read")
+        self.background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-zones")
 
     @property
     def project(self) -> Project:
@@ -208,12 +213,23 @@ class Workspace:
     def current(self) -> CurrentLabels:
         """The labels that follow from the auto-labels and the events."""
         from dashboard.current import CurrentLabels
+    from dashboard.effects import Effects
 
         book = self.book
         with self._lock:
             if self._current is None:
                 self._current = CurrentLabels(self, book)
             return self._current
+
+    @property
+    def effects(self) -> Effects:
+        """What corrections would do to sea surface and freeboard."""
+        from dashboard.effects import Effects
+
+        with self._lock:
+            if self._effects is None:
+                self._effects = Effects(self)
+            return self._effects
 
     def command(self, name: str) -> str:
         """The command line that runs a command, such as a stage, on this project."""
@@ -260,6 +276,28 @@ class Workspace:
         kinds = ("segments", "autolabels")
         first, second = (self._modified(self.project.table_path(kind, granule, beam)) for kind in kinds)
         return first, second
+
+    def zones_version(self, granule: str, beam: str) -> tuple[Any, ...]:
+        """Changes when what the beam's zones follow from does."""
+        from processing.stages import Review
+
+        runs = self.project.runs("predictions")
+        path = self.project.table_path("predictions", granule, beam, runs[-1]) if runs else self.root / "predictions"
+        weights = self.project.stage(Review).values_dict()
+        return (*self.labels_version(granule, beam), str(path), self._modified(path), tuple(weights.items()))
+
+    def zones(self, granule: str, beam: str) -> list[Zone]:
+        """Zones of a beam that are worth a look, in along-track order."""
+        from processing.local.zones import track_zones
+        from processing.stages import Review
+
+        path = self.project.table_path("segments", granule, beam)
+        found: list[Zone] = self.kept(
+            ("zones", self.zones_version(granule, beam)),
+            path,
+            lambda: track_zones(self.project, granule, beam, self.project.stage(Review)),
+        )
+        return found
 
     def sea_inputs(self, granule: str, beam: str, height: str) -> dict[str, NDArray[Any]]:
         """What sea level is found from, row for row with the Track: ``height`` (m, the ``median`` or ``mean`` as

@@ -163,14 +163,24 @@ class Desk:
 
     def paint(self, label: int, gesture: str = "") -> list[Event]:
         """Give the selected segments a class."""
-        selection = self._selected()
-        window = self.workspace.track(selection.granule, selection.beam).window
-        return self._write(selection.strokes(label, self.state.reason, window), gesture)
+        return self.record(self._selected(), label, self.state.reason, gesture, self._analyst(), self.layer)
 
     def accept(self, gesture: str = "") -> list[Event]:
         """Confirm the labels of the selected segments as they are."""
-        selection = self._selected()
-        return self._write(self._as_they_are(selection), gesture)
+        return self.record(self._selected(), None, "accept", gesture, self._analyst(), self.layer)
+
+    def record(
+        self, selection: Selection, label: int | None, reason: str, gesture: str, analyst: str, layer: str
+    ) -> list[Event]:
+        """Record that an analyst gives a selection a class, or with None confirms the labels it has in a layer.
+
+        A gesture that is recorded already is not recorded again.
+        """
+        view = View(selection.granule, selection.beam, layer, analyst if layer else None)
+        if label is None:
+            return self.write(self._as_they_are(selection, view), gesture, analyst, layer)
+        window = self.workspace.track(selection.granule, selection.beam).window
+        return self.write(selection.strokes(label, reason, window), gesture, analyst, layer)
 
     def undo(self) -> list[Event]:
         """Take back this analyst's last correction or shift in this opinion; shows where it was."""
@@ -186,9 +196,6 @@ class Desk:
             events = self.workspace.book.add_all(strokes, analyst, gesture=gesture or uuid.uuid4().hex, layer=layer)
         self.follow({(event.granule_id, event.beam) for event in events}, events)
         return events
-
-    def _write(self, strokes: list[Stroke], gesture: str) -> list[Event]:
-        return self.write(strokes, gesture, self._analyst(), self.layer)
 
     def _turn(self, call: Callable[[], list[Event]]) -> list[Event]:
         with self._own():
@@ -229,10 +236,10 @@ class Desk:
             raise InputError("nobody has said who corrects the labels", mend="give your name at the top of the page")
         return self.state.analyst
 
-    def _as_they_are(self, selection: Selection) -> list[Stroke]:
+    def _as_they_are(self, selection: Selection, view: View) -> list[Stroke]:
         """Strokes that repeat the labels of the selected segments, one for each run of one label."""
         track = self.workspace.track(selection.granule, selection.beam)
-        label = self.workspace.current.get(self._view_of(selection.granule, selection.beam)).label
+        label = self.workspace.current.get(view).label
         strokes = []
         for start, stop in selection.runs:
             rows = slice(*np.searchsorted(track.segment, (start, stop)))
@@ -323,14 +330,8 @@ class Desk:
         selection = self.state.selection
         if selection is None:
             return {}
-        last = self.labels(selection.beam).last if selection.granule == self.state.granule else 0
-        key = (selection, last, self._view_of(selection.granule, selection.beam))
+        view = self._view_of(selection.granule, selection.beam)
+        key = (selection, view, self.workspace.current.get(view).last)
         if self._effects[0] != key:
-            self._effects = (key, self._work_out(selection))
+            self._effects = (key, self.workspace.effects.of(view, selection, CANDIDATES))
         return self._effects[1]
-
-    def _work_out(self, selection: Selection) -> dict[int, Effect]:
-        from dashboard.effects import effects_of_selection
-
-        labels = self.workspace.current.get(self._view_of(selection.granule, selection.beam)).label
-        return effects_of_selection(self.workspace, selection, labels, CANDIDATES)

@@ -32,7 +32,7 @@ SCOPES = ("view", "beam")
 TINTS = ("strength", "granule")
 SPANS = (20.0, 4_000_000.0)
 PERSONAL = ("theme", "analyst")
-PASSING = ("selection", "edits", "shift", "lasso")
+PASSING = ("selection", "edits", "zones", "shift", "lasso")
 """Parts that come and go with the work at hand: in no address."""
 
 
@@ -88,6 +88,7 @@ class State(param.Parameterized):
     lasso = param.Boolean(False, doc="Whether a drag on the map draws a loop")
     analyst = param.String("", doc="Who corrects labels")
     edits = param.Integer(0, doc="Grows whenever labels of any track change")
+    zones = param.Integer(0, doc="Grows whenever zones come into the queue")
     theme = param.Selector(default="light", objects=["light", "dark"], doc="Light or dark page")
 
     def __init__(self, **values: Any) -> None:

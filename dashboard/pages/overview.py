@@ -89,7 +89,7 @@ class OverviewPage(Page):
             allowed: dict[str, Any] = {name: values[name] for name in ("granule", "beam", "scene") if name in values}
             if allowed.get("granule") != self.place.state.granule:
                 allowed["x"] = float("nan")
-            self.place.state.move(page="track", **allowed)
+            self.place.state.move(page="review", **allowed)
 
     def _html(self) -> str:
         catalog = self.place.catalog

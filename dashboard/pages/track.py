@@ -24,8 +24,8 @@ CONTRASTS = {"Whole range": "auto", "Detail in snow": "bright", "Detail in the d
 class TrackPage(Page):
     """Look at one beam over its scene."""
 
-    key = "track"
-    title = "Track"
+    key = "review"
+    title = "Review"
 
     def build(self, theme: str) -> Any:
         self._x = Range1d(0, 1000)

@@ -277,7 +277,7 @@ class PolarMap:
             ]
             if near:
                 _, granule, beam, x_atc = min(near)
-                self.place.state.move(page="track", granule=granule, beam=beam, x=x_atc)
+                self.place.state.move(page="review", granule=granule, beam=beam, x=x_atc)
                 return
             self._tapped_scene(Point(event.x, event.y))
 
@@ -290,7 +290,7 @@ class PolarMap:
         pairs = [pair for pair in self.place.catalog.pairs if pair.scene in inside]
         if pairs:
             nearest = min(pairs, key=lambda pair: abs(pair.minutes))
-            self.place.state.move(page="track", granule=nearest.granule, scene=nearest.scene, beam="", x=float("nan"))
+            self.place.state.move(page="review", granule=nearest.granule, scene=nearest.scene, beam="", x=float("nan"))
 
 
 def _no_tracks() -> dict[str, list[Any]]:

@@ -1,0 +1,70 @@
+"""Edits as the browser sends them, carried out at the desk: once, whether sent once or again after a lost connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.desk import SECOND, Desk
+from dashboard.selection import Selection
+from processing.errors import InputError
+from processing.labels import Event
+
+PAINT, ACCEPT, UNDO, REDO, SHIFT = "paint", "accept", "undo", "redo", "shift"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of an edit: the events it stands for and, in words, what was done when that cannot be seen."""
+
+    events: list[Event]
+    told: str = ""
+
+
+def carry_out(desk: Desk, entry: Mapping[str, Any]) -> Done:
+    """Do what an entry of the browser's outbox asks for; see ``shell.Entry``.
+
+    Raises LeadlineError with the reason when it cannot be done.
+    """
+    if entry.get("replay"):
+        return _again(desk, entry)
+    kind, gesture = entry["kind"], str(entry["gesture"])
+    if kind == PAINT:
+        return Done(desk.paint(int(entry["label"]), gesture))
+    if kind == ACCEPT:
+        return Done(desk.accept(gesture))
+    if kind == UNDO:
+        events = desk.undo()
+        return Done(events, "" if events else "there is nothing to undo")
+    if kind == REDO:
+        events = desk.redo()
+        return Done(events, "" if events else "there is nothing to redo")
+    if kind == SHIFT:
+        return Done(desk.apply_shift(gesture))
+    raise InputError(f"unknown edit {kind!r}")
+
+
+def _again(desk: Desk, entry: Mapping[str, Any]) -> Done:
+    """An edit whose answer was lost: recorded now if it was not, with the selection it was made for."""
+    kind, gesture = entry["kind"], str(entry["gesture"])
+    known = desk.workspace.book.gesture(gesture)
+    if known:
+        return Done(known)
+    if kind in (UNDO, REDO):
+        raise InputError(f"an {kind} was not confirmed before the connection was lost", mend="look whether it was done")
+    if kind == SHIFT or not entry.get("selection"):
+        raise InputError("an edit was not stored before the connection was lost", mend="make it again")
+    try:
+        selection = Selection.from_descriptor(entry["selection"])
+    except ValueError as error:
+        raise InputError(f"an edit was not stored: {error}", mend="make it again") from None
+    layer = SECOND if entry.get("opinion") == "second" else ""
+    analyst = desk.state.analyst or str(entry.get("analyst", ""))
+    events = desk.record(selection, _label_of(entry), str(entry.get("reason", "other")), gesture, analyst, layer)
+    return Done(events, "an edit made before the connection was lost is stored now")
+
+
+def _label_of(entry: Mapping[str, Any]) -> int | None:
+    """The class an entry gives; None where it accepts the labels as they are."""
+    return None if entry["kind"] == ACCEPT else int(entry["label"])
