@@ -310,13 +310,16 @@ def _shifts(before: Survey, after: Survey) -> tuple[Floats, Floats, int, int]:
         if old is not None and new is not None:
             x, height, sigma = before.segments.part(rows)
             was, now = read_line(x, old), read_line(x, new)
-            nothing = np.zeros(len(x), np.float32)
             sea.append(now.astype(np.float64) - was)
-            risen = (freeboard(height, sigma, level, nothing)[0].astype(np.float64) for level in (now, was))
-            above.append(next(risen) - next(risen))
+            above.append(_above(height, sigma, now) - _above(height, sigma, was))
         lost += (rows.stop - rows.start) * (new is None)
         won += (rows.stop - rows.start) * (old is None)
     return np.concatenate(sea), np.concatenate(above), lost, won
+
+
+def _above(height: Floats, sigma: Floats, surface: npt.NDArray[np.float32]) -> Floats:
+    """Freeboard as a track's table holds it (single precision), m."""
+    return freeboard(height, sigma, surface, np.zeros(len(height), np.float32))[0].astype(np.float64)
 
 
 def _moved_between(old: Line, new: Line, begin: float, end: float) -> tuple[float, float]:
@@ -325,14 +328,18 @@ def _moved_between(old: Line, new: Line, begin: float, end: float) -> tuple[floa
     Between the places of both lines together their difference is linear, so no segment between two places differs by
     more than at these.
     """
-    place = np.union1d(old.place, new.place)
-    apart = np.interp(place, new.place, new.height[0]) - np.interp(place, old.place, old.height[0])
-    moved = np.flatnonzero(np.abs(apart) > _SAFE)
+    moved = np.concatenate([_apart(old, new), _apart(new, old)])
     if len(moved) == 0:
         return end, begin
-    low = begin if moved[0] == 0 else float(place[moved[0] - 1])
-    high = end if moved[-1] == len(place) - 1 else float(place[moved[-1] + 1])
-    return max(low, begin), min(high, end)
+    low, high = moved.min(), moved.max()
+    below = np.concatenate([place[: np.searchsorted(place, low, "left")][-1:] for place in (old.place, new.place)])
+    beyond = np.concatenate([place[np.searchsorted(place, high, "right") :][:1] for place in (old.place, new.place)])
+    return float(np.max(below, initial=begin)), float(np.min(beyond, initial=end))
+
+
+def _apart(line: Line, other: Line) -> Floats:
+    """Places of one line where another is apart from it by more than _SAFE."""
+    return line.place[np.abs(line.height[0] - np.interp(line.place, other.place, other.height[0])) > _SAFE]
 
 
 def _shift(apart: Floats, length: float) -> Shift:
