@@ -1,149 +1,109 @@
 """Label events: an append-only record of every correction, from which the current labels follow.
 
-An event says that an analyst gave an interval of a track a class, or undid or redid an earlier event. Nothing is ever
-changed or removed. An event is *active* unless an active event supersedes it, so undoing an undo brings the first
-back. Current labels are the auto-labels with the active painting events painted over in the order of their ids.
+An event says that an analyst gave an interval of a track a class or set a scene's drift, or undid or redid an earlier
+event. Nothing is ever changed or removed. An event is *active* unless an active event supersedes it, so undoing an
+undo brings the first back. Current labels are the auto-labels with the active painting events of layer ``""`` painted
+over in the order of their ids; those of layer ``second`` are second opinions and never among them.
 
-The store is SQLite in the project by default and anything SQLAlchemy reaches by URL; it uses no SQL of one database
-but for SQLite's durability settings. An event is on disk when the call that adds it returns.
+What one action of an analyst records is a *gesture*: one or several events under one name, recorded all or none, and
+once, however often it is sent. Undo and redo work by gesture.
+
+The store is SQLite in the project by default and anything SQLAlchemy reaches by URL. An event is on disk when the
+call that adds it returns.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, TypeVar
+from uuid import uuid4
 
-import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
+from processing import label_tables
 from processing.core.painting import Strokes
-from processing.errors import InputError, MissingError, StaleError
-from processing.provenance import digest
+from processing.errors import InputError, LeadlineError, MissingError
+from processing.label_log import (
+    IN_FORCE,
+    LABELS,
+    LAYERS,
+    PAINTING,
+    REDO,
+    SECOND,
+    SHIFT,
+    UNDO,
+    Event,
+    LabelLog,
+    Stroke,
+    active,
+    as_strokes,
+    events_fingerprint,
+    shifts_in_force,
+)
+from processing.label_tables import EVENT, VERSION, is_there
 
-VERSION: Final = 1
-"""Version of the tables below; a database of a later one is refused."""
+__all__ = [
+    "IN_FORCE",
+    "LABELS",
+    "LAYERS",
+    "PAINTING",
+    "REDO",
+    "SECOND",
+    "SHIFT",
+    "UNDO",
+    "VERSION",
+    "Event",
+    "LabelLog",
+    "LabelStore",
+    "Stroke",
+    "active",
+    "as_strokes",
+    "events_fingerprint",
+    "is_there",
+    "new_gesture",
+]
 
-PAINTING: Final = ("cloud", "shadow", "transition", "drift", "other", "accept")
-"""Why an analyst set a label; ``accept`` confirms the label that stood."""
-
-UNDO: Final = "undo"
-REDO: Final = "redo"
-LABELS: Final = (-1, 0, 1, 2)
-
-_ATTEMPTS = 20
+_ATTEMPTS: Final = 20
+_GESTURE_LENGTH: Final = 64
+_SAME: Final = ("granule_id", "beam", "x_start", "x_end", "label", "reason", "analyst", "supersedes", "layer")
+_SAME_SHIFT: Final = (*_SAME, "scene_id", "shift_x", "shift_y")
 _Result = TypeVar("_Result")
+_Row = Mapping[str, Any]
 
 
-class _Utc(sa.types.TypeDecorator[datetime]):
-    """Instants in UTC, also where the database keeps no time zone."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-_METADATA = sa.MetaData()
-_IDENT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-_EVENT = sa.Table(
-    "label_event",
-    _METADATA,
-    sa.Column("id", _IDENT, primary_key=True, autoincrement=True),
-    sa.Column("granule_id", sa.String(200), nullable=False),
-    sa.Column("beam", sa.String(16), nullable=False),
-    sa.Column("x_start", sa.Double(), nullable=False),
-    sa.Column("x_end", sa.Double(), nullable=False),
-    sa.Column("label", sa.SmallInteger(), nullable=False),
-    sa.Column("reason", sa.String(32), nullable=False),
-    sa.Column("analyst", sa.String(200), nullable=False),
-    sa.Column("at", _Utc(), nullable=False),
-    sa.Column("supersedes", _IDENT, sa.ForeignKey("label_event.id"), nullable=True),
-    sa.Index("label_event_track", "granule_id", "beam", "id"),
-)
-
-_VERSION = sa.Table(
-    "label_schema",
-    _METADATA,
-    sa.Column("version", sa.Integer(), primary_key=True, autoincrement=False),
-)
-
-
-@dataclass(frozen=True)
-class Stroke:
-    """A correction to be recorded: ``x_start <= x_atc < x_end`` (m) of a track is of class ``label``."""
-
-    granule_id: str
-    beam: str
-    x_start: float
-    x_end: float
-    label: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Event:
-    """One recorded event.
-
-    Attributes
-    ----------
-    id : grows with time.
-    granule_id, beam, x_start, x_end, label, reason : as Stroke; ``undo`` and ``redo`` repeat those of the painting
-        event they concern and paint nothing.
-    analyst : who.
-    at : when, UTC.
-    supersedes : id of the event that this one replaces, undoes or redoes.
-    """
-
-    id: int
-    granule_id: str
-    beam: str
-    x_start: float
-    x_end: float
-    label: int
-    reason: str
-    analyst: str
-    at: datetime
-    supersedes: int | None = None
-
-    @property
-    def paints(self) -> bool:
-        return self.reason in PAINTING
+def new_gesture() -> str:
+    """A name for one action of an analyst, like no other."""
+    return uuid4().hex
 
 
 class LabelStore:
     """The label events of a project. Safe to share between threads, and between processes on one database.
+
+    Writing methods take a ``log``, a LabelLog of this database: it is brought up to date with what other writers
+    added and with what is recorded, only once that is on disk, and spares undo and redo from reading the history.
 
     Parameters
     ----------
     url : SQLAlchemy URL, such as ``Project.database_url``.
     reading : the store is there and is only read; nothing is made or brought up to date.
 
-    Raises InputError when the database cannot be opened, StaleError when a later version made it.
+    Raises InputError when the database cannot be opened, read or written, StaleError when a later version made it.
     """
 
     def __init__(self, url: str, *, reading: bool = False) -> None:
-        self._shown, self._engine = _open(url)
+        self._shown, self._engine = label_tables.open_engine(url)
+        self._version: int | None = None
         try:
             if reading:
-                self._check()
+                with self._reading():
+                    pass
             else:
-                self._write(_prepare)
-        except sa.exc.SQLAlchemyError as error:
-            self._engine.dispose()
-            raise InputError(f"label database cannot be used ({_reason(error)})", where=self._shown) from error
-        except StaleError:
+                self._write(label_tables.prepare)
+        except LeadlineError:
             self._engine.dispose()
             raise
 
@@ -178,194 +138,235 @@ class LabelStore:
         return self.add_all([stroke], analyst, at, supersedes)[0]
 
     def add_all(
-        self, strokes: Sequence[Stroke], analyst: str, at: datetime | None = None, supersedes: int | None = None
+        self,
+        strokes: Sequence[Stroke],
+        analyst: str,
+        at: datetime | None = None,
+        supersedes: int | None = None,
+        *,
+        gesture: str | None = None,
+        layer: str = IN_FORCE,
+        log: LabelLog | None = None,
     ) -> list[Event]:
-        """Record several corrections of one gesture, all or none. Checks and errors as :meth:`add`."""
+        """Record the corrections of one gesture, all or none. Checks and errors as :meth:`add`.
+
+        A ``gesture`` that is recorded already is returned as it is recorded and nothing is written; InputError when
+        it was something else then. One is named when it is left out.
+        """
         for stroke in strokes:
             _check_stroke(stroke)
-        if not analyst.strip():
-            raise InputError("analyst is empty", mend="say who corrects the labels")
-        when = _check_time(at)
+        _check_who(analyst, layer)
+        when, name = _check_time(at), _check_gesture(gesture)
+        rows = [_row(stroke, analyst, when, supersedes, layer) for stroke in strokes]
 
         def work(connection: Connection) -> list[Event]:
+            recorded = _recorded(connection, name)
+            if recorded or not rows:
+                return _same(recorded, rows, name, _SAME)
             for stroke in strokes if supersedes is not None else ():
-                _check_superseded(connection, stroke, supersedes)
-            return [_insert(connection, stroke, analyst, when, supersedes) for stroke in strokes]
+                _check_superseded(connection, stroke, supersedes, layer)
+            return label_tables.insert(connection, rows, name)
 
-        return self._write(work)
+        return self._change(work, log)
 
-    def undo(self, analyst: str, granule_id: str | None = None, beam: str | None = None) -> Event | None:
-        """Undo the analyst's newest active painting event, of all or of one track; None when there is none."""
+    def shift(
+        self,
+        granule_id: str,
+        scene_id: str,
+        shift_x: float | None,
+        shift_y: float | None,
+        analyst: str,
+        at: datetime | None = None,
+        *,
+        gesture: str | None = None,
+        log: LabelLog | None = None,
+    ) -> list[Event]:
+        """Record the drift (m) of a scene under a granule as set by hand; without numbers (None, nan) the estimate
+        is in force again. A gesture of one event, as :meth:`add_all`.
 
-        def work(connection: Connection) -> Event | None:
-            events = _select(connection, granule_id, beam)
-            target = _newest(event for event in active(events) if event.paints and event.analyst == analyst)
-            return target and _insert(connection, _as_stroke(target, UNDO), analyst, _now(), target.id)
-
-        return self._write(work)
-
-    def redo(self, analyst: str, granule_id: str | None = None, beam: str | None = None) -> Event | None:
-        """Bring back the painting event that the analyst undid last; None when there is none.
-
-        As in an editor, painting anew (on the tracks in question) forgets what was undone before it.
+        Raises InputError on an empty name, an infinite shift or half of one.
         """
+        _check_who(analyst, IN_FORCE)
+        x, y = _check_shift(granule_id, scene_id, shift_x, shift_y)
+        when, name = _check_time(at), _check_gesture(gesture)
+        row = _row(Stroke(granule_id, "", 0.0, 0.0, LABELS[0], SHIFT), analyst, when, None, IN_FORCE, scene_id, x, y)
 
-        def work(connection: Connection) -> Event | None:
-            events = _select(connection, granule_id, beam)
-            own = [event for event in events if event.analyst == analyst]
-            painted = max((event.id for event in own if event.paints), default=0)
-            undone = (event for event in active(events) if event.reason == UNDO and event.analyst == analyst)
-            target = _newest(event for event in undone if event.id > painted)
-            return target and _insert(connection, _as_stroke(target, REDO), analyst, _now(), target.id)
+        def work(connection: Connection) -> list[Event]:
+            recorded = _recorded(connection, name)
+            return _same(recorded, [row], name, _SAME_SHIFT) or label_tables.insert(connection, [row], name)
 
-        return self._write(work)
+        return self._change(work, log)
 
-    def events(self, granule_id: str | None = None, beam: str | None = None) -> list[Event]:
-        """Every event ever recorded, of all or of one track, in order."""
-        with self._engine.connect() as connection:
-            return _select(connection, granule_id, beam)
+    def undo(
+        self,
+        analyst: str,
+        granule_id: str | None = None,
+        beam: str | None = None,
+        *,
+        layer: str | None = None,
+        gesture: str | None = None,
+        log: LabelLog | None = None,
+    ) -> list[Event]:
+        """Undo the analyst's newest gesture that stands and return the undo events; empty when there is none.
 
-    def current(self, granule_id: str | None = None, beam: str | None = None) -> list[Event]:
-        """The active painting events, in the order they are painted."""
-        return [event for event in active(self.events(granule_id, beam)) if event.paints]
+        With ``granule_id``, ``beam`` or ``layer`` it is the newest that has an event there, and is undone whole.
+        ``gesture`` names the undoing itself, so that it can be sent again as in :meth:`add_all`.
+        """
+        return self._revert(UNDO, LabelLog.undoable, analyst, (granule_id, beam, layer), gesture, log)
+
+    def redo(
+        self,
+        analyst: str,
+        granule_id: str | None = None,
+        beam: str | None = None,
+        *,
+        layer: str | None = None,
+        gesture: str | None = None,
+        log: LabelLog | None = None,
+    ) -> list[Event]:
+        """Bring back what the analyst undid last and return the redo events; empty when there is nothing.
+
+        As in an editor, painting or shifting anew (on the track or layer in question) forgets what was undone before.
+        """
+        return self._revert(REDO, LabelLog.redoable, analyst, (granule_id, beam, layer), gesture, log)
+
+    def events(self, granule_id: str | None = None, beam: str | None = None, *, after: int = 0) -> list[Event]:
+        """Every event ever recorded, of all or of one track, in order; those whose id is greater than ``after``."""
+        return self._read(*_of_track(granule_id, beam), *((EVENT.c.id > after,) if after else ()))
+
+    def current(self, granule_id: str | None = None, beam: str | None = None, *, layer: str = IN_FORCE) -> list[Event]:
+        """The active painting events of a layer, in the order they are painted."""
+        return [event for event in active(self.events(granule_id, beam)) if event.paints and event.layer == layer]
 
     def current_by_track(self) -> dict[tuple[str, str], list[Event]]:
-        """The active painting events of each (granule, beam) that has any, in the order they are painted."""
+        """The active painting events in force of each (granule, beam) that has any, in the order they are painted."""
         found: dict[tuple[str, str], list[Event]] = {}
         for event in self.current():
-            found.setdefault((event.granule_id, event.beam), []).append(event)
+            found.setdefault(event.track, []).append(event)
         return found
 
     def strokes(self, granule_id: str, beam: str) -> Strokes:
-        """The active painting events of a track as arrays for ``core.painting.paint``."""
+        """The active painting events in force of a track as arrays for ``core.painting.paint``."""
         return as_strokes(self.current(granule_id, beam))
 
-    def _check(self) -> None:
-        with self._engine.connect() as connection:
-            _check_version(connection.execute(sa.select(sa.func.max(_VERSION.c.version))).scalar())
+    def shifts(self, granule_id: str | None = None) -> dict[tuple[str, str], Event]:
+        """The shift in force of each (granule, scene) that has one set by hand."""
+        with self._reading() as connection:
+            if (self._version or 0) < VERSION:
+                return {}
+            found = label_tables.select(connection, VERSION, EVENT.c.scene_id != "", *_of_track(granule_id, None))
+        return shifts_in_force(event for event in active(found) if event.reason == SHIFT)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._told(), self._engine.connect() as connection:
+            if (self._version or 0) < VERSION:  # another program may have brought it up to date since
+                self._version = label_tables.version(connection)
+                label_tables.check_version(self._version)
+            yield connection
+
+    def _read(self, *conditions: sa.ColumnElement[bool]) -> list[Event]:
+        with self._reading() as connection:
+            return label_tables.select(connection, self._version, *conditions)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell what the database refuses in one line."""
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            why = label_tables.reason(error)
+            raise InputError(f"label database cannot be used ({why})", where=self._shown) from error
+
+    def _revert(
+        self,
+        reason: str,
+        targets: Callable[..., list[Event]],
+        analyst: str,
+        scope: tuple[str | None, str | None, str | None],
+        gesture: str | None,
+        log: LabelLog | None,
+    ) -> list[Event]:
+        name = _check_gesture(gesture)
+        known = LabelLog() if log is None else log
+
+        def work(connection: Connection) -> list[Event]:
+            recorded = _recorded(connection, name)
+            if recorded:
+                return _same_revert(recorded, reason, analyst, scope[2], name)
+            rows = [_reverting_row(event, reason, analyst) for event in targets(known, analyst, *scope)]
+            return label_tables.insert(connection, rows, name) if rows else []
+
+        return self._change(work, known)
+
+    def _change(self, work: Callable[[Connection], list[Event]], log: LabelLog | None) -> list[Event]:
+        """Run ``work`` in a transaction of its own and append to ``log``, once it is on disk, what it recorded."""
+        if log is None:
+            return self._write(work)
+
+        def caught_up(connection: Connection) -> list[Event]:
+            # What others recorded stands already, so the log may have it whatever becomes of this transaction.
+            log.append(label_tables.select(connection, VERSION, EVENT.c.id > log.last_id))
+            return work(connection)
+
+        events = self._write(caught_up)
+        log.append(events)
+        return events
 
     def _write(self, work: Callable[[Connection], _Result]) -> _Result:
         """Run ``work`` in one transaction that no other writer can come between; again after a conflict."""
-        options: dict[str, Any] = {"leadline_write": True}
-        if self._engine.dialect.name != "sqlite":  # there BEGIN IMMEDIATE makes writers wait for one another
-            options["isolation_level"] = "SERIALIZABLE"
-        engine = self._engine.execution_options(**options)
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with engine.begin() as connection:
-                    return work(connection)
-            except sa.exc.OperationalError as error:
-                if attempt == _ATTEMPTS or not _is_conflict(error):
-                    raise
+        engine = label_tables.writing(self._engine)
+        with self._told():
+            for attempt in range(1, _ATTEMPTS + 1):
+                try:
+                    with engine.begin() as connection:
+                        return work(connection)
+                except sa.exc.DBAPIError as error:
+                    if attempt == _ATTEMPTS or not label_tables.is_conflict(error):
+                        raise
         raise AssertionError("unreachable")
 
 
-def is_there(url: str) -> bool:
-    """Whether there can be events at ``url``: not where a SQLite file is still to be made."""
-    try:
-        parsed = sa.engine.make_url(url)
-    except sa.exc.ArgumentError:
-        return True
-    return not (parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists())
+def _of_track(granule_id: str | None, beam: str | None) -> tuple[sa.ColumnElement[bool], ...]:
+    wanted = ((EVENT.c.granule_id, granule_id), (EVENT.c.beam, beam))
+    return tuple(column == value for column, value in wanted if value is not None)
 
 
-def active(events: Sequence[Event]) -> list[Event]:
-    """The events, in order, that no active event supersedes. ``events`` ascend by id."""
-    superseded: set[int] = set()
-    kept = []
-    for event in reversed(events):
-        if event.id in superseded:
-            continue
-        kept.append(event)
-        if event.supersedes is not None:
-            superseded.add(event.supersedes)
-    return kept[::-1]
+def _recorded(connection: Connection, gesture: str) -> list[Event]:
+    return label_tables.select(connection, VERSION, EVENT.c.gesture == gesture)
 
 
-def events_fingerprint(events: Iterable[Event]) -> str:
-    """Fingerprint of the events that a track's labels follow from; events never change, so their ids say it all."""
-    return digest([event.id for event in events])
+def _same(recorded: list[Event], rows: Sequence[_Row], gesture: str, names: Sequence[str]) -> list[Event]:
+    """The recorded events of a gesture that is sent again, which must be what it was; empty when it is new."""
+    if recorded and [[getattr(event, name) for name in names] for event in recorded] != [
+        [row[name] for name in names] for row in rows
+    ]:
+        raise _other_gesture(gesture)
+    return recorded
 
 
-def as_strokes(events: Sequence[Event]) -> Strokes:
-    """Painting events of one track as arrays, in the order given."""
-    names = tuple(sorted({event.analyst for event in events}))
-    return Strokes(
-        event_id=np.array([event.id for event in events], np.int64),
-        x_start=np.array([event.x_start for event in events], np.float64),
-        x_end=np.array([event.x_end for event in events], np.float64),
-        label=np.array([event.label for event in events], np.int8),
-        analyst=np.array([names.index(event.analyst) for event in events], np.int32),
-        analysts=names,
-    )
+def _same_revert(recorded: list[Event], reason: str, analyst: str, layer: str | None, gesture: str) -> list[Event]:
+    for event in recorded:
+        if (event.reason, event.analyst) != (reason, analyst) or layer not in (None, event.layer):
+            raise _other_gesture(gesture)
+    return recorded
 
 
-def _open(url: str) -> tuple[str, Engine]:
-    try:
-        parsed = sa.engine.make_url(url)
-        engine = sa.create_engine(parsed)
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        # The URL may hold a password: it is not repeated.
-        raise InputError(
-            f"not a database URL this installation can use ({_reason(error)})",
-            where="database.url",
-            mend="such as sqlite:///labels.db or postgresql+psycopg://user@host/name",
-        ) from None
-    if engine.dialect.name == "sqlite":
-        if parsed.database and not Path(parsed.database).parent.is_dir():
-            raise InputError("folder of the label database is not there", where=parsed.database)
-        sa.event.listen(engine, "connect", _tune_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-    return parsed.render_as_string(hide_password=True), engine
+def _other_gesture(gesture: str) -> InputError:
+    return InputError(f"gesture {gesture} is recorded as something else", mend="give each action a name of its own")
 
 
-def _tune_sqlite(connection: Any, _: object) -> None:
-    """Readers beside a writer, and every commit on disk before it returns."""
-    connection.isolation_level = None
-    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes its lock before it reads, so that what it read still stands when it writes.
-    writes = connection.get_execution_options().get("leadline_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _prepare(connection: Connection) -> None:
-    _METADATA.create_all(connection)
-    found = connection.execute(sa.select(sa.func.max(_VERSION.c.version))).scalar()
-    if found is None:
-        connection.execute(sa.insert(_VERSION).values(version=VERSION))
-    _check_version(found)
-
-
-def _check_version(found: int | None) -> None:
-    if found is not None and found > VERSION:
-        raise StaleError(f"label events have version {found}, this is {VERSION}", mend="use a newer leadline")
-
-
-def _is_conflict(error: sa.exc.OperationalError) -> bool:
-    """Whether another writer came between: a serialization failure, deadlock or lock, worth another try."""
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-    return state in ("40001", "40P01") or "already exists" in str(error.orig)
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0][:160]
-
-
-def _select(connection: Connection, granule_id: str | None, beam: str | None) -> list[Event]:
-    query = sa.select(_EVENT).order_by(_EVENT.c.id)
-    if granule_id is not None:
-        query = query.where(_EVENT.c.granule_id == granule_id)
-    if beam is not None:
-        query = query.where(_EVENT.c.beam == beam)
-    return [Event(**row._mapping) for row in connection.execute(query)]
-
-
-def _insert(connection: Connection, stroke: Stroke, analyst: str, at: datetime, supersedes: int | None) -> Event:
-    values = {
+def _row(
+    stroke: Stroke,
+    analyst: str,
+    at: datetime,
+    supersedes: int | None,
+    layer: str,
+    scene_id: str = "",
+    shift_x: float | None = None,
+    shift_y: float | None = None,
+) -> dict[str, Any]:
+    return {
         "granule_id": stroke.granule_id,
         "beam": stroke.beam,
         "x_start": float(stroke.x_start),
@@ -375,22 +376,17 @@ def _insert(connection: Connection, stroke: Stroke, analyst: str, at: datetime, 
         "analyst": analyst,
         "at": at,
         "supersedes": supersedes,
+        "layer": layer,
+        "scene_id": scene_id,
+        "shift_x": shift_x,
+        "shift_y": shift_y,
     }
-    done = connection.execute(sa.insert(_EVENT).values(**values))
-    assert done.inserted_primary_key is not None
-    return Event(id=int(done.inserted_primary_key[0]), **values)  # type: ignore[arg-type]
 
 
-def _as_stroke(event: Event, reason: str) -> Stroke:
-    return Stroke(event.granule_id, event.beam, event.x_start, event.x_end, event.label, reason)
-
-
-def _newest(events: Iterable[Event]) -> Event | None:
-    return max(events, key=lambda event: event.id, default=None)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _reverting_row(event: Event, reason: str, analyst: str) -> dict[str, Any]:
+    stroke = Stroke(event.granule_id, event.beam, event.x_start, event.x_end, event.label, reason)
+    shift = (event.scene_id, event.shift_x, event.shift_y)
+    return _row(stroke, analyst, datetime.now(UTC), event.id, event.layer, *shift)
 
 
 def _check_stroke(stroke: Stroke) -> None:
@@ -409,17 +405,42 @@ def _check_stroke(stroke: Stroke) -> None:
         raise InputError(f"reason {stroke.reason!r} is none of {', '.join(PAINTING)}", where=where)
 
 
+def _check_who(analyst: str, layer: str) -> None:
+    if not analyst.strip():
+        raise InputError("analyst is empty", mend="say who corrects the labels")
+    if layer not in LAYERS:
+        raise InputError(f"layer {layer!r} is neither {IN_FORCE!r} nor {SECOND!r}", where="label event")
+
+
+def _check_gesture(gesture: str | None) -> str:
+    name = new_gesture() if gesture is None else gesture
+    if not 0 < len(name) <= _GESTURE_LENGTH:
+        raise InputError(f"gesture {name!r} has not 1 to {_GESTURE_LENGTH} characters", where="label event")
+    return name
+
+
+def _check_shift(
+    granule_id: str, scene_id: str, shift_x: float | None, shift_y: float | None
+) -> tuple[float | None, float | None]:
+    if not granule_id or not scene_id:
+        raise InputError("granule or scene is empty", where=f"shift of {scene_id or '?'} under {granule_id or '?'}")
+    x, y = (None if each is None or math.isnan(each) else float(each) for each in (shift_x, shift_y))
+    if (x is None) != (y is None) or any(each is not None and math.isinf(each) for each in (x, y)):
+        raise InputError(f"shift {shift_x}, {shift_y} m is not finite", where=f"shift of {scene_id} under {granule_id}")
+    return x, y
+
+
 def _check_time(at: datetime | None) -> datetime:
     if at is None:
-        return _now()
+        return datetime.now(UTC)
     if at.tzinfo is None:
         raise InputError(f"time {at.isoformat()} has no time zone", where="label event", mend="give it in UTC")
     return at.astimezone(UTC)
 
 
-def _check_superseded(connection: Connection, stroke: Stroke, supersedes: int | None) -> None:
-    row = connection.execute(sa.select(_EVENT).where(_EVENT.c.id == supersedes)).one_or_none()
-    if row is None:
+def _check_superseded(connection: Connection, stroke: Stroke, supersedes: int | None, layer: str) -> None:
+    found = label_tables.select(connection, VERSION, EVENT.c.id == supersedes)
+    if not found:
         raise MissingError(f"there is no label event {supersedes} to supersede")
-    if (row.granule_id, row.beam) != (stroke.granule_id, stroke.beam) or row.reason not in PAINTING:
+    if found[0].track != (stroke.granule_id, stroke.beam) or not found[0].paints or found[0].layer != layer:
         raise InputError(f"label event {supersedes} does not paint {stroke.granule_id} {stroke.beam}")

@@ -109,8 +109,8 @@ def _check_interval(segments: Path, track: str, start: float, end: float) -> Non
 def undo_command(project: Path, granule: str | None, beam: str | None, analyst: str) -> None:
     """Take back the analyst's newest correction, of all tracks or of one."""
     with _store(Project(project)) as store:
-        event = store.undo(analyst, granule, beam)
-    click.echo(_line(event) if event else f"nothing of {analyst} to undo")
+        events = store.undo(analyst, granule, beam)
+    click.echo("\n".join(map(_line, events)) or f"nothing of {analyst} to undo")
 
 
 @label_group.command("redo")
@@ -120,8 +120,8 @@ def undo_command(project: Path, granule: str | None, beam: str | None, analyst: 
 def redo_command(project: Path, granule: str | None, beam: str | None, analyst: str) -> None:
     """Bring back what the analyst undid last."""
     with _store(Project(project)) as store:
-        event = store.redo(analyst, granule, beam)
-    click.echo(_line(event) if event else f"nothing of {analyst} to redo")
+        events = store.redo(analyst, granule, beam)
+    click.echo("\n".join(map(_line, events)) or f"nothing of {analyst} to redo")
 
 
 @label_group.command("list")
