@@ -213,7 +213,6 @@ class Workspace:
     def current(self) -> CurrentLabels:
         """The labels that follow from the auto-labels and the events."""
         from dashboard.current import CurrentLabels
-    from dashboard.effects import Effects
 
         book = self.book
         with self._lock:
@@ -328,6 +327,15 @@ class Workspace:
             return {}
         track = self.track(granule, beam)
         return self.kept("facts", path, lambda: _read_facts(path, track))
+
+    def model_facts(self, granule: str, beam: str, run: str) -> dict[str, NDArray[Any]]:
+        """``predicted`` (i1) and ``entropy`` (f4, 0 where a model is sure, 1 where it knows nothing) of a prediction,
+        row for row with the Track; -1 and NaN where it has none.
+        """
+        path = self.project.table_path("predictions", granule, beam, run)
+        track = self.track(granule, beam)
+        owner = self.project.table_path("segments", granule, beam)
+        return self.kept(("model", self._modified(owner)), path, lambda: _read_model(path, track))
 
     def freeboard_runs(self, granule: str, beam: str) -> list[str]:
         """Freeboard runs that have this beam, newest first."""
@@ -519,6 +527,20 @@ def _read_facts(path: Path, track: Track) -> dict[str, NDArray[Any]]:
     match = _align(path, track, table["segment"].to_numpy())
     fills = {"auto_flags": 0.0}
     return {name: match.spread(table[name].to_numpy(), len(track), fills.get(name, np.nan)) for name in names[1:]}
+
+
+def _read_model(path: Path, track: Track) -> dict[str, NDArray[Any]]:
+    names = ("segment", "predicted", "p_thick", "p_thin", "p_water")
+    table = tables.read(path, PREDICTION, names)
+    match = _align(path, track, table["segment"].to_numpy())
+    chances = np.stack([table[name].to_numpy() for name in names[2:]])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = np.where(chances > 0, chances * np.log(chances), np.where(chances == 0, 0, np.nan))
+    entropy = (-parts.sum(axis=0) / np.log(3.0)).astype(np.float32)
+    return {
+        "predicted": match.spread(table["predicted"].to_numpy(), len(track), SurfaceClass.UNLABELLED),
+        "entropy": match.spread(entropy, len(track), np.nan),
+    }
 
 
 def _read_companion(item: Input, beam: str) -> Companion | None:

@@ -254,7 +254,7 @@ class Desk:
         return strokes
 
     def follow(self, tracks: Collection[Track], events: Collection[Event] = ()) -> None:
-        """Take over that events of tracks changed, here or elsewhere; without ``events`` all of a track is looked at."""
+        """Take over that events of tracks changed, here or elsewhere; without ``events`` whole tracks are judged."""
         for granule, beam in tracks:
             if (granule, beam) not in self.queue_of.tracks:
                 continue

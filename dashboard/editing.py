@@ -1,4 +1,4 @@
-"""Edits as the browser sends them, carried out at the desk: once, whether sent once or again after a lost connection."""
+"""Edits as the browser sends them, carried out at the desk once, however often they are sent."""
 
 from __future__ import annotations
 
