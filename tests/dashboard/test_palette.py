@@ -53,6 +53,15 @@ def test_no_two_classes_look_alike(variant: str, vision: str) -> None:
         assert _difference(colours[first], colours[second], vision) > 25, (first, second)
 
 
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("variant", ["light", "dark", "scene"])
+def test_no_two_analysts_or_flags_look_alike(variant: str, vision: str) -> None:
+    auto, hands, others = palette.analyst_colours(variant)
+    for colours in ([auto, *hands, others], list(palette.flag_colours(variant).values())):
+        for first, second in combinations(colours, 2):
+            assert _difference(first, second, vision) > 20, (first, second)
+
+
 @pytest.mark.parametrize("theme", palette.THEMES)
 def test_classes_and_text_stand_out_from_the_page(theme: str) -> None:
     card = palette.theme(theme)["card"]
