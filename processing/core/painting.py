@@ -64,35 +64,34 @@ def paint(x_atc: npt.ArrayLike, label_auto: npt.ArrayLike, strokes: Strokes) -> 
     label_auto : (n,) i1, class from the scene.
     """
     auto = np.asarray(label_auto, np.int8)
-    top = topmost(x_atc, strokes)
+    top, length = _runs(np.asarray(x_atc, np.float64), strokes)
     manual = top >= 0
-    if not manual.any():
+    if not length[manual].any():
         return Painted(auto.copy(), *_nobody(len(auto)))
+    label = np.repeat(strokes.label[top], length)
+    np.copyto(label, auto, where=np.repeat(~manual, length))
     return Painted(
-        np.where(manual, strokes.label[top], auto),
-        np.where(manual, np.int8(LabelSource.MANUAL), np.int8(LabelSource.AUTO)),
-        np.where(manual, strokes.analyst[top], np.int32(NOBODY)),
-        np.where(manual, strokes.event_id[top], np.int64(NO_EVENT)),
+        label,
+        np.repeat(np.where(manual, np.int8(LabelSource.MANUAL), np.int8(LabelSource.AUTO)), length),
+        np.repeat(np.where(manual, strokes.analyst[top], np.int32(NOBODY)), length),
+        np.repeat(np.where(manual, strokes.event_id[top], np.int64(NO_EVENT)), length),
     )
 
 
-def topmost(x_atc: npt.ArrayLike, strokes: Strokes) -> npt.NDArray[np.int64]:
-    """Position among ``strokes`` (i8) of the last one that covers each segment; -1 where none does.
+def _runs(x: npt.NDArray[np.float64], strokes: Strokes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Runs of segments that the same stroke covers last: its position among ``strokes`` (-1: none), and their number.
 
     The strokes are painted on the intervals between all their ends, at most twice as many as there are strokes, so
-    the cost does not grow with strokes times segments.
+    the cost does not grow with strokes times segments; strokes that no segment can be in cost next to nothing.
     """
-    x = np.asarray(x_atc, np.float64)
-    if len(strokes) == 0:
-        return np.full(len(x), -1, np.int64)
-    ends = np.unique(np.concatenate([strokes.x_start, strokes.x_end]))
+    near = np.flatnonzero((strokes.x_start <= x[-1]) & (strokes.x_end > x[0])) if len(x) else np.empty(0, np.int64)
+    start, end = strokes.x_start[near], strokes.x_end[near]
+    ends = np.unique(np.concatenate([start, end]))
     canvas = np.full(len(ends) + 1, -1, np.int64)
-    begin = np.searchsorted(ends, strokes.x_start) + 1
-    stop = np.searchsorted(ends, strokes.x_end) + 1
-    for position in range(len(strokes)):
-        canvas[begin[position] : stop[position]] = position
-    borders = np.searchsorted(x, ends, "left")
-    return np.repeat(canvas, np.diff(borders, prepend=0, append=len(x)))
+    begin, stop = np.searchsorted(ends, start) + 1, np.searchsorted(ends, end) + 1
+    for position, first, last in zip(near.tolist(), begin.tolist(), stop.tolist(), strict=True):
+        canvas[first:last] = position
+    return canvas, np.diff(np.searchsorted(x, ends, "left"), prepend=0, append=len(x))
 
 
 def _nobody(
