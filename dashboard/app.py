@@ -39,6 +39,7 @@ except ImportError:
     from dashboard.pages.track import TrackPage as ReviewPage
 try:
     from dashboard.pages.agreement import AgreementPage
+
     _MORE = (AgreementPage,)
 except ImportError:
     _MORE = ()
@@ -71,11 +72,7 @@ class Application:
         self.shell.on_open = self._opened
         self.place = Place(workspace, self.state, self.shell)
         self._zones = ZoneLoader(self.place, self._later)
-        self._stop_listening = lambda: None
-        try:
-            self._stop_listening = workspace.book.listen(self._labels_changed)
-        except ImportError:
-            pass
+        self._stop_listening = workspace.book.listen(self._labels_changed)
         self.main = pn.Column(sizing_mode="stretch_both", margin=0)
         self._document: Document | None = pn.state.curdoc
         self._pages: dict[str, Page] = {}
@@ -113,10 +110,7 @@ class Application:
 
     def _look(self) -> None:
         try:
-            try:
-                self.place.workspace.book.refresh()
-            except ImportError:
-                pass
+            self.place.workspace.book.refresh()
             found = self.place.look(events=self.state.page == "overview")
             self._later(lambda: self._refreshed(found))
         except (LeadlineError, OSError) as error:

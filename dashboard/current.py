@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 from dashboard.data import Track, Workspace
 from dashboard.detail import rows_in
 from processing.core.painting import NO_EVENT, NOBODY, Strokes, paint
-from processing.labels import Event
+from processing.labels import SHIFT
 from processing.schema import LabelSource, SurfaceClass
 
 if TYPE_CHECKING:
@@ -92,20 +90,15 @@ class CurrentLabels:
 
     def _take_in(self, labels: TrackLabels, view: View, track: Track, auto: NDArray[np.int8]) -> None:
         """Paint anew where events came since; ends of an undone event are those of the event it undoes."""
-        newer = _since(self.book.events(view.granule, view.beam), labels.last)
+        newer = self.book.events(view.granule, view.beam, after=labels.last)
         if not newer:
             return
         strokes = self.book.strokes(view.granule, view.beam, view.layer, view.analyst)
         _name(labels, strokes)
-        for start, end in _united([(e.x_start, e.x_end) for e in newer if e.reason != "shift"]):
+        for start, end in _united([(e.x_start, e.x_end) for e in newer if e.reason != SHIFT]):
             rows = rows_in(track.x_atc, start, end)
             _repaint(labels, rows, track, auto, strokes)
         labels.last = newer[-1].id
-
-
-def _since(events: Sequence[Event], last: int) -> list[Event]:
-    """The events, ascending by id, that are newer than ``last``."""
-    return list(takewhile(lambda event: event.id > last, reversed(events)))[::-1]
 
 
 def _bare(auto: NDArray[np.int8]) -> TrackLabels:

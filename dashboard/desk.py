@@ -6,7 +6,6 @@ It has no display. Every correction is an event in the label log, on disk before
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +19,7 @@ from dashboard.detail import rows_in
 from dashboard.selection import Selection
 from dashboard.zone_queue import Filter, Progress, RankedZone, Track, ZoneQueue, next_to_do, one_before
 from processing.errors import InputError
-from processing.labels import Event, Stroke
+from processing.labels import SHIFT, Event, Stroke
 from processing.schema import SurfaceClass
 
 if TYPE_CHECKING:
@@ -182,18 +181,18 @@ class Desk:
         window = self.workspace.track(selection.granule, selection.beam).window
         return self.write(selection.strokes(label, reason, window), gesture, analyst, layer)
 
-    def undo(self) -> list[Event]:
+    def undo(self, gesture: str = "") -> list[Event]:
         """Take back this analyst's last correction or shift in this opinion; shows where it was."""
-        return self._turn(lambda: self.workspace.book.undo(self._analyst(), layer=self.layer))
+        return self._turn(lambda: self.workspace.book.undo(self._analyst(), self.layer, gesture or None))
 
-    def redo(self) -> list[Event]:
+    def redo(self, gesture: str = "") -> list[Event]:
         """Bring back what was last undone."""
-        return self._turn(lambda: self.workspace.book.redo(self._analyst(), layer=self.layer))
+        return self._turn(lambda: self.workspace.book.redo(self._analyst(), self.layer, gesture or None))
 
     def write(self, strokes: list[Stroke], gesture: str, analyst: str, layer: str) -> list[Event]:
         """Record strokes as one gesture; one that is recorded already is not recorded again."""
         with self._own():
-            events = self.workspace.book.add_all(strokes, analyst, gesture=gesture or uuid.uuid4().hex, layer=layer)
+            events = self.workspace.book.add_all(strokes, analyst, gesture=gesture or None, layer=layer)
         self.follow({(event.granule_id, event.beam) for event in events}, events)
         return events
 
@@ -259,7 +258,7 @@ class Desk:
             if (granule, beam) not in self.queue_of.tracks:
                 continue
             places = [event for event in events if (event.granule_id, event.beam) == (granule, beam)]
-            for rows in [self._rows(event) for event in places if event.reason != "shift"] if places else [None]:
+            for rows in [self._rows(event) for event in places if event.reason != SHIFT] if places else [None]:
                 self.queue_of.judge(granule, beam, rows)
         if tracks:
             self.state.move(edits=self.state.edits + 1)

@@ -35,10 +35,10 @@ def carry_out(desk: Desk, entry: Mapping[str, Any]) -> Done:
     if kind == ACCEPT:
         return Done(desk.accept(gesture))
     if kind == UNDO:
-        events = desk.undo()
+        events = desk.undo(gesture)
         return Done(events, "" if events else "there is nothing to undo")
     if kind == REDO:
-        events = desk.redo()
+        events = desk.redo(gesture)
         return Done(events, "" if events else "there is nothing to redo")
     if kind == SHIFT:
         return Done(desk.apply_shift(gesture))

@@ -82,10 +82,6 @@ class Place:
         left for later, so that a correction does not have the whole project read again.
         """
         files = catalogs.signature(self.workspace.refresh())
-        try:
-            self.workspace.book  # noqa: B018
-        except ImportError:
-            return Found(files, self.workspace.catalog(files))
         now = (*files, self.workspace.book.last_id if events else (self._signature or (0,))[-1])
         return Found(now, self.workspace.catalog(now))
 
