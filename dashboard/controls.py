@@ -9,6 +9,7 @@ from typing import Any
 
 import panel as pn
 
+from dashboard import palette
 from dashboard.state import State
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -18,6 +19,30 @@ STATIC = Path(__file__).resolve().parent / "static"
 def sheet(name: str) -> str:
     """A style sheet of the page's own, as text: components then need no further request."""
     return (STATIC / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def colours_sheet() -> str:
+    """Colours of classes (``--class-0``) and of the reasons of zones (``--why-cloud``) in either theme, as CSS."""
+    light, dark = ({**_class_roles(theme), **_why_roles(theme)} for theme in palette.THEMES)
+    return ":host{" + "".join(f"--{role}:light-dark({light[role]},{dark[role]});" for role in light) + "}"
+
+
+def _class_roles(theme: str) -> dict[str, str]:
+    return {f"class-{code}": colour for code, colour in palette.class_colours(theme).items()}
+
+
+def _why_roles(theme: str) -> dict[str, str]:
+    flags, steps, page = palette.flag_colours(theme), palette.sureness_colours(theme)[1], palette.theme(theme)
+    return {
+        "why-cloud": flags["cloud"],
+        "why-shadow": flags["shadow"],
+        "why-transition": flags["transition"],
+        "why-drift": flags["drift unsure"],
+        "why-entropy": steps[-1],
+        "why-disagreement": page["accent"],
+        "why-unlabelled": palette.class_colour(-1, theme),
+    }
 
 
 class Bound:
@@ -45,6 +70,28 @@ class Bound:
     def _chosen(self, event: Any) -> None:
         if not self._following and event.new is not None:
             self.state.move(**{self.name: event.new})
+
+
+class Slid(Bound):
+    """A slider tied to a number of the state."""
+
+    def follow(self, options: Mapping[str, Any] | None = None, shown: Any = None) -> None:  # noqa: ARG002
+        """Show the state's value."""
+        self._following = True
+        try:
+            self.widget.value = getattr(self.state, self.name)
+        finally:
+            self._following = False
+
+
+def slider(state: State, name: str, label: str, width: int) -> Slid:
+    """A slider between the bounds of a number; the state follows while it is dragged."""
+    low, high = state.param[name].bounds
+    widget = pn.widgets.FloatSlider(
+        name=label, start=low, end=high, step=(high - low) / 20, value=getattr(state, name), width=width, margin=0,
+        show_value=False, bar_color="var(--accent)", align="end", stylesheets=[sheet("widgets.css")],
+    )  # fmt: skip
+    return Slid(state, name, widget)
 
 
 def select(state: State, name: str, label: str, width: int) -> Bound:
