@@ -14,7 +14,7 @@ import param
 import pyarrow as pa
 
 from processing import schema
-from processing.stages import STAGES, Stage
+from processing.stages import SECTIONS, STAGES, Stage
 from processing.twin.parameters import Twin
 
 DOCS = Path(__file__).resolve().parent
@@ -108,21 +108,25 @@ def code_section(kind: type[Enum]) -> str:
 
 def parameters() -> str:
     """The page of every stage's parameters."""
-    return "\n".join([_PARAMETERS_HEAD, *map(stage_section, [*STAGES.values(), Twin])])
+    return "\n".join([_PARAMETERS_HEAD, *map(stage_section, [*SECTIONS.values(), Twin])])
 
 
 def stage_section(stage: type[Stage]) -> str:
     """One stage: what it reads and writes, and each parameter."""
-    rows = [option(name, stage.param[name]) for name in stage.own_parameters()]
     reads = ", ".join(stage.inputs)
-    flow = f" Reads {reads}; writes {stage.output}." if reads else ""
+    flow = f" Reads {reads}; writes {stage.output or 'nothing'}." if reads else ""
+    runs = stage.key in STAGES or stage.key not in SECTIONS
+    if not runs:
+        flow += f" No command takes these options; set them under `[stage.{stage.key}]` in `project.toml`."
+    rows = [option(name, stage.param[name], typed=runs) for name in stage.own_parameters()]
     return f"## {stage.key}\n\n{first_line(stage)}{flow}\n\n{grid(('option', 'default', 'allowed', 'meaning'), rows)}\n"
 
 
-def option(name: str, parameter: Any) -> tuple[str, str, str, str]:
-    """One row: the option as typed, its default, what is allowed, what it means."""
+def option(name: str, parameter: Any, *, typed: bool) -> tuple[str, str, str, str]:
+    """One row: the option as ``typed``, or its name in ``project.toml``, its default, what is allowed, what it means."""
+    name = f"--{name.replace('_', '-')}" if typed else name
     default = "(empty)" if parameter.default == "" else f"`{parameter.default}`"
-    return f"`--{name.replace('_', '-')}`", default, allowed(parameter), str(parameter.doc)
+    return f"`{name}`", default, allowed(parameter), str(parameter.doc)
 
 
 def allowed(parameter: Any) -> str:

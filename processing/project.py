@@ -19,7 +19,7 @@ import tomli_w
 from processing.errors import InputError, MissingError
 from processing.io.atomic import aside, aside_folder, write_text
 from processing.provenance import fingerprint_file, glance
-from processing.stages import STAGES, Stage
+from processing.stages import SECTIONS, Stage
 
 StageT = TypeVar("StageT", bound=Stage)
 
@@ -227,9 +227,9 @@ def _check_settings(settings: dict[str, Any], file: Path) -> None:
     wrong = [name for name, value in sections.items() if not isinstance(value, dict)]
     if wrong:
         raise InputError(f"{wrong[0]} is not a table", where=file, mend=f"write [{wrong[0]}] and its values below")
-    unknown = set(stages) - set(STAGES)
+    unknown = set(stages) - set(SECTIONS)
     if unknown:
-        raise InputError(f"unknown stage {min(unknown)!r}", where=file, mend=f"one of {', '.join(STAGES)}")
+        raise InputError(f"unknown stage {min(unknown)!r}", where=file, mend=f"one of {', '.join(SECTIONS)}")
 
 
 def _write_input(record: Path, entry: Input) -> None:

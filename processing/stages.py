@@ -168,6 +168,52 @@ class Freeboard(Stage):
     )
 
 
+class Review(Stage):
+    """Auto-labels and predictions to the queue of zones that deserve a look; the pages ask it, nothing is written.
+
+    Defaults were fitted to the truth of synthetic pairs (docs/review-queue.md tells which).
+    """
+
+    key = "review"
+    inputs = ("autolabels", "predictions")
+
+    base = _number(0.0005, "Share of labels that are wrong without any evidence against them", "1", (0.000001, 0.5))
+    cloud = _number(0.1, "Share of labels that a cloud flag makes wrong", "1", (0.0, 0.99))
+    shadow = _number(0.2, "Share of labels that a shadow flag makes wrong", "1", (0.0, 0.99))
+    saturated = _number(0.02, "Share of labels that saturation makes wrong", "1", (0.0, 0.99))
+    unlabelled = _number(0.3, "Doubt of an unlabelled segment in a hole of the labels", "1", (0.0, 0.99))
+    unlabelled_longest = _number(
+        1000.0, "Longest hole; longer unlabelled stretches lie outside the scene and are left out", "m", (0.0, 1e6)
+    )
+    transition = _number(0.12, "Share of labels that a class boundary beside them makes wrong", "1", (0.0, 0.99))
+    transition_fall = _number(2.0, "Power of the distance to the boundary with which that share falls", "1", (0.1, 10))
+    alignment = _number(10.0, "Error of the alignment of scene and track where the drift is sure", "m", (0.1, 1000.0))
+    drift_speed = _number(
+        10.0, "Growth of that error with the minutes between scene and track where it is not", "m/min", (0.0, 1000.0)
+    )
+    thin = _number(
+        8.0,
+        "Factor on the odds that a label of thin ice is wrong, which mixed or shaded pixels take",
+        "1",
+        (0.01, 1000),
+    )
+    agreement = _number(
+        2.7, "Logarithm of the odds taken off where the model, all sure, agrees with the label", "1", (0.0, 20.0)
+    )
+    entropy = _number(
+        2.8, "Logarithm of the odds added back there as the model's entropy goes from 0 to its most", "1", (0.0, 20.0)
+    )
+    disagreement = _number(
+        0.85, "Weight of the model's own logarithm of the odds where it contradicts the label", "1", (0.0, 5.0)
+    )
+    threshold = _number(0.05, "Doubt from which a segment belongs to a zone", "1", (0.0001, 0.999))
+    gap = _number(30.0, "Longest stretch between doubtful segments that a zone bridges", "m", (0.0, 10_000.0))
+    longest = _number(2000.0, "Longest zone, about a screenful; longer ones are split evenly", "m", (10.0, 1e6))
+    overhead = _number(100.0, "Track that could be looked at in the time that turning to a zone takes", "m", (0.0, 1e5))
+
+
 STAGES: dict[str, type[Stage]] = {
     stage.key: stage for stage in (Resample, Autolabel, Snapshot, Train, Classify, Freeboard)
 }
+SECTIONS: dict[str, type[Stage]] = {**STAGES, Review.key: Review}
+"""What may have a section in ``project.toml``: the stages that run, and what the pages alone ask for."""

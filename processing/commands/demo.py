@@ -13,7 +13,7 @@ from processing.cli import call
 from processing.errors import InputError
 from processing.io.atomic import write_text
 from processing.project import Project
-from processing.stages import STAGES
+from processing.stages import SECTIONS
 
 _RECIPE = "demo.toml"
 
@@ -59,7 +59,7 @@ def _prepare(context: click.Context, root: Path, recipe: str, stages: dict[str, 
     if kept.exists() or project.inputs("granules"):
         raise InputError("not a project of the present demo", where=root, mend="name another with --project")
     for key, values in stages.items():
-        project.remember(project.stage(STAGES[key], values))
+        project.remember(project.stage(SECTIONS[key], values))
     write_text(kept, recipe)
 
 
