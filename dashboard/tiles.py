@@ -15,6 +15,7 @@ from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from numpy.typing import NDArray
 from tornado.web import HTTPError, authenticated
 
+from dashboard import overlays
 from dashboard.cache import ByteCache
 from dashboard.chunks import EDGE, SCALE, Chunk, SceneChunks
 from dashboard.data import Workspace
@@ -27,8 +28,9 @@ log = logging.getLogger(__name__)
 TILE = 256
 COMPOSITES = {"true": ("B04", "B03", "B02"), "false": ("B08", "B04", "B03"), "swir": ("B11", "B08", "B04")}
 SINGLES = tuple(name for name in IMAGES if re.fullmatch(r"B\d\d", name))
+_IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ROUTE = (
-    r"/scene-tiles/(?P<ident>[A-Za-z0-9][A-Za-z0-9._-]*)/(?P<image>\w+)/(?P<contrast>\w+)"
+    rf"/scene-tiles/(?P<ident>{_IDENT.pattern})/(?P<image>\w+)/(?P<contrast>\w+)"
     r"/(?P<zoom>\d{1,3})/(?P<col>\d{1,9})/(?P<row>\d{1,9})\.png"
 )
 _PICTURE_BYTES = 96 << 20
@@ -135,11 +137,13 @@ class TilePainter:
     Attributes
     ----------
     chunks : the reflectance that tiles are painted from.
+    codes : the classes and flags that overlays are painted from.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.chunks = SceneChunks(workspace)
+        self.codes = overlays.SceneCodes(workspace, self.chunks)
         self._pictures: ByteCache[bytes] = ByteCache(_PICTURE_BYTES, len)
         self._stretches: ByteCache[dict[str, Stretch]] = ByteCache(1 << 16, lambda _: 256)
 
@@ -154,6 +158,19 @@ class TilePainter:
             return encode(np.zeros((1, 1, 4), np.uint8))
         key = (ident, self._version(ident), image, contrast, zoom, col, row)
         return self._pictures.get(key, lambda: self._paint(ident, image, contrast, zoom, col, row))
+
+    def overlay(self, granule: str, ident: str, overlay: str, zoom: int, col: int, row: int) -> bytes:
+        """One tile of what lies over a scene as PNG, in full colour and transparent elsewhere.
+
+        Raises KeyError for an unknown overlay, LeadlineError when there is none of this granule and scene.
+        """
+        if overlay not in overlays.OVERLAYS:
+            raise KeyError(overlay)
+        if zoom > grid(self.workspace.scene(ident)).levels:
+            return encode(np.zeros((1, 1, 4), np.uint8))
+        made = self._version(ident), self.codes.version(granule, ident)
+        key = (granule, ident, made, overlay, zoom, col, row)
+        return self._pictures.get(key, lambda: self._paint_overlay(granule, ident, overlay, zoom, col, row))
 
     def stretch(self, ident: str, image: str, contrast: str) -> Stretch:
         """Reflectance range of a contrast."""
@@ -180,6 +197,25 @@ class TilePainter:
         part = np.stack([chunk[top : top + TILE, left : left + TILE] for chunk in chunks])
         return encode(colour(part, self.stretch(ident, image, contrast)))
 
+    def _paint_overlay(self, granule: str, ident: str, overlay: str, zoom: int, col: int, row: int) -> bytes:
+        step, each = grid(self.workspace.scene(ident)).step(zoom), overlays.EDGE // TILE
+        codes = self.codes.get(granule, ident, step, row // each, col // each)
+        top, left = (row % each) * TILE, (col % each) * TILE
+        part = codes[top : top + TILE, left : left + TILE]
+        return encode(overlays.as_bgra(overlays.colours(overlay)[part]))
+
+
+def address(workspace: Workspace, scene: str, image: str, contrast: str = "auto", granule: str = "") -> str:
+    """Address of a scene's tiles for a map, with {Z}, {X} and {Y} to be filled in; it changes when the tiles do.
+
+    For an overlay (``labels`` or ``cloud``) ``granule`` is the one whose labels are shown.
+    """
+    version = workspace.version("scenes", scene)
+    where = f"scene-tiles/{scene}/{image}/{contrast}/{{Z}}/{{X}}/{{Y}}.png?v={version}"
+    if image not in overlays.OVERLAYS:
+        return where
+    return f"{where}&granule={granule}&made={workspace.painter.codes.version(granule, scene)}"
+
 
 class TileHandler(AuthRequestHandler):
     """Serves tiles to whoever may see the page; the painting happens outside the server's loop."""
@@ -189,9 +225,17 @@ class TileHandler(AuthRequestHandler):
 
     @authenticated
     async def get(self, ident: str, image: str, contrast: str, zoom: str, col: str, row: str) -> None:
-        call = partial(self.painter.picture, ident, image, contrast, int(zoom), int(col), int(row))
+        place = int(zoom), int(col), int(row)
+        if image in overlays.OVERLAYS:
+            granule = self.get_query_argument("granule", "")
+            if not _IDENT.fullmatch(granule):
+                raise HTTPError(404)
+            pool, call = self.painter.codes.pool, partial(self.painter.overlay, granule, ident, image, *place)
+        else:
+            pool = self.painter.workspace.workers
+            call = partial(self.painter.picture, ident, image, contrast, *place)
         try:
-            picture = await asyncio.get_running_loop().run_in_executor(self.painter.workspace.workers, call)
+            picture = await asyncio.get_running_loop().run_in_executor(pool, call)
         except (KeyError, LeadlineError, OSError) as error:
             log.warning("tile of %s: %s", ident, error)
             raise HTTPError(404) from None

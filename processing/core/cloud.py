@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from processing.core.colour import coarser
 from processing.schema import AutoFlag, SurfaceClass
 
 MARGIN = 8
@@ -96,19 +97,21 @@ class Thresholds:
         return CLEAR_INDEX if math.isnan(self.reference) else max(self.ndsi, self.reference - CLEAR_DROP)
 
 
-def snow_index(green: Image, swir: Image) -> tuple[Image, Image]:
+def snow_index(green: Image, swir: Image, step: int = 1) -> tuple[Image, Image]:
     """Snow index of the 5 x 5 pixels around each, and the mean short-wave infrared reflectance.
 
     Means over 50 m make the two bands comparable: one is sharp to 10 m, the other to 20 m, and the difference
     along every floe edge would pass for cloud. Sums are of whole ten-thousandths, so a tile gives the image's result.
+    On an image decimated by ``step`` fewer pixels make up those 50 m.
 
     Returns
     -------
     index, swir : (h, w) float32, NaN where no pixel nearby has both bands
     """
     both = np.isfinite(green) & np.isfinite(swir)
-    green_sum, swir_sum = _box_sum(green, both), _box_sum(swir, both)
-    count = _box_sum(both.astype(np.float32), both) // 10_000
+    size = coarser(MEAN_SIZE, step)
+    green_sum, swir_sum = _box_sum(green, both, size), _box_sum(swir, both, size)
+    count = _box_sum(both.astype(np.float32), both, size) // 10_000
     total = (green_sum + swir_sum).astype(np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
         index = np.where(total > 0, (green_sum - swir_sum).astype(np.float32) / total, np.float32(np.nan))
@@ -123,10 +126,9 @@ def opaque(green: Image, swir: Image, ndsi: float) -> Mask:
     return np.asarray((index < ndsi) & (swir >= SWIR_BRIGHT))
 
 
-def _box_sum(image: Image, where: Mask) -> NDArray[np.int32]:
+def _box_sum(image: Image, where: Mask, size: int) -> NDArray[np.int32]:
     whole = np.where(where, np.rint(image * 10_000), 0).clip(0, 65535).astype(np.uint16)
-    size = (MEAN_SIZE, MEAN_SIZE)
-    summed = cv2.boxFilter(whole, cv2.CV_32S, size, normalize=False, borderType=cv2.BORDER_REPLICATE)
+    summed = cv2.boxFilter(whole, cv2.CV_32S, (size, size), normalize=False, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(summed, np.int32)
 
 
@@ -156,6 +158,7 @@ def flags(
     saturated: Mask,
     shaded: Mask,
     limits: Thresholds,
+    step: int = 1,
 ) -> NDArray[np.uint32]:
     """AutoFlag CLOUD, SHADOW and SATURATED of each pixel.
 
@@ -164,19 +167,21 @@ def flags(
     plain, filtered, taken : (h, w) int8 classes before and after the thin-cloud filter, and those used as labels.
     saturated : (h, w) bool, the sensor's own mark of saturation.
     shaded : (h, w) bool, pixels that cloud elsewhere can cast its shadow on.
+    step : native pixels that a pixel stands for, in an image decimated for an overview.
 
     Returns
     -------
     (h, w) uint32, right ``MARGIN`` pixels inside the edge of what was given; 0 where unlabelled
     """
-    index, swir = snow_index(optical.green, optical.swir)
+    index, swir = snow_index(optical.green, optical.swir, step)
     known = np.isfinite(index)
     clear = known & (index >= limits.clear)
     cloud = known & (index < limits.veil) & (swir >= SWIR_BRIGHT)
     cloud |= optical.cirrus > limits.cirrus
     cloud |= np.isin(optical.scene_class, SCENE_CLOUDS) & ~clear
     cloud |= optical.scene_class == SCENE_CIRRUS
-    cloud = np.asarray(cv2.dilate(cloud.astype(np.uint8), np.ones((GROWTH, GROWTH), np.uint8))) > 0
+    near = np.ones((coarser(GROWTH, step),) * 2, np.uint8)
+    cloud = np.asarray(cv2.dilate(cloud.astype(np.uint8), near)) > 0
 
     lifted = (plain == SurfaceClass.THIN_ICE) & (filtered == SurfaceClass.THICK_ICE)
     dark = (plain == SurfaceClass.THIN_ICE) | (plain == SurfaceClass.OPEN_WATER)

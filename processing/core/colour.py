@@ -43,6 +43,11 @@ def odd(size: int) -> int:
     return size | 1
 
 
+def coarser(size: int, step: int) -> int:
+    """A window of ``size`` pixels on an image of which each pixel stands for ``step``: odd, at least one."""
+    return odd(max(1, round(size / step))) if step > 1 else size
+
+
 def to_rgb8(reflectance: NDArray[np.float32], white: float) -> Bytes:
     """8-bit image of reflectance, 255 standing for ``white``; NaN and negative values become 0.
 
@@ -108,13 +113,15 @@ def filter_grey(rgb: Bytes, brightness: Bytes, valid: NDArray[np.bool_], water: 
     return grey
 
 
-def background(grey: Bytes, size: int) -> Bytes:
+def background(grey: Bytes, size: int, step: int = 1) -> Bytes:
     """Local background: median over ``size`` x ``size`` pixels of the image dilated 7 x 7.
 
-    Edges are replicated, so a tile's result holds :func:`filter_margin` pixels inside the edge of what was given.
+    Edges are replicated, so a tile's result holds :func:`filter_margin` pixels inside the edge of what was given. On an
+    image decimated by ``step`` both windows shrink by it.
     """
-    dilated = cv2.dilate(grey, np.ones((DILATION, DILATION), np.uint8))
-    return np.asarray(cv2.medianBlur(dilated, odd(size)), np.uint8)
+    growth = coarser(DILATION, step)
+    dilated = cv2.dilate(grey, np.ones((growth, growth), np.uint8))
+    return np.asarray(cv2.medianBlur(dilated, odd(coarser(size, step))), np.uint8)
 
 
 def likeness(grey: Bytes, ground: Bytes) -> Bytes:

@@ -4,6 +4,9 @@ Two passes over the tiles of the corridor. The first reads the visible bands, ru
 goes without knowing the whole, and counts; the second, knowing the counts of the whole corridor, classifies. A tile is
 read with the margin that the filter, the distances and the cloud evidence look across, and every whole-corridor figure
 is counted over the corridor's cells, which do not depend on the tiles. So labels are the same whatever the tile size.
+
+The figures are few. Kept from a run (:mod:`processing.io.figures`), they label any other window of the scene exactly as
+that run did or would have done.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -70,16 +73,7 @@ class LabelTile:
 
 
 @dataclass(frozen=True)
-class _Figures:
-    """Whole-corridor figures that the second pass needs."""
-
-    filter: colour.FilterStatistics
-    limits: cloud.Thresholds
-    shade: _Shade
-
-
-@dataclass(frozen=True)
-class _Shade:
+class Shade:
     """Zone of cloud shadow on a coarse grid of ``COARSE`` pixels that begins at ``window``."""
 
     window: Window
@@ -87,13 +81,43 @@ class _Shade:
 
     def fine(self, window: Window) -> NDArray[np.bool_]:
         """(h, w) bool: the zone at the grid pixels of ``window``."""
-        result = np.zeros(window.shape, bool)
-        inside = window.intersect(self.window)
-        rows = (np.arange(inside.row, inside.row_stop) - self.window.row) // COARSE
-        cols = (np.arange(inside.col, inside.col_stop) - self.window.col) // COARSE
-        if not inside.empty and self.zone.size:
-            result[inside.within(window)] = self.zone[np.ix_(rows, cols)]
-        return result
+        rows, cols = np.arange(window.row, window.row_stop), np.arange(window.col, window.col_stop)
+        return self.at(rows, cols)
+
+    def at(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(len(rows), len(cols)) bool: the zone at these grid pixels, False beyond it."""
+        if not self.zone.size:
+            return np.zeros((len(rows), len(cols)), bool)
+        i, j = (rows - self.window.row) // COARSE, (cols - self.window.col) // COARSE
+        known = np.outer((rows >= self.window.row) & (rows < self.window.row_stop), np.ones(len(cols), bool))
+        known &= (cols >= self.window.col) & (cols < self.window.col_stop)
+        i, j = np.clip(i, 0, self.zone.shape[0] - 1), np.clip(j, 0, self.zone.shape[1] - 1)
+        return np.asarray(self.zone[np.ix_(i, j)] & known)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Whole-corridor figures that the second pass needs.
+
+    Attributes
+    ----------
+    filter : what the thin-cloud filter makes of each level of likeness.
+    limits : of the cloud evidence.
+    shade : where cloud can cast its shadow; known around the corridor only.
+    """
+
+    filter: colour.FilterStatistics
+    limits: cloud.Thresholds
+    shade: Shade
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Classes and flags alone: ``classes`` (h, w) int8 and ``flags`` (h, w) uint32 of ``window``; see LabelTile."""
+
+    window: Window
+    classes: NDArray[np.int8]
+    flags: NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -114,13 +138,20 @@ class _Draft:
     natives: dict[str, Native]
 
 
-def label_tiles(scene: Scene, x: NDArray[np.float64], y: NDArray[np.float64], stage: Autolabel) -> Iterator[LabelTile]:
+def label_tiles(
+    scene: Scene,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    stage: Autolabel,
+    tell: Callable[[Figures], None] | None = None,
+) -> Iterator[LabelTile]:
     """Label the scene around points, in tiles that together cover the corridor and never overlap.
 
     Parameters
     ----------
     x, y : (n,) float64 m in the scene's CRS; for a track, its positions with the drift already added.
     stage : corridor, tile size, colour thresholds and filter.
+    tell : told the whole corridor's figures before the first tile.
 
     Yields
     ------
@@ -134,12 +165,44 @@ def label_tiles(scene: Scene, x: NDArray[np.float64], y: NDArray[np.float64], st
         return
     threads = min(_WORKERS, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as readers, ThreadPoolExecutor(threads) as pool:
-        labeller = _Labeller(scene, stage, cells, readers)
+        labeller = _Labeller(scene, stage, cells, _reach(scene), readers)
         shade = pool.submit(labeller.shade)
         drafts = list(labeller.lean(_ordered(pool, labeller.draft, tiles)))
         figures = labeller.figures(drafts, shade.result())
+        if tell is not None:
+            tell(figures)
         drafts.reverse()
         yield from _ordered(pool, lambda draft: labeller.finish(draft, figures), _consumed(drafts))
+
+
+def label_window(scene: Scene, figures: Figures, window: Window, stage: Autolabel) -> LabelTile:
+    """Label any window of a scene as the stage did that found ``figures``, bit for bit.
+
+    Parameters
+    ----------
+    window : in grid pixels; what reaches outside the scene is left out.
+    stage : the parameters that the figures were found with.
+    """
+    core = window.clip(scene.shape)
+    labeller = _Labeller(scene, stage, _no_cells(scene), _reach(scene))
+    return labeller.finish(labeller.draft(core), figures)
+
+
+def label_codes(scene: Scene, figures: Figures, window: Window, stage: Autolabel) -> Codes:
+    """The classes and flags of ``label_window`` alone, which need less of the surroundings."""
+    core = window.clip(scene.shape)
+    labeller = _Labeller(scene, stage, _no_cells(scene), cloud.MARGIN)
+    return labeller.codes(labeller.draft(core), figures)
+
+
+def _reach(scene: Scene) -> int:
+    """Pixels beyond a tile that distances and evidence look at."""
+    return max(cloud.MARGIN, math.ceil(BOUNDARY_CAP / scene.pixel))
+
+
+def _no_cells(scene: Scene) -> NDArray[np.bool_]:
+    """A corridor in which nothing is counted."""
+    return np.zeros((-(-scene.shape[0] // CELL), -(-scene.shape[1] // CELL)), bool)
 
 
 def _consumed(stack: list[Item]) -> Iterator[Item]:
@@ -167,12 +230,20 @@ class _Labeller:
     """The two passes over one tile each, with everything that stays the same between tiles.
 
     Bands are read by ``readers``, threads of their own: a file is read by one thread at a time, and threads that work
-    on neighbouring tiles would queue for the same band.
+    on neighbouring tiles would queue for the same band. Without them the calling thread reads. ``reach`` is how many
+    pixels beyond a tile the second pass looks at.
     """
 
-    def __init__(self, scene: Scene, stage: Autolabel, cells: NDArray[np.bool_], readers: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        stage: Autolabel,
+        cells: NDArray[np.bool_],
+        reach: int,
+        readers: ThreadPoolExecutor | None = None,
+    ) -> None:
         self.scene, self.stage, self.cells, self.readers = scene, stage, cells, readers
-        self.reach = max(cloud.MARGIN, math.ceil(BOUNDARY_CAP / scene.pixel))
+        self.reach = reach
         self.filter_margin = colour.filter_margin(stage.filter_size)
 
     def draft(self, core: Window) -> _Draft:
@@ -214,7 +285,7 @@ class _Labeller:
             kept += size if draft.natives else 0
             yield draft
 
-    def figures(self, drafts: Iterable[_Draft], shade: _Shade) -> _Figures:
+    def figures(self, drafts: Iterable[_Draft], shade: Shade) -> Figures:
         """Sum the counts of every tile into the whole corridor's figures."""
         likeness = np.zeros(256, np.int64)
         snow = np.zeros(cloud.REFERENCE_BINS, np.int64)
@@ -222,18 +293,18 @@ class _Labeller:
             likeness += draft.likeness_counts
             snow += draft.snow_counts
         limits = cloud.Thresholds(self.stage.ndsi_cloud, self.stage.cirrus_cloud, cloud.snow_reference(snow))
-        return _Figures(colour.FilterStatistics.from_histogram(likeness), limits, shade)
+        return Figures(colour.FilterStatistics.from_histogram(likeness), limits, shade)
 
-    def shade(self) -> _Shade:
+    def shade(self) -> Shade:
         """Look for cloud shadow around the corridor, as far as cloud can throw one into it."""
         sun = Sun(self.scene.layout.sun_azimuth, self.scene.layout.sun_elevation)
         if not sun.casts or "B11" not in self.scene.bands:
-            return _Shade(Window(0, 0, 0, 0), np.zeros((0, 0), bool))
+            return Shade(Window(0, 0, 0, 0), np.zeros((0, 0), bool))
         window = self._neighbourhood(math.ceil(sun.reach[1] / self.scene.pixel))
         green, swir = self.scene.read(("B03", "B11"), window, COARSE)
         cloudy = cloud.opaque(green, swir, self.stage.ndsi_cloud)
         dark = green < self.stage.reflectance_white * self.stage.value_thick / colour.WHITE
-        return _Shade(window, shadow_zone(cloudy, dark, np.isfinite(green), COARSE * self.scene.pixel, sun))
+        return Shade(window, shadow_zone(cloudy, dark, np.isfinite(green), COARSE * self.scene.pixel, sun))
 
     def _neighbourhood(self, reach: int) -> Window:
         rows, cols = np.flatnonzero(self.cells.any(axis=1)), np.flatnonzero(self.cells.any(axis=0))
@@ -241,19 +312,10 @@ class _Labeller:
         height, width = (int(rows[-1]) + 1) * CELL + reach - row, (int(cols[-1]) + 1) * CELL + reach - col
         return Window(row, col, height, width).clip(self.scene.shape)
 
-    def finish(self, draft: _Draft, figures: _Figures) -> LabelTile:
+    def finish(self, draft: _Draft, figures: Figures) -> LabelTile:
         """Second pass: classes, distances, evidence and reflectance of one tile."""
-        water, thick = self.stage.value_water, self.stage.value_thick
-        plain = colour.classify(draft.brightness, draft.valid, water, thick)
-        filtered = colour.classify_filtered(
-            draft.brightness, figures.filter.apply(draft.alike), draft.valid, water, thick
-        )
-        classes = filtered if self.stage.cloud_filter else plain
-        near = draft.core.expand(cloud.MARGIN).clip(self.scene.shape)
-        bands = self._bands(draft, near)
-        cut, close = draft.core.within(draft.outer), near.within(draft.outer)
-        flags = self._flags(bands, (plain[close], filtered[close], classes[close]), figures, near)
-        core = draft.core.within(near)
+        classes, flags, bands, near = self._classified(draft, figures)
+        cut, core = draft.core.within(draft.outer), draft.core.within(near)
         return LabelTile(
             window=draft.core,
             classes=classes[cut].copy(),
@@ -262,7 +324,30 @@ class _Labeller:
             reflectance=np.stack([bands[name][core] for name in REFLECTANCE_BANDS]),
         )
 
+    def codes(self, draft: _Draft, figures: Figures) -> Codes:
+        """Second pass, classes and flags alone."""
+        classes, flags, _, near = self._classified(draft, figures)
+        return Codes(draft.core, classes[draft.core.within(draft.outer)].copy(), flags[draft.core.within(near)].copy())
+
+    def _classified(
+        self, draft: _Draft, figures: Figures
+    ) -> tuple[NDArray[np.int8], NDArray[np.uint32], dict[str, NDArray[np.float32]], Window]:
+        """Classes over the draft's ``outer``; flags and bands over the smaller window told last."""
+        water, thick = self.stage.value_water, self.stage.value_thick
+        plain = colour.classify(draft.brightness, draft.valid, water, thick)
+        filtered = colour.classify_filtered(
+            draft.brightness, figures.filter.apply(draft.alike), draft.valid, water, thick
+        )
+        classes = filtered if self.stage.cloud_filter else plain
+        near = draft.core.expand(cloud.MARGIN).clip(self.scene.shape)
+        bands = self._bands(draft, near)
+        close = near.within(draft.outer)
+        flags = self._flags(bands, (plain[close], filtered[close], classes[close]), figures, near)
+        return classes, flags, bands, near
+
     def _natives(self, windows: dict[str, Window]) -> dict[str, Native]:
+        if self.readers is None:
+            return {name: self.scene.native(name, window) for name, window in windows.items()}
         reads = {name: self.readers.submit(self.scene.native, name, window) for name, window in windows.items()}
         return {name: read.result() for name, read in reads.items()}
 
@@ -275,7 +360,7 @@ class _Labeller:
         self,
         bands: dict[str, NDArray[np.float32]],
         classes: tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int8]],
-        figures: _Figures,
+        figures: Figures,
         window: Window,
     ) -> NDArray[np.uint32]:
         optical = cloud.Optical(bands["B03"], bands["B11"], bands["B10"], bands[SCENE_CLASS])
@@ -283,3 +368,55 @@ class _Labeller:
         for name in REFLECTANCE_BANDS:
             saturated |= bands[name] >= np.float32(self.scene.saturation(name))
         return cloud.flags(optical, *classes, saturated, figures.shade.fine(window), figures.limits)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A scene decimated by ``step`` to be labelled from afar.
+
+    Attributes
+    ----------
+    window : the rectangle wanted, in decimated pixels; the planes reach ``margin`` pixels further on every side.
+    planes : (h, w) float32 reflectance by band, NaN without data and outside the scene; ``SCL`` holds class codes.
+        ``B11``, ``B10`` and ``SCL`` may lack.
+    """
+
+    step: int
+    window: Window
+    margin: int
+    planes: Mapping[str, NDArray[np.float32]]
+
+
+def overview_margin(stage: Autolabel, step: int) -> int:
+    """Decimated pixels beyond a window that its overview looks at."""
+    return max(colour.coarser(stage.filter_size, step) // 2 + colour.coarser(colour.DILATION, step) // 2, cloud.MARGIN)
+
+
+def label_overview(view: Overview, figures: Figures, stage: Autolabel) -> Codes:
+    """Classes and cloud evidence from decimated reflectance, for looking at much of a scene at once.
+
+    The filter's windows shrink with the pixel. A decimated pixel is the mean of what is in it, so that leads narrower
+    than it fade into the ice: this is an overview, not the labels. Saturation is not looked for.
+    """
+    visible = np.stack([view.planes[name] for name in _VISIBLE])
+    valid = colour.valid_pixels(visible)
+    rgb = colour.to_rgb8(visible, stage.reflectance_white)
+    bright = colour.value(rgb)
+    grey = colour.filter_grey(rgb, bright, valid, stage.value_water)
+    alike = figures.filter.apply(colour.likeness(grey, colour.background(grey, stage.filter_size, view.step)))
+    plain = colour.classify(bright, valid, stage.value_water, stage.value_thick)
+    filtered = colour.classify_filtered(bright, alike, valid, stage.value_water, stage.value_thick)
+    classes = filtered if stage.cloud_filter else plain
+    missing = np.full(valid.shape, np.nan, np.float32)
+    swir, cirrus, codes = (view.planes.get(name, missing) for name in ("B11", "B10", SCENE_CLASS))
+    optical = cloud.Optical(visible[1], swir, cirrus, codes)
+    unsaturated = np.zeros(valid.shape, bool)
+    whole = view.window.expand(view.margin)
+    rows, cols = (
+        np.arange(first, stop) * view.step + view.step // 2
+        for first, stop in ((whole.row, whole.row_stop), (whole.col, whole.col_stop))
+    )
+    shaded = figures.shade.at(rows, cols)
+    flags = cloud.flags(optical, plain, filtered, classes, unsaturated, shaded, figures.limits, view.step)
+    cut = view.window.within(whole)
+    return Codes(view.window, classes[cut].copy(), flags[cut].copy())

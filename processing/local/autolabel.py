@@ -14,7 +14,8 @@ from processing.core.transfer import Carried, Pixels, carry
 from processing.errors import InputError, MissingError
 from processing.io import tables
 from processing.io.atomic import sweep
-from processing.io.scene_labels import label_tiles
+from processing.io.figures import figures_path, keep_figures
+from processing.io.scene_labels import Figures, label_tiles
 from processing.io.sentinel2 import Scene, open_scene
 from processing.local.drift import BeamSignals, Drift, drift_path, find_drift, keep
 from processing.local.meetings import Frame, Meeting, Miss, courses, frame, meet, nearest_miss, seconds_between
@@ -155,7 +156,9 @@ def _stamps(
 
 def _is_current(project: Project, granule: _Granule) -> bool:
     paths = {beam: project.table_path("autolabels", granule.ident, beam) for beam in granule.segments}
-    return all(tables.is_current(path, granule.stamps[beam]) for beam, path in paths.items())
+    figures = [figures_path(project, granule.ident, meeting.scene.ident) for meeting in granule.meetings]
+    current = (tables.is_current(path, granule.stamps[beam]) for beam, path in paths.items())
+    return all(path.exists() for path in figures) and all(current)
 
 
 def _label_granule(project: Project, stage: Autolabel, granule: _Granule, bar: Bar) -> None:
@@ -165,7 +168,7 @@ def _label_granule(project: Project, stage: Autolabel, granule: _Granule, bar: B
             done = _from_scene(project, stage, granule, meeting, scene, beams, bar)
         if not done:
             log.warning("scene %s shows nothing under granule %s", meeting.scene.ident, granule.ident)
-    _forget_drifts(project, granule, stage)
+    _forget(project, granule, stage)
     for beam, work in beams.items():
         path = project.table_path("autolabels", granule.ident, beam)
         tables.write(path, LABEL, _label_tables(project, granule, beam, work), granule.stamps[beam])
@@ -197,7 +200,9 @@ def _from_scene(
         batch = _Batch(rows, Carried.outside(len(rows)), scene.scene_id, offset, drift)
         beams[beam].batches.append(batch)
         batches.append((batch, signals.x[free] + drift.x, signals.y[free] + drift.y))
-    done = _carry_all(stage, scene, batches, bar)
+    figures: list[Figures] = []
+    done = _carry_all(stage, scene, batches, bar, figures)
+    keep_figures(figures_path(project, granule.ident, scene.scene_id), figures[0] if figures else None, stage)
     for beam in loaded:
         batch = beams[beam].batches[-1]
         beams[beam].open_rows[batch.rows[batch.carried.label != SurfaceClass.UNLABELLED]] = False
@@ -209,13 +214,18 @@ def _carry_all(
     scene: Scene,
     batches: Sequence[tuple[_Batch, npt.NDArray[np.float64], npt.NDArray[np.float64]]],
     bar: Bar,
+    figures: list[Figures],
 ) -> int:
+    """Label the scene along all batches at once and give every segment its pixel; what it rests on goes to ``figures``.
+
+    Returns how many segments were labelled.
+    """
     if not any(len(batch.rows) for batch, _, _ in batches):
         return 0
     places = [(batch, *scene.index(x, y)) for batch, x, y in batches]
     x, y = (np.concatenate([entry[axis] for entry in batches]) for axis in (1, 2))
     done = 0
-    for tile in label_tiles(scene, x, y, stage):
+    for tile in label_tiles(scene, x, y, stage, figures.append):
         pixels = Pixels(tile.window, tile.classes, tile.flags, tile.boundary_distance, tile.reflectance)
         count = sum(carry(batch.carried, row, col, pixels, stage.transition) for batch, row, col in places)
         done += count
@@ -248,14 +258,16 @@ def _load(
     return signals, table["time"].to_numpy().astype("datetime64[ns]")
 
 
-def _forget_drifts(project: Project, granule: _Granule, stage: Autolabel) -> None:
-    """Remove drifts that an earlier run estimated and this one did not."""
-    estimated = granule.meetings if stage.drift and stage.drift_reach else ()
-    kept = {drift_path(project, granule.ident, meeting.scene.ident).stem for meeting in estimated}
-    folder = drift_path(project, granule.ident, "").parent
-    for file in folder.glob("scene=*") if folder.is_dir() else ():
-        if file.stem not in kept:
-            file.unlink()
+def _forget(project: Project, granule: _Granule, stage: Autolabel) -> None:
+    """Remove drifts and figures of scenes that an earlier run had and this one did not."""
+    scenes = [meeting.scene.ident for meeting in granule.meetings]
+    estimated = scenes if stage.drift and stage.drift_reach else []
+    for path_of, kept in ((drift_path, estimated), (figures_path, scenes)):
+        stems = {path_of(project, granule.ident, scene).stem for scene in kept}
+        folder = path_of(project, granule.ident, "").parent
+        for file in folder.glob("scene=*") if folder.is_dir() else ():
+            if file.stem not in stems:
+                file.unlink()
 
 
 def _label_tables(project: Project, granule: _Granule, beam: str, work: _Beam) -> Iterator[pa.Table]:

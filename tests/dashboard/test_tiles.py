@@ -57,7 +57,7 @@ def test_only_images_with_all_bands_are_offered(workspace: Workspace) -> None:
 
 def test_a_single_band_is_grey(workspace: Workspace) -> None:
     data = workspace.painter.picture(SCENE, "B08", "auto", 1, 0, 0)
-    bgra = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    bgra = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
     assert (bgra[..., 0] == bgra[..., 1]).all()
     assert (bgra[..., 0] == bgra[..., 2]).all()
     assert np.ptp(bgra[..., 0]) > 100

@@ -14,8 +14,19 @@ from numpy.typing import NDArray
 
 from processing.core import colour
 from processing.core.tiles import Window, cell_mask, corridor
+from processing.errors import MissingError
 from processing.io import scene_labels
-from processing.io.scene_labels import LabelTile, label_tiles
+from processing.io.figures import keep_figures, read_figures
+from processing.io.scene_labels import (
+    Figures,
+    LabelTile,
+    Overview,
+    label_codes,
+    label_overview,
+    label_tiles,
+    label_window,
+    overview_margin,
+)
 from processing.io.sentinel2 import Scene, identify, open_scene
 from processing.project import Input
 from processing.schema import AutoFlag
@@ -169,6 +180,56 @@ def test_cloud_its_shadow_and_saturation_are_flagged_where_they_are(products: Ca
     assert (found.flags[clear] & (AutoFlag.CLOUD | AutoFlag.SHADOW) > 0).mean() < 0.1
     assert (found.flags[300:304, 300:304] & AutoFlag.SATURATED).all()
     assert (found.flags & AutoFlag.SATURATED > 0).sum() == 16
+
+
+@pytest.mark.parametrize("cloud_filter", [True, False])
+def test_kept_figures_label_any_window_bit_for_bit(
+    products: Callable[[int], Scene], tmp_path: Path, cloud_filter: bool
+) -> None:
+    stage, told = Autolabel(tile=331, cloud_filter=cloud_filter, filter_size=101), list[Figures]()
+    with products(1) as scene:
+        whole = put_together(list(label_tiles(scene, *track(scene), stage, told.append)), scene.shape)
+        keep_figures(tmp_path / "scene=S.npz", told[0], stage)
+        figures, same = read_figures(tmp_path / "scene=S.npz", "leadline autolabel P")
+        assert same.values_dict() == stage.values_dict()
+        for window in (Window(0, 180, 200, 333), Window(391, 205, 120, 77), Window(600, 300, 300, 100)):
+            tile, codes = label_window(scene, figures, window, same), label_codes(scene, figures, window, same)
+            assert tile.window == codes.window == window.clip(scene.shape)
+            part = tile.window.within(Window(0, 0, *scene.shape))
+            both = whole.classes[part] > -9
+            assert both.any()
+            assert np.array_equal(tile.classes[both], whole.classes[part][both])
+            assert np.array_equal(tile.flags[both], whole.flags[part][both])
+            assert np.array_equal(tile.boundary_distance[both], whole.distance[part][both], equal_nan=True)
+            inside = (slice(None), *part)
+            assert np.array_equal(tile.reflectance[:, both], whole.reflectance[inside][:, both], equal_nan=True)
+            assert np.array_equal(codes.classes, tile.classes)
+            assert np.array_equal(codes.flags, tile.flags)
+
+
+def test_figures_that_are_not_there_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="run: leadline autolabel P"):
+        read_figures(tmp_path / "scene=S.npz", "leadline autolabel P")
+    keep_figures(tmp_path / "scene=S.npz", None, Autolabel())
+    with pytest.raises(MissingError, match="scene S gave this granule no label"):
+        read_figures(tmp_path / "scene=S.npz", "leadline autolabel P")
+
+
+def test_an_overview_is_much_like_the_labels(products: Callable[[int], Scene]) -> None:
+    stage, told, step = Autolabel(), list[Figures](), 4
+    with products(1) as scene:
+        list(label_tiles(scene, *track(scene), stage, told.append))
+        exact = label_codes(scene, told[0], Window(0, 0, *scene.shape), stage)
+        margin = overview_margin(stage, step)
+        wide = Window(0, 0, ROWS, COLS).expand(margin * step)
+        planes = {name: scene.read((name,), wide, step)[0] for name in ("B02", "B03", "B04", "B11")}
+        view = Overview(step, Window(0, 0, ROWS // step, COLS // step), margin, planes)
+        found = label_overview(view, told[0], stage)
+    middle = slice(step // 2, None, step)
+    assert found.classes.shape == exact.classes[middle, middle].shape
+    assert (found.classes == exact.classes[middle, middle]).mean() > 0.9
+    for flag in (AutoFlag.CLOUD, AutoFlag.SHADOW):
+        assert ((found.flags & flag) == (exact.flags[middle, middle] & flag)).mean() > 0.9
 
 
 def test_no_data_is_unlabelled(products: Callable[[int], Scene]) -> None:
