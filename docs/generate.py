@@ -123,7 +123,7 @@ def stage_section(stage: type[Stage]) -> str:
 
 
 def option(name: str, parameter: Any, *, typed: bool) -> tuple[str, str, str, str]:
-    """One row: the option as ``typed``, or its name in ``project.toml``, its default, what is allowed, what it means."""
+    """One row: the option as ``typed``, or its name in ``project.toml``, its default, bounds, meaning."""
     name = f"--{name.replace('_', '-')}" if typed else name
     default = "(empty)" if parameter.default == "" else f"`{parameter.default}`"
     return f"`{name}`", default, allowed(parameter), str(parameter.doc)
