@@ -65,6 +65,7 @@ __all__ = [
     "events_fingerprint",
     "is_there",
     "new_gesture",
+    "read_log",
 ]
 
 _ATTEMPTS: Final = 20
@@ -78,6 +79,14 @@ _Row = Mapping[str, Any]
 def new_gesture() -> str:
     """A name for one action of an analyst, like no other."""
     return uuid4().hex
+
+
+def read_log(url: str) -> LabelLog:
+    """Every event at ``url``; none where there is no database, which is not made."""
+    if not is_there(url):
+        return LabelLog()
+    with LabelStore(url, reading=True) as store:
+        return LabelLog(store.events())
 
 
 class LabelStore:

@@ -18,7 +18,7 @@ from processing.core.painting import NO_EVENT, paint
 from processing.errors import InputError, MissingError, StaleError
 from processing.io import tables
 from processing.io.atomic import aside_folder, sweep
-from processing.labels import Event, LabelStore, as_strokes, events_fingerprint
+from processing.labels import Event, LabelLog, as_strokes, events_fingerprint, read_log
 from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import Stamp, digest
@@ -41,8 +41,15 @@ class Frozen:
 
 
 @dataclass(frozen=True)
-class _Sources:
-    """What the labels of one track follow from. ``autolabels`` is empty where the track has events alone."""
+class Sources:
+    """What the labels of one track follow from.
+
+    Attributes
+    ----------
+    segments, autolabels : tables; None for ``autolabels`` where the track has events alone.
+    stamps : fingerprint of either by its kind.
+    events : the active painting events in force, in the order they are painted.
+    """
 
     track: Track
     segments: Path
@@ -54,6 +61,14 @@ class _Sources:
     def fingerprint(self) -> str:
         painted = [[event.id, event.x_start, event.x_end, event.label, event.analyst] for event in self.events]
         return digest([*self.track, self.stamps, painted, SCHEMA_VERSION])
+
+
+@dataclass(frozen=True)
+class _State:
+    """The labels that are frozen: what tells them from others, and the newest event there was, in force or not."""
+
+    fingerprint: str
+    last_event: int
 
 
 def snapshot(project: Project, stage: Snapshot) -> str:
@@ -69,7 +84,8 @@ def freeze(project: Project, stage: Snapshot) -> Frozen:
     auto-labels are not those of the segments.
     """
     sweep(project.root / _KIND)
-    sources = _gather(project)
+    log = read_log(project.database_url)
+    sources = gather(project, log)
     state = digest([source.fingerprint for source in sources])
     while True:
         frozen = _frozen_before(project, state)
@@ -77,7 +93,7 @@ def freeze(project: Project, stage: Snapshot) -> Frozen:
             return frozen
         name = _next_name(project)
         try:
-            _write(project, name, state, sources, stage)
+            _write(project, name, _State(state, log.last_id), sources, stage)
             return Frozen(name, is_new=True)
         except FileExistsError:
             if not (project.root / _KIND / name).is_dir():
@@ -106,10 +122,13 @@ def manifest(project: Project, name: str) -> dict[str, Any]:
         raise InputError(f"damaged manifest ({error})", where=path) from None
 
 
-def _gather(project: Project) -> list[_Sources]:
+def gather(project: Project, log: LabelLog) -> list[Sources]:
+    """What the labels of every track follow from now.
+
+    Raises MissingError when there are none, StaleError when auto-labels are not those of the segments.
+    """
     labelled = set(project.tracks("autolabels"))
-    with LabelStore(project.database_url) as store:
-        events = store.current_by_track()
+    events = {track: log.active(*track) for track in log.painted_tracks()}
     tracks = [track for track in project.tracks("segments") if track in labelled or track in events]
     if not tracks:
         raise MissingError(
@@ -120,16 +139,16 @@ def _gather(project: Project) -> list[_Sources]:
     return [_source(project, track, track in labelled, tuple(events.get(track, ()))) for track in tracks]
 
 
-def _source(project: Project, track: Track, has_autolabels: bool, events: tuple[Event, ...]) -> _Sources:
+def _source(project: Project, track: Track, has_autolabels: bool, events: tuple[Event, ...]) -> Sources:
     segments = project.table_path("segments", *track)
     stamps = {"segments": _stamp(segments, f"leadline resample {project.root}").fingerprint}
     if not has_autolabels:
-        return _Sources(track, segments, None, stamps, events)
+        return Sources(track, segments, None, stamps, events)
     autolabels, command = project.table_path("autolabels", *track), f"leadline autolabel {project.root}"
     made = _stamp(autolabels, command)
     if made.inputs.get("segments", stamps["segments"]) != stamps["segments"]:
         raise StaleError("auto-labels were made from other segments", where=autolabels, mend=f"run: {command}")
-    return _Sources(track, segments, autolabels, {**stamps, "autolabels": made.fingerprint}, events)
+    return Sources(track, segments, autolabels, {**stamps, "autolabels": made.fingerprint}, events)
 
 
 def _stamp(path: Path, command: str) -> Stamp:
@@ -144,7 +163,7 @@ def _next_name(project: Project) -> str:
     return f"v{max(numbers, default=0) + 1:04d}"
 
 
-def _write(project: Project, name: str, state: str, sources: list[_Sources], stage: Snapshot) -> None:
+def _write(project: Project, name: str, state: _State, sources: list[Sources], stage: Snapshot) -> None:
     rows = sum(tables.count_rows(source.segments) for source in sources)
     with (
         aside_folder(project.root / _KIND / name, exclusive=True) as folder,
@@ -156,7 +175,7 @@ def _write(project: Project, name: str, state: str, sources: list[_Sources], sta
 
 
 def _write_parts(
-    folder: Path, root: Path, sources: list[_Sources], stage: Snapshot, bar: Bar
+    folder: Path, root: Path, sources: list[Sources], stage: Snapshot, bar: Bar
 ) -> Iterator[dict[str, Any]]:
     for source in sources:
         granule, beam = source.track
@@ -177,7 +196,7 @@ def _write_parts(
         }
 
 
-def _paint_track(source: _Sources, root: Path) -> pa.Table:
+def _paint_track(source: Sources, root: Path) -> pa.Table:
     segments = tables.read(source.segments, SEGMENT, ("segment", "x_atc"), command=f"leadline resample {root}")
     labels = _labels(source, segments["segment"].to_numpy(), root)
     strokes = as_strokes(source.events)
@@ -195,7 +214,7 @@ def _paint_track(source: _Sources, root: Path) -> pa.Table:
     return SNAPSHOT.build(columns)
 
 
-def _labels(source: _Sources, segment: np.ndarray, root: Path) -> pa.Table:
+def _labels(source: Sources, segment: np.ndarray, root: Path) -> pa.Table:
     if source.autolabels is None:
         return _no_labels(source.track, segment)
     command = f"leadline autolabel {root}"
@@ -228,7 +247,7 @@ def _counts(table: pa.Table) -> dict[str, dict[str, int]]:
 
 
 def _describe(
-    name: str, state: str, sources: list[_Sources], parts: list[dict[str, Any]], stage: Snapshot
+    name: str, state: _State, sources: list[Sources], parts: list[dict[str, Any]], stage: Snapshot
 ) -> dict[str, Any]:
     ids = [event.id for source in sources for event in source.events]
     total = {
@@ -240,10 +259,11 @@ def _describe(
         "name": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "note": stage.note,
-        "fingerprint": state,
+        "fingerprint": state.fingerprint,
         "rows": sum(part["rows"] for part in parts),
         "counts": total,
         "events": {"count": len(ids), "first": min(ids, default=None), "last": max(ids, default=None)},
+        "last_event": state.last_event,
         "tracks": parts,
         "stamp": asdict(Stamp(stage.key, stage.values_dict(), inputs)),
     }
