@@ -12,7 +12,7 @@ from bokeh.model import Model
 from dashboard import controls, words
 from dashboard.place import Place
 from dashboard.state import Change
-from dashboard.views.profile import Later
+from dashboard.views.along_track import Later
 
 
 class Page:

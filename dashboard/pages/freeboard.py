@@ -15,7 +15,7 @@ from dashboard.data import SURFACES, SeaLevel
 from dashboard.pages.base import Page
 from dashboard.state import Change
 from dashboard.views.histogram import Histogram
-from dashboard.views.rows import ClassRows
+from dashboard.views.review_rows import ClassRows
 from dashboard.views.sea_level import SeaLevelView
 from processing.schema import SeaSurfaceSource
 

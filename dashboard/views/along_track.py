@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from bokeh.events import RangesUpdate
-from bokeh.models import Range1d
+from bokeh.models import LinearColorMapper, Range1d
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from dashboard import detail
+from dashboard import detail, palette
 from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
+from processing.errors import LeadlineError
+
+log = logging.getLogger(__name__)
 
 ORIGIN = "profile"
 NO_IMAGE: dict[str, list[Any]] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 _MARGIN = 0.5
 _MOST_PIXELS = 3_000
+Later = Callable[[Callable[[], None]], None]
+"""Runs a call on the page's own thread, soon."""
+
+FoundT = TypeVar("FoundT")
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class AlongTrack:
     """A view whose figures share the along-track axis ``x``; subclasses draw a stretch and clear what they drew."""
 
     drawn_anew_by: ClassVar[tuple[str, ...]] = ("granule", "beam", "source", "run", "theme")
+    relabelled_by: ClassVar[tuple[str, ...]] = ("edits", "opinion")
 
     def __init__(self, place: Place, theme: str, x_range: Range1d) -> None:
         self.place = place
@@ -54,7 +65,10 @@ class AlongTrack:
         self.drawn: Stretch | None = None
 
     def update(self, change: Change) -> None:
-        """Follow the state: the range at once, the data when the window leaves what is drawn."""
+        """Follow the state: the range at once, the data when the window leaves what is drawn.
+
+        An edit of labels draws the labels anew and nothing else.
+        """
         state = self.place.state
         if change.touches(*self.drawn_anew_by):
             self.drawn = None
@@ -63,6 +77,8 @@ class AlongTrack:
             self.x.update(start=start - self.place.origin, end=end - self.place.origin)
         if self.drawn is None or not self.drawn.serves(state.window):
             self.draw()
+        elif change.touches(*self.relabelled_by):
+            self._relabel(self.drawn)
 
     def draw(self) -> None:
         """Draw the stretch around the window; nothing of what was drawn before stays when that fails."""
@@ -79,6 +95,9 @@ class AlongTrack:
 
     def _clear(self) -> None:
         raise NotImplementedError
+
+    def _relabel(self, stretch: Stretch) -> None:
+        """Draw what depends on the labels in force anew."""
 
     def _moved(self, event: RangesUpdate) -> None:
         """The analyst moved a figure of the view."""
@@ -99,7 +118,7 @@ class AlongTrack:
         limits = (float(plot.y_range.start), float(plot.y_range.end))
         return detail.View((stretch.start, stretch.end), limits, pixels, max(height, 50))
 
-    def _picture(self, pixels: NDArray[np.uint32], view: detail.View) -> dict[str, list[Any]]:
+    def _picture(self, pixels: NDArray[np.unsignedinteger], view: detail.View) -> dict[str, list[Any]]:
         """A view's pixels as the data of an image."""
         (left, right), (low, high) = view.x, view.y
         return {
@@ -109,3 +128,58 @@ class AlongTrack:
             "dw": [right - left],
             "dh": [high - low],
         }
+
+
+class Reading:
+    """What a view has read on a worker: of several requests only the last one is shown."""
+
+    def __init__(self, place: Place, later: Later) -> None:
+        self.place = place
+        self.later = later
+        self._asked: object = None
+        self._waiting: Future[None] | None = None
+
+    def ask(self, read: Callable[[], FoundT], show: Callable[[FoundT], None], fail: Callable[[str], None]) -> None:
+        """Have ``read`` run, then ``show`` what it found, or ``fail`` with one line."""
+        self.drop()
+        asked = self._asked = object()
+
+        def answer(call: Callable[[], None]) -> None:
+            self.later(lambda: call() if self._asked is asked else None)
+
+        def work() -> None:
+            try:
+                found = read()
+            except Exception as error:
+                if not isinstance(error, LeadlineError | OSError):
+                    log.exception("reading for a view failed")
+                line = str(error) or type(error).__name__
+                answer(lambda: fail(line))
+                return
+            answer(lambda: show(found))
+
+        self._waiting = self.place.workspace.workers.submit(work)
+
+    def drop(self) -> None:
+        """Nothing that was asked for before is wanted any more."""
+        self._asked = None
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+
+def label_ranks(place: Place, rows: slice) -> NDArray[np.int8]:
+    """Drawing rank of the current beam's segments: of the labels in force on the review page, else of the source."""
+    desk = getattr(place, "desk", None)
+    if desk is None or place.state.page != "review":
+        return place.ranks(place.state.beam, place.source, rows)
+    return np.asarray(desk.labels(place.state.beam).label[rows] + np.int8(2))
+
+
+def class_mapper() -> LinearColorMapper:
+    """Colours by drawing rank; rank 0 shows nothing. ``class_palette`` fills it."""
+    return LinearColorMapper(palette=["#00000000"] * 5, low=-0.5, high=4.5)
+
+
+def class_palette(theme: str) -> list[str]:
+    """Colours of no segment and of ranks 1 to 4."""
+    return ["#00000000", *(str(colour) for colour in palette.class_lut(theme))]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from bokeh.events import RangesUpdate
-from bokeh.models import ColumnDataSource, CrosshairTool, HoverTool, NumeralTickFormatter, Range1d, Span
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJSHover,
+    HoverTool,
+    LinearColorMapper,
+    NumeralTickFormatter,
+    Range1d,
+    Span,
+)
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
@@ -19,10 +24,16 @@ from dashboard.data import Track
 from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
-from dashboard.views.along_track import NO_IMAGE, AlongTrack, Stretch
-from processing.errors import LeadlineError
-
-log = logging.getLogger(__name__)
+from dashboard.views.along_track import (
+    NO_IMAGE,
+    AlongTrack,
+    Later,
+    Reading,
+    Stretch,
+    class_mapper,
+    class_palette,
+    label_ranks,
+)
 
 PHOTON_REACH = 30_000.0
 """Longest stretch whose photons are drawn, m; beyond it the segments tell more."""
@@ -31,33 +42,32 @@ _LEAST_HEIGHT = 1.0
 _GLYPH_PHOTONS = 6_000
 _GLYPH_SEGMENTS = 5_000
 _CONFIDENCE = ("noise", "noise", "noise", "buffer", "low", "medium", "high")
-_NONE: dict[str, list[Any]] = {"x": [], "y": [], "colour": []}
-_SEGMENTS: dict[str, list[Any]] = {
-    name: [] for name in ("x0", "x1", "x", "y", "colour", "name", "spread", "rate", "km")
-}
-Later = Callable[[Callable[[], None]], None]
+_NONE: dict[str, list[Any]] = {"x": [], "y": [], "rank": []}
+_SEGMENTS: dict[str, list[Any]] = {name: [] for name in ("x0", "x1", "x", "y", "rank", "spread", "rate", "km")}
 
 
 class Profile(AlongTrack):
     """Height over along-track distance. ``later`` runs a call on the page's own thread."""
 
+    drawn_anew_by = ("granule", "beam", "source", "run")
+
     def __init__(self, place: Place, theme: str, x_range: Range1d, later: Later) -> None:
         super().__init__(place, theme, x_range)
-        self.later = later
         self.y = Range1d(-0.5, 1.5)
-        self._waiting: Future[Any] | None = None
+        self._reading = Reading(place, later)
         self.figure = self._build()
         self.paint(theme)
 
     def paint(self, theme: str) -> None:
-        """Follow the theme; colours of data are drawn anew with the next update."""
+        """Follow the theme. Data are drawn as ranks, so that only their colours change."""
         self.theme = theme
-        self.drawn = None
         looks.paint(self.figure, theme)
+        self._classes.palette = class_palette(theme)
+        named = palette.confidence_colours(theme)
+        self._confidence.palette = ["#00000000", *(named[name] for name in _CONFIDENCE)]
         ink = palette.theme(theme)
         self._middle.line_color = ink["mark"]
         self._surface.glyph.line_color = palette.surface("robust", theme).colour
-        self._crosshair.overlay.line_color = ink["soft"]
 
     def update(self, change: Change) -> None:
         """Follow the state, as every view along the track, with the mark in its middle."""
@@ -69,7 +79,23 @@ class Profile(AlongTrack):
         self._draw_track(stretch)
         self._ask_photons(stretch)
 
+    def _relabel(self, stretch: Stretch) -> None:
+        """Segments in their present colours; photons stay."""
+        if not self.place.has_segments:
+            return
+        track = self.place.track
+        rows = detail.rows_in(track.x_atc, stretch.start, stretch.end)
+        if rows.stop - rows.start > _GLYPH_SEGMENTS:
+            self._draw_segments(track, rows, stretch)
+            return
+        ranks, shown = label_ranks(self.place, rows), np.asarray(self.segments.data["rank"])
+        changed = np.flatnonzero(ranks != shown)
+        if len(changed):
+            part = slice(int(changed[0]), int(changed[-1]) + 1)
+            self.segments.patch({"rank": [(part, ranks[part])]})
+
     def _clear(self) -> None:
+        self._reading.drop()
         self._clear_segments()
         self._clear_photons()
 
@@ -96,26 +122,51 @@ class Profile(AlongTrack):
         self._segment_image = ColumnDataSource(dict(NO_IMAGE))
         self.segments = ColumnDataSource(dict(_SEGMENTS))
         self._level = ColumnDataSource({"x": [], "y": []})
-        plot.image_rgba("image", "x", "y", "dw", "dh", source=self._photon_image)
-        plot.scatter("x", "y", source=self._photons, size=3, color="colour", line_color=None)
-        plot.image_rgba("image", "x", "y", "dw", "dh", source=self._segment_image)
+        self._classes = class_mapper()
+        self._confidence = LinearColorMapper(palette=["#00000000"] * 8, low=-0.5, high=7.5)
+        plot.image("image", "x", "y", "dw", "dh", source=self._photon_image, color_mapper=self._confidence)
+        plot.scatter(
+            "x",
+            "y",
+            source=self._photons,
+            size=3,
+            color={"field": "rank", "transform": self._confidence},
+            line_color=None,
+        )
+        plot.image("image", "x", "y", "dw", "dh", source=self._segment_image, color_mapper=self._classes)
         self._surface = plot.line("x", "y", source=self._level, line_width=2)
         bars = plot.segment(
-            "x0", "y", "x1", "y", source=self.segments, line_color="colour", line_width=4, line_cap="round"
+            "x0",
+            "y",
+            "x1",
+            "y",
+            source=self.segments,
+            line_color={"field": "rank", "transform": self._classes},
+            line_width=4,
+            line_cap="round",
         )
         self._middle = Span(dimension="height", line_width=1, line_dash="dotted", location=0)
         plot.add_layout(self._middle)
-        rows = [("Class", "@name"), ("Along track", "@km{0.000} km"), ("Height", "@y{0.000} m"),
-                ("Spread", "@spread{0.000} m"), ("Photons a shot", "@rate{0.0}")]  # fmt: skip
-        plot.add_tools(
-            HoverTool(renderers=[bars], tooltips=looks.tooltip(rows), mode="mouse", point_policy="snap_to_data")
-        )
-        self._crosshair = CrosshairTool(overlay=Span(dimension="height", line_width=1, line_dash="dashed"))
-        plot.add_tools(self._crosshair)
+        self._add_hover(plot, bars)
         plot.on_event(RangesUpdate, self._moved)
         for name in ("inner_width", "inner_height"):
             plot.on_change(name, self._resized)
         return plot
+
+    def _add_hover(self, plot: figure, bars: Any) -> None:
+        rows = [("Class", "@rank{custom}"), ("Along track", "@km{0.000} km"), ("Height", "@y{0.000} m"),
+                ("Spread", "@spread{0.000} m"), ("Photons a shot", "@rate{0.0}")]  # fmt: skip
+        names = ["", *(palette.class_name(code) for code in (-1, 0, 1, 2))]
+        named = CustomJSHover(args={"names": names}, code="return names[value]")
+        plot.add_tools(
+            HoverTool(
+                renderers=[bars],
+                tooltips=looks.tooltip(rows),
+                formatters={"@rank": named},
+                mode="mouse",
+                point_policy="snap_to_data",
+            )
+        )
 
     def _resized(self, _name: str, _old: Any, _new: Any) -> None:
         self.drawn = None
@@ -129,25 +180,22 @@ class Profile(AlongTrack):
         self._level.data = {"x": [], "y": []}
 
     def _draw_segments(self, track: Track, rows: slice, stretch: Stretch) -> None:
-        ranks = self.place.ranks(track.beam, self.place.source, rows)
-        colours = palette.class_lut(self.theme)
+        ranks = label_ranks(self.place, rows)
         if rows.stop - rows.start > _GLYPH_SEGMENTS:
             view = self._view(self.figure, stretch)
-            top = detail.highest(track.x_atc[rows], track.height_mean[rows], ranks, view)
-            lut = np.array([0, *(palette.rgba(str(colour)) for colour in colours)], np.uint32)
-            self.segments.data = dict(_SEGMENTS)
-            self._segment_image.data = self._picture(lut[detail.thicken(top, 1)], view)
+            top = detail.raster(track.x_atc[rows], track.height_mean[rows], ranks, view)
+            if len(self.segments.data["x"]):
+                self.segments.data = dict(_SEGMENTS)
+            self._segment_image.data = self._picture(detail.thicken(top, 1), view)
             return
         x = track.x_atc[rows] - self.place.origin
-        names = np.array([palette.class_name(code) for code in (-1, 0, 1, 2)])
         self._segment_image.data = dict(NO_IMAGE)
         self.segments.data = {
             "x0": x - track.window / 2,
             "x1": x + track.window / 2,
             "x": x,
             "y": track.height_mean[rows],
-            "colour": colours[ranks - 1],
-            "name": names[ranks - 1],
+            "rank": ranks,
             "spread": track.height_std[rows],
             "rate": track.photon_rate[rows],
             "km": x / 1000.0,
@@ -165,36 +213,22 @@ class Profile(AlongTrack):
         self._level.data = {"x": bins.centre[filled] - self.place.origin, "y": bins.mean[filled]}
 
     def _ask_photons(self, stretch: Stretch) -> None:
-        state = self.place.state
-        if self._waiting is not None:
-            self._waiting.cancel()
         if stretch.end - stretch.start > PHOTON_REACH:
+            self._reading.drop()
             self._clear_photons()
             return
-        workspace, view = self.place.workspace, self._view(self.figure, stretch)
-        granule, beam, theme = state.granule, state.beam, self.theme
+        state, workspace, view = self.place.state, self.place.workspace, self._view(self.figure, stretch)
+        granule, beam = state.granule, state.beam
         low, high = self.place.extent
         start, end = max(stretch.start, low), min(stretch.end, high)
 
-        def work() -> None:
+        def read() -> PhotonDrawing:
             found = _read_photons(workspace.photons(granule, beam, start, end), stretch) if start < end else None
-            drawn = _draw_photons(found, view, theme)
-            self.later(lambda: self._place_photons(stretch, view, drawn))
+            return _draw_photons(found, view)
 
-        self._waiting = workspace.workers.submit(self._quietly, work, stretch)
+        self._reading.ask(read, lambda drawn: self._place_photons(view, drawn), self._no_photons)
 
-    def _quietly(self, work: Callable[[], None], stretch: Stretch) -> None:
-        try:
-            work()
-        except Exception as error:
-            if not isinstance(error, LeadlineError | OSError):
-                log.exception("reading photons failed")
-            line = str(error) or type(error).__name__
-            self.later(lambda: self._no_photons(stretch, line))
-
-    def _no_photons(self, stretch: Stretch, line: str) -> None:
-        if stretch is not self.drawn:
-            return
+    def _no_photons(self, line: str) -> None:
         self._clear_photons()
         self.place.tell(f"photons cannot be shown: {line}", "warning")
 
@@ -202,25 +236,26 @@ class Profile(AlongTrack):
         self._photon_image.data = dict(NO_IMAGE)
         self._photons.data = dict(_NONE)
 
-    def _place_photons(self, stretch: Stretch, view: detail.View, drawn: PhotonDrawing) -> None:
-        if stretch is not self.drawn:
-            return
+    def _place_photons(self, view: detail.View, drawn: PhotonDrawing) -> None:
         if drawn.pixels is not None:
             self._photons.data = dict(_NONE)
             self._photon_image.data = self._picture(drawn.pixels, view)
             return
         self._photon_image.data = dict(NO_IMAGE)
-        self._photons.data = {"x": drawn.x - self.place.origin, "y": drawn.y, "colour": drawn.colour}
+        self._photons.data = {"x": drawn.x - self.place.origin, "y": drawn.y, "rank": drawn.rank}
 
 
 @dataclass(frozen=True)
 class PhotonDrawing:
-    """Photons ready to show: as pixels, or as points when few."""
+    """Photons ready to show: as pixels, or as points when few; ``rank`` 1 (noise) to 7 (high confidence)."""
 
-    pixels: NDArray[np.uint32] | None
+    pixels: NDArray[np.uint8] | None
     x: NDArray[np.float64]
     y: NDArray[np.float32]
-    colour: NDArray[np.str_]
+    rank: NDArray[np.int8]
+
+
+_NOTHING = PhotonDrawing(None, np.zeros(0), np.zeros(0, np.float32), np.zeros(0, np.int8))
 
 
 @dataclass(frozen=True)
@@ -241,16 +276,11 @@ def _read_photons(cells: list[Any], stretch: Stretch) -> _Photons | None:
     return _Photons(x[inside], height, np.clip(rank, 1, 7).astype(np.int8))
 
 
-def _draw_photons(photons: _Photons | None, view: detail.View, theme: str) -> PhotonDrawing:
-    named = palette.confidence_colours(theme)
-    colours = np.array([named[name] for name in _CONFIDENCE])
-    nothing = np.zeros(0)
+def _draw_photons(photons: _Photons | None, view: detail.View) -> PhotonDrawing:
     if photons is None:
-        return PhotonDrawing(None, nothing, nothing.astype(np.float32), colours[:0])
-    inner = view.y[0] <= photons.y
-    seen = inner & (photons.y <= view.y[1])
+        return _NOTHING
+    seen = (view.y[0] <= photons.y) & (photons.y <= view.y[1])
     if seen.sum() <= _GLYPH_PHOTONS:
-        return PhotonDrawing(None, photons.x[seen], photons.y[seen], colours[photons.rank[seen] - 1])
+        return PhotonDrawing(None, photons.x[seen], photons.y[seen], photons.rank[seen])
     top = detail.highest(photons.x[seen], photons.y[seen], photons.rank[seen], view)
-    lut = np.array([0, *(palette.rgba(str(colour)) for colour in colours)], np.uint32)
-    return PhotonDrawing(lut[top], nothing, nothing.astype(np.float32), colours[:0])
+    return PhotonDrawing(top.astype(np.uint8), _NOTHING.x, _NOTHING.y, _NOTHING.rank)
