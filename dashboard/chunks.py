@@ -98,6 +98,13 @@ class SceneChunks:
         return np.where(np.isfinite(values), scaled, 0).astype(np.uint16)
 
 
+def as_reflectance(numbers: Numbers) -> NDArray[np.float32]:
+    """Numbers of a chunk as float32 reflectance, NaN without data."""
+    values = numbers.astype(np.float32) / np.float32(SCALE)
+    values[numbers == 0] = np.nan
+    return values
+
+
 def chunks_of(window: Window) -> Iterator[tuple[int, int]]:
     """Row and column of every chunk that a window touches."""
     if window.empty:

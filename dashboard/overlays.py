@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dashboard import palette
 from dashboard.cache import ByteCache
-from dashboard.chunks import SCALE, SceneChunks
+from dashboard.chunks import SceneChunks, as_reflectance
 from processing.core.tiles import Window
 from processing.errors import LeadlineError
 from processing.io.figures import figures_path, read_figures
@@ -138,13 +138,13 @@ class SceneCodes:
         return result
 
     def _planes(self, opened: Scene, scene: str, window: Window, step: int) -> dict[str, NDArray[np.float32]]:
-        """Decimated bands for an overview; those of the map are there already as a rule."""
-        numbers = self.chunks.cut(scene, _BANDS, step, window, self.chunks.get)
-        assert numbers is not None
-        values = np.where(numbers > 0, numbers / np.float32(SCALE), np.float32(np.nan))
-        planes = dict(zip(_BANDS, values.astype(np.float32), strict=True))
+        """Decimated bands for an overview: from the map's chunks where it has them all, else just this window."""
+        native = Window(window.row * step, window.col * step, window.height * step, window.width * step)
+        planes = {}
+        for band in _BANDS:
+            numbers = self.chunks.cut(scene, (band,), step, window, self.chunks.kept)
+            planes[band] = opened.read((band,), native, step)[0] if numbers is None else as_reflectance(numbers[0])
         if SCENE_CLASS in opened.bands:
-            native = Window(window.row * step, window.col * step, window.height * step, window.width * step)
             planes[SCENE_CLASS] = opened.read((SCENE_CLASS,), native, step)[0]
         if "B10" in opened.bands:
             planes["B10"] = _nearest(opened, "B10", window, step)
