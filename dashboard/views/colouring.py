@@ -25,8 +25,8 @@ FLAGS = (
 )
 """Flags by rising rank."""
 
-STEPS = (0.99, 0.95, 0.9, 0.8, 0.65)
-"""Least highest probability of each step from a sure model to a doubtful one."""
+STEPS = (0.95, 0.8, 0.65, 0.5, 0.35)
+"""Least sureness of each step from a sure model to a doubtful one."""
 
 NO_MODEL = 1
 
@@ -91,10 +91,9 @@ def flag_scheme(variant: str) -> Scheme:
 
 
 def confidence_scheme(variant: str) -> Scheme:
-    """The model's highest probability in steps."""
+    """The model's sureness in steps: 1 where it is sure of a class, 0 where it knows nothing."""
     missing, steps = palette.sureness_colours(variant)
-    names = [f"≥ {least:.0%}".replace("%", " %") for least in STEPS]
-    names.append(f"< {STEPS[-1]:.0%}".replace("%", " %"))
+    names = [*(f"≥ {100 * least:.0f} % sure" for least in STEPS), f"< {100 * STEPS[-1]:.0f} % sure"]
     return Scheme("confidence", (Entry("no model", missing), *map(Entry, names, steps)))
 
 
@@ -112,8 +111,8 @@ def label_ranks(label: NDArray[np.int8]) -> Ranks:
 
 def source_ranks(analyst: NDArray[np.int32], names: Sequence[str], order: Sequence[str]) -> Ranks:
     """Index of the analyst into ``names`` (i4, -1 for the auto-label) to ranks of the analysts as in ``order``."""
-    most = 1 + len(palette.analyst_colours("scene")[1])
-    places = [min(2 + order.index(name), most + 1) for name in names]
+    last = 2 + len(palette.analyst_colours("scene")[1])
+    places = [min(2 + order.index(name), last) if name in order else last for name in names]
     return np.array([*places, 1], np.int8)[analyst]
 
 
@@ -125,10 +124,10 @@ def flag_ranks(flags: NDArray[np.uint32]) -> Ranks:
     return rank
 
 
-def confidence_ranks(highest: NDArray[np.float32]) -> Ranks:
-    """Highest probability of a class (f4, NaN without a model) to ranks."""
-    rank = np.full(len(highest), 2, np.int8)
+def confidence_ranks(sureness: NDArray[np.float32]) -> Ranks:
+    """Sureness (f4, 1 - entropy; NaN without a model) to ranks."""
+    rank = np.full(len(sureness), 2, np.int8)
     for least in STEPS:
-        rank += highest < np.float32(least)
-    rank[np.isnan(highest)] = NO_MODEL
+        rank += sureness < np.float32(least)
+    rank[np.isnan(sureness)] = NO_MODEL
     return rank

@@ -49,9 +49,9 @@ def test_the_gravest_flag_shows() -> None:
 
 
 def test_doubt_ranks_over_sureness_and_no_model_below_both() -> None:
-    highest = np.array([np.nan, 1.0, 0.99, 0.96, 0.9, 0.85, 0.7, 0.65, 0.4], np.float32)
-    ranks = colouring.confidence_ranks(highest)
-    assert ranks.tolist() == [1, 2, 2, 3, 4, 5, 6, 6, 7]
+    sureness = np.array([np.nan, 1.0, 0.95, 0.9, 0.65, 0.6, 0.5, 0.35, 0.0], np.float32)
+    ranks = colouring.confidence_ranks(sureness)
+    assert ranks.tolist() == [1, 2, 2, 3, 4, 5, 5, 6, 7]
     assert len(colouring.scheme("confidence", "light").entries) == 7
 
 
