@@ -42,6 +42,7 @@ def _why_roles(theme: str) -> dict[str, str]:
         "why-entropy": steps[-1],
         "why-disagreement": page["accent"],
         "why-unlabelled": palette.class_colour(-1, theme),
+        "why-saturated": palette.theme(theme)["warn"],
     }
 
 

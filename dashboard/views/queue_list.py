@@ -134,15 +134,16 @@ def columns(entries: list[RankedZone]) -> str:
     granules = {name: at for at, name in enumerate(dict.fromkeys(entry.granule for entry in entries))}
     beams = {name: at for at, name in enumerate(dict.fromkeys(entry.beam for entry in entries))}
     zones = [entry.zone for entry in entries]
+    whys = {name: at for at, name in enumerate(dict.fromkeys(why for zone in zones for why in zone.reasons))}
     return json.dumps(
         {
             "granules": list(granules),
             "beams": list(beams),
-            "whys": list(WHY),
+            "whys": list(whys),
             "granule": [granules[entry.granule] for entry in entries],
             "beam": [beams[entry.beam] for entry in entries],
             "first": [zone.first for zone in zones],
-            "why": [[WHY.index(reason) for reason in zone.reasons] for zone in zones],
+            "why": [[whys[reason] for reason in zone.reasons] for zone in zones],
             "metres": [round(zone.x_end - zone.x_start) for zone in zones],
             "label": [zone.label for zone in zones],
             "score": [round(float(zone.score), 4) for zone in zones],

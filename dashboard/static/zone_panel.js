@@ -1,0 +1,155 @@
+const { snapshotDialog, element } = await import(new URL("static-leadline/snapshot.js", document.baseURI).href);
+
+const percent = (share) => `${share > 0 && share < 0.01 ? "<1" : Math.round(100 * share)} %`;
+const count = (number) => number.toLocaleString("en-US");
+const tell = (type, detail) => window.dispatchEvent(new CustomEvent(type, { detail }));
+const kept = (event) => event.preventDefault();
+
+function coloured(name, kind, value) {
+  const node = element("span", { class: name });
+  node.style.background = `var(--${kind}-${value})`;
+  return node;
+}
+
+export function render({ model, el }) {
+  const fixed = JSON.parse(model.fixed);
+  const read = (name) => JSON.parse(model[name]);
+
+  const banner = element("div", { class: "banner", role: "status", hidden: "" });
+  const zone = element("section", { class: "zone" });
+  const labels = element("div", { class: "labels", role: "group", "aria-label": "Label" }, ...fixed.labels.map(({ key, label, name }) =>
+    element("button", { "data-label": label, onmousedown: kept, onclick: () => tell("leadline-edit", { kind: "paint", label }) },
+      element("kbd", {}, key), coloured("swatch", "class", label), element("span", {}, name))));
+  const accept = element("button", { class: "accept", onmousedown: kept, onclick: () => tell("leadline-edit", { kind: "accept" }) },
+    element("kbd", {}, "Enter"), element("span", {}, "Accept as it is"));
+  const reasons = element("div", { class: "chips", role: "radiogroup", "aria-label": "Reason" }, ...fixed.reasons.map(({ key, reason }) =>
+    element("button", { role: "radio", "data-reason": reason, onmousedown: kept, onclick: () => tell("leadline-key", { key: key.toLowerCase() }) },
+      element("kbd", {}, key), reason)));
+  const effects = element("section", { class: "effects" });
+  const drift = element("section", { class: "drift" });
+  const history = element("section", { class: "history" });
+  const opinions = element("div", { class: "switch", role: "radiogroup", "aria-label": "Opinion" },
+    ...[["first", "First", "The labels in force"], ["second", "Second, blind", "A second opinion; the first stays hidden"]].map(([value, text, title]) =>
+      element("button", { role: "radio", "data-opinion": value, title, onmousedown: kept,
+        onclick: () => model.send_msg({ type: "set", values: { opinion: value } }) }, text)));
+  const snapshots = snapshotDialog(model);
+  const freeze = element("button", { class: "freeze", onmousedown: kept, onclick: () => snapshots.open() }, "Snapshot…");
+  el.append(element("div", { class: "frame" }, banner, zone,
+    element("section", {}, labels, accept),
+    element("section", {}, element("h3", {}, "Reason"), reasons),
+    effects, drift, history, element("div", { class: "foot" }, opinions, freeze)), snapshots.node);
+
+  function drawMode() {
+    const { reason, opinion, analyst } = read("mode");
+    const second = opinion === "second";
+    banner.hidden = !second;
+    banner.replaceChildren(element("strong", {}, "◐ Second opinion"),
+      element("span", {}, `${analyst ? `${analyst}: ` : ""}earlier corrections are hidden; yours change no label in force.`));
+    for (const node of reasons.children) node.setAttribute("aria-checked", node.dataset.reason === reason);
+    for (const node of opinions.children) node.setAttribute("aria-checked", node.dataset.opinion === opinion);
+  }
+
+  function whyLine({ why, share }) {
+    return element("span", { class: "reason" }, coloured("dot", "why", why), element("span", {}, why),
+      element("span", { class: "soft", title: why === "entropy" ? "mean uncertainty of the model" : "share of the segments" },
+        share === null || share === undefined ? "" : percent(share)));
+  }
+
+  function drawZone() {
+    const told = read("zone");
+    const chosen = Boolean(told.where);
+    for (const node of [...labels.children, accept]) node.disabled = !chosen;
+    if (!chosen) {
+      zone.replaceChildren(element("div", { class: "head" }, element("h2", {}, told.title ?? "")),
+        element("p", { class: "soft hint" }, "Drag over a stretch, click a zone, or press ", element("kbd", {}, "N"),
+          " for the zone where looking pays most."));
+      return;
+    }
+    const parts = element("span", { class: "parts", title: told.labels.map(([code, share]) => `${fixed.names[code]} ${percent(share)}`).join(", ") },
+      ...told.labels.map(([code, share]) => {
+        const node = coloured("part", "class", code);
+        node.style.flexGrow = share;
+        return node;
+      }));
+    const now = told.labels.slice().sort((a, b) => b[1] - a[1]).map(([code, share]) => `${fixed.names[code]} ${percent(share)}`).join(", ");
+    zone.replaceChildren(
+      element("div", { class: "head" }, element("h2", {}, told.title),
+        told.done ? element("span", { class: "good" }, "✓ done") : "", element("span", { class: "length" }, told.length)),
+      element("div", { class: "reasons" }, ...(told.why.length ? told.why.slice(0, 4).map(whyLine)
+        : [element("span", { class: "soft" }, "nothing is flagged here")])),
+      element("div", { class: "where", title: told.position }, told.where,
+        element("span", { class: "soft" }, told.runs > 1 ? `${told.segments}, ${told.runs} parts` : told.segments)),
+      parts, element("div", { class: "now soft" }, now ? `now ${now}` : ""));
+  }
+
+  function shiftCell(shift, title) {
+    if (!shift) return element("td", { class: "soft" }, "–");
+    return element("td", { title: shift.most ? `${title}: ${shift.most}` : null }, element("b", { class: shift.over ? null : "none" }, shift.by === "0" ? "0" : shift.by),
+      element("small", {}, shift.over || " "));
+  }
+
+  function effectRow({ label, segments, surface, freeboard, bare, leads }) {
+    const lost = bare ? element("span", { class: "sign", title: "a 10 km window loses its last lead" }, "▲") : "";
+    const name = element("td", {}, element("span", { class: "name" }, coloured("swatch", "class", label), fixed.names[label], lost));
+    if (!segments) return element("tr", { class: "same" }, name, element("td", { colspan: 3 }, "no change"));
+    const change = leads[1] - leads[0];
+    const title = change ? `${change > 0 ? "+" : "−"}${Math.abs(change)} ${Math.abs(change) === 1 ? "lead" : "leads"}` : "no lead more or less";
+    return element("tr", { title }, name, element("td", {}, count(segments)), shiftCell(surface, "sea surface"), shiftCell(freeboard, "freeboard"));
+  }
+
+  function drawEffects() {
+    const { rows, trouble } = read("effects");
+    const waiting = !rows && !trouble;
+    const chosen = Boolean(read("zone").where);
+    if (waiting && chosen && effects.querySelector("table")) {
+      effects.classList.add("old");
+      return;
+    }
+    effects.classList.remove("old");
+    const head = element("tr", {}, ...["", "segments", "sea surface", "freeboard"].map((name) => element("th", {}, name)));
+    const bare = (rows ?? []).filter((row) => row.bare);
+    const names = bare.map(({ label }) => fixed.names[label]).join(", ");
+    const windows = Math.max(...bare.map((row) => row.bare), 0);
+    const warning = bare.length
+      ? `${names}: ${windows === 1 ? "a 10 km window loses its last lead" : `${windows} windows of 10 km lose their last lead`}`
+      : "";
+    const body = rows ? [element("table", {}, head, ...rows.map(effectRow))]
+      : [element("p", { class: "soft" }, trouble ?? "Select a stretch to see what a label would do to sea surface and freeboard.")];
+    effects.replaceChildren(element("h3", {}, "What this edit does"), element("div", { class: "table" }, ...body),
+      element("div", { class: "warning", role: "note" }, ...(warning ? [element("b", {}, "▲"), element("span", {}, warning)] : [])));
+  }
+
+  function drawDrift() {
+    const told = read("drift");
+    const button = element("button", { "aria-pressed": Boolean(told?.drifting), onmousedown: kept, disabled: told ? null : "",
+      title: "Set the drift by hand (D)", onclick: () => tell("leadline-key", { key: "d" }) },
+      element("kbd", {}, "D"), told?.drifting ? "leave" : "set");
+    const facts = told
+      ? [element("b", {}, told.text), element("span", { class: "soft" },
+        told.tried ? "tried out" : told.manual ? `set by ${told.manual}` : `confidence ${told.confidence}`),
+        element("span", { class: "soft" }, told.minutes)]
+      : [element("span", { class: "soft" }, "no drift yet: labels come first")];
+    drift.replaceChildren(element("h3", {}, "Drift"), element("div", { class: "line" }, ...facts, button));
+  }
+
+  function historyRow({ who, when, full, label, reason, holds }) {
+    const what = reason === "accept" ? `accepted ${fixed.names[label]}` : fixed.names[label];
+    return element("div", { class: holds ? "event" : "event undone", title: `${full} UTC · ${holds ? "in force or painted over" : "undone"}` },
+      element("span", { class: "soft" }, when), coloured("swatch", "class", label),
+      element("span", { class: "what" }, what, reason === "accept" ? "" : element("small", {}, ` ${reason}`)), element("span", { class: "who" }, who));
+  }
+
+  function drawHistory() {
+    const { rows = [], more = 0 } = read("history");
+    const chosen = Boolean(read("zone").where);
+    const body = rows.length ? rows.map(historyRow)
+      : [element("p", { class: "soft" }, chosen ? "Nobody has corrected this stretch." : "–")];
+    history.replaceChildren(element("h3", {}, "History of this stretch"),
+      element("div", { class: "events", tabindex: rows.length > 3 ? "0" : null }, ...body, more ? element("p", { class: "soft" }, `${count(more)} older`) : ""));
+  }
+
+  const parts = { mode: drawMode, zone: drawZone, effects: drawEffects, drift: drawDrift, history: drawHistory,
+    snapshot: () => snapshots.show(read("snapshot")) };
+  for (const [name, draw] of Object.entries(parts)) model.on(name, draw);
+  for (const draw of Object.values(parts)) draw();
+}
