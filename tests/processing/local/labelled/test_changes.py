@@ -118,7 +118,7 @@ def test_segments_made_anew_are_compared_by_their_numbers(made: SimpleNamespace,
     made.write_segments(project, made.tracks[0], 3, seed=7)
     made.write_labels(project, made.tracks[0])
     paint(project, 2_000_000.0, 2_002_500.0, 1)
-    frozen = tables.read(project.table_path("snapshots", *made.tracks[0], run="v0001"), SNAPSHOT, ["segment"])
+    frozen = tables.read(project.table_path("snapshots", made.granule, "gt1l", "v0001"), SNAPSHOT, ["segment"])
     shared = np.intersect1d(frozen["segment"].to_numpy(), made.key_of(project, made.tracks[0]))
     assert changes_since(project).total.segments == len(shared)
 
