@@ -223,7 +223,7 @@ _LABEL_COLUMNS = (
     Column("time_offset", _F4, "s", "scene time minus track time"),
     Column("drift_x", _F4, "m", "motion of the ice from track time to scene time along the scene's x axis"),
     Column("drift_y", _F4, "m", "motion of the ice from track time to scene time along the scene's y axis"),
-    Column("drift_confidence", _F4, "1", "confidence in the drift, 0 to 1"),
+    Column("drift_confidence", _F4, "1", "confidence in the drift, 0 to 1; 1 when set by hand"),
 )
 
 LABEL = Table("LABEL", "Auto-label of each segment, carried over from the drift-aligned scene.", _LABEL_COLUMNS)

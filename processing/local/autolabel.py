@@ -17,11 +17,12 @@ from processing.io.atomic import sweep
 from processing.io.figures import figures_path, keep_figures
 from processing.io.scene_labels import Figures, label_tiles
 from processing.io.sentinel2 import Scene, open_scene
-from processing.local.drift import BeamSignals, Drift, drift_path, find_drift, keep
+from processing.local.drift import BeamSignals, Drift, drift_path, find_drift, keep, kept_drift, set_by_hand
 from processing.local.meetings import Frame, Meeting, Miss, courses, frame, meet, nearest_miss, seconds_between
+from processing.local.shifts import Shift, shift_inputs, shifts_by_hand
 from processing.progress import Bar, progress_bar
 from processing.project import Project
-from processing.provenance import Stamp
+from processing.provenance import Stamp, digest
 from processing.schema import LABEL, SEGMENT, AutoFlag, SurfaceClass
 from processing.stages import Autolabel
 
@@ -44,12 +45,16 @@ _ROWS_AT_ONCE = 32 * tables.ROW_GROUP
 
 @dataclass(frozen=True)
 class _Granule:
-    """A granule with its beams' number of segments, the scenes it meets and the provenance of each beam's table."""
+    """A granule with its beams' number of segments, the scenes it meets and the provenance of each beam's table.
+
+    ``shifts`` are the drifts set by hand, by scene.
+    """
 
     ident: str
     segments: Mapping[str, int]
     meetings: Sequence[Meeting]
     stamps: Mapping[str, Stamp]
+    shifts: Mapping[str, Shift]
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ def autolabel(project: Project, stage: Autolabel, granules: Sequence[str] | None
     """Write ``autolabels/granule=G/beam=B`` for every beam whose table is missing or no longer follows from its inputs.
 
     Each segment takes its label from the scene nearest in time that shows it, after the ice drift was undone; the drift
-    and its correlation surface are kept in ``autolabels/drift``. ``granules`` limits the work to these identifiers.
+    and its correlation surface are kept in ``autolabels/drift``. A drift that an analyst set by hand wins over the
+    estimate. ``granules`` limits the work to these identifiers.
     Raises MissingError without segments or scenes, InputError when no track meets any scene.
     """
     beams = _beams(project, granules)
@@ -112,14 +118,17 @@ def _meet_all(
     project: Project, stage: Autolabel, beams: Mapping[str, list[str]], frames: Sequence[Frame], *, alone: bool
 ) -> list[_Granule]:
     """Every granule with the scenes it meets; says which scenes and granules stay alone."""
-    most = stage.max_time_offset * 3600.0
+    most, by_hand = stage.max_time_offset * 3600.0, shifts_by_hand(project)
     found, misses = [], []
     for ident, names in beams.items():
         lines = courses(project, ident, names)
         meetings, missed = meet(ident, lines, frames, most)
         misses += missed
         segments = {line.beam: len(line.lon) for line in lines}
-        found.append(_Granule(ident, segments, meetings, _stamps(project, stage, ident, names, meetings)))
+        scenes = [meeting.scene.ident for meeting in meetings]
+        shifts = {scene: by_hand[ident, scene] for scene in scenes if (ident, scene) in by_hand}
+        stamps = _stamps(project, stage, ident, names, meetings, shift_inputs(by_hand, ident, scenes))
+        found.append(_Granule(ident, segments, meetings, stamps, shifts))
     if not any(granule.meetings for granule in found):
         mend = "add a scene of the same place within max_time_offset of the track"
         raise InputError(f"no track meets a scene: {nearest_miss(misses, most)}", where=project.root, mend=mend)
@@ -141,16 +150,21 @@ def _tell_alone(found: Sequence[_Granule], frames: Sequence[Frame], misses: Sequ
 
 
 def _stamps(
-    project: Project, stage: Autolabel, granule: str, beams: Sequence[str], meetings: Sequence[Meeting]
+    project: Project,
+    stage: Autolabel,
+    granule: str,
+    beams: Sequence[str],
+    meetings: Sequence[Meeting],
+    shifts: Mapping[str, str],
 ) -> dict[str, Stamp]:
-    """Provenance of each beam's labels: its own segments, the other beams' (they share the drift), the scenes."""
+    """Provenance of each beam's labels: its own segments, the others' (they share the drift), scenes and shifts."""
     tracks = {beam: tables.read_stamp(project.table_path("segments", granule, beam)) for beam in beams}
     prints = {beam: stamp.fingerprint if stamp else "" for beam, stamp in tracks.items()}
     scenes = {f"scene:{meeting.scene.ident}": meeting.scene.fingerprint for meeting in meetings}
     found = {}
     for beam in beams:
         others = {f"segments:{other}": prints[other] for other in beams if other != beam}
-        found[beam] = Stamp(stage.key, stage.values_dict(), {"segments": prints[beam]} | others | scenes)
+        found[beam] = Stamp(stage.key, stage.values_dict(), {"segments": prints[beam]} | others | scenes | dict(shifts))
     return found
 
 
@@ -189,9 +203,7 @@ def _from_scene(
     loaded = {
         beam: _load(project, granule.ident, beam, rows, scene) for beam, rows in meeting.rows.items() if len(rows)
     }
-    drift = find_drift(scene, [signals for signals, _ in loaded.values()], stage)
-    facts = {"granule_id": granule.ident, "scene_id": scene.scene_id, "time_offset": meeting.offset}
-    keep(drift_path(project, granule.ident, scene.scene_id), drift, {**facts, "beams": sorted(loaded)})
+    drift = _drift(project, stage, granule, meeting, scene, {beam: signals for beam, (signals, _) in loaded.items()})
     batches = []
     for beam, (signals, time) in loaded.items():
         free = beams[beam].open_rows[meeting.rows[beam]]
@@ -207,6 +219,26 @@ def _from_scene(
         batch = beams[beam].batches[-1]
         beams[beam].open_rows[batch.rows[batch.carried.label != SurfaceClass.UNLABELLED]] = False
     return done
+
+
+def _drift(
+    project: Project,
+    stage: Autolabel,
+    granule: _Granule,
+    meeting: Meeting,
+    scene: Scene,
+    signals: Mapping[str, BeamSignals],
+) -> Drift:
+    """The drift to undo, kept for the page. An estimate that rests on the same as the one kept is not made again."""
+    path = drift_path(project, granule.ident, scene.scene_id)
+    segments = {beam: stamp.inputs["segments"] for beam, stamp in granule.stamps.items()}
+    basis = digest([segments, meeting.scene.fingerprint, stage.max_time_offset, stage.drift_reach])
+    drift = kept_drift(path, basis, stage) or find_drift(scene, list(signals.values()), stage)
+    if scene.scene_id in granule.shifts:
+        drift = set_by_hand(drift, granule.shifts[scene.scene_id])
+    facts = {"granule_id": granule.ident, "scene_id": scene.scene_id, "time_offset": meeting.offset, "basis": basis}
+    keep(path, drift, {**facts, "beams": sorted(signals)})
+    return drift
 
 
 def _carry_all(

@@ -7,9 +7,10 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,15 @@ from processing.project import Project
 from processing.stages import Autolabel
 
 Floats = npt.NDArray[np.float64]
+
+BY_HAND = 1.0
+"""Confidence in a drift that an analyst set."""
+
+ESTIMATED = (
+    *("estimate_x", "estimate_y", "sigma_x", "sigma_y", "confidence", "applied", "correlation"),
+    *("second_correlation", "weights", "pixels", "pixel", "band"),
+)
+"""Names of the facts that tell of the estimate."""
 
 _BAND = "B03"
 _BRIGHTEST = 1.2
@@ -58,8 +68,8 @@ class Drift:
 
     Attributes
     ----------
-    x, y : m applied to the labels: the estimate, or 0 when it is unsure.
-    confidence : 0 to 1, probability that the estimate is within 15 m; NaN when none was asked for.
+    x, y : m applied to the labels: what an analyst set, else the estimate, or 0 when that is unsure.
+    confidence : 0 to 1, probability that the estimate is within 15 m; 1 when set by hand, NaN when none was asked for.
     unsure : whether the confidence is below the stage's.
     correlation : (m, m) f4, row 0 being the largest motion along +y; None when none was asked for.
     shift_x, shift_y : (m,) f4 m, the motion that each column and row of it stands for.
@@ -143,6 +153,32 @@ def _in_metres(shift: core.Shift, scene: Scene, reach: int, pixels: int, stage: 
         -axis,
         facts,
     )
+
+
+def set_by_hand(drift: Drift, shift: tuple[float, float]) -> Drift:
+    """The drift that an analyst set, m, with what was estimated kept in the facts; it is not unsure."""
+    facts = drift.facts | {"applied": False, "by_hand": True, "hand_x": shift[0], "hand_y": shift[1]}
+    return replace(drift, x=shift[0], y=shift[1], confidence=BY_HAND, unsure=False, facts=facts)
+
+
+def kept_drift(path: Path, basis: str, stage: Autolabel) -> Drift | None:
+    """The estimate kept at ``path`` if it was made of what ``basis`` stands for; None when there is none."""
+    if not stage.drift or stage.drift_reach == 0:
+        return None
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        with np.load(path) as kept:
+            surface, axis_x, axis_y = (kept[name] for name in ("correlation", "shift_x", "shift_y"))
+        if facts["basis"] != basis:
+            return None
+        estimate = {name: facts[name] for name in ESTIMATED}
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None
+    known = {name: math.nan if value is None else value for name, value in estimate.items()}
+    x, y, confidence = (float(known[name]) for name in ("estimate_x", "estimate_y", "confidence"))
+    unsure = confidence < stage.drift_confidence
+    known["applied"] = not unsure
+    return Drift(0.0 if unsure else x, 0.0 if unsure else y, confidence, unsure, surface, axis_x, axis_y, known)
 
 
 def drift_path(project: Project, granule: str, scene: str) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 from processing.history import history
 from processing.io import tables
 from processing.labels import LabelStore, events_fingerprint, is_there
+from processing.local.shifts import Shift, shift_inputs, shifts_by_hand
 from processing.project import CATEGORIES, Project
 from processing.provenance import Stamp, fingerprint_file
 from processing.schema import SCHEMA_VERSION
@@ -62,6 +63,8 @@ class Staleness:
             what, _, ident = name.partition(":")
             if what == "events":
                 yield "" if self._events.get(track, events_fingerprint(())) == fingerprint else "labels were corrected"
+            elif what == "shift":
+                yield self._other_shift(track[0], ident, fingerprint)
             elif what == "model":
                 yield self._other_model(fingerprint)
             elif f"{what}s" in CATEGORIES:
@@ -80,6 +83,10 @@ class Staleness:
         if kind is Autolabel:
             unseen = (name for name in self._new_scenes if f"scene:{name}" not in stamp.inputs)
             yield next((f"scene {name} was added" for name in unseen), "")
+            scenes = [name.partition(":")[2] for name in stamp.inputs if name.startswith("scene:")]
+            now = shift_inputs(self._shifts, track[0], scenes)
+            fresh = (name.partition(":")[2] for name in now if name not in stamp.inputs)
+            yield next((f"the drift in scene {scene} was set by hand" for scene in fresh), "")
 
     def _changed_parameter(self, kind: type[Stage], made_with: dict[str, Any]) -> str:
         now = self._parameters[kind.key]
@@ -93,6 +100,12 @@ class Staleness:
         if known.get(ident) == fingerprint:
             return ""
         return f"{category[:-1]} {ident} {'changed' if ident in known else 'is gone'}"
+
+    def _other_shift(self, granule: str, scene: str, fingerprint: str) -> str:
+        now = shift_inputs(self._shifts, granule, [scene]).get(f"shift:{scene}")
+        if now is None:
+            return f"the drift in scene {scene} is the estimate again"
+        return "" if now == fingerprint else f"the drift in scene {scene} was set anew"
 
     def _other_model(self, fingerprint: str) -> str:
         wanted = self._parameters["classify"]["run_name"] or self.newest("models")
@@ -132,6 +145,10 @@ class Staleness:
     @cached_property
     def _models(self) -> dict[str, str]:
         return {run: model_record(self._project, run).get("fingerprint", "") for run in self._project.runs("models")}
+
+    @cached_property
+    def _shifts(self) -> dict[tuple[str, str], Shift]:
+        return shifts_by_hand(self._project)
 
     @cached_property
     def _events(self) -> dict[Track, str]:

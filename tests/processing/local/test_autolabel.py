@@ -17,9 +17,12 @@ from scipy import ndimage
 
 from processing.errors import InputError, MissingError
 from processing.io import tables
+from processing.io.figures import figures_path
 from processing.io.sentinel2 import identify
+from processing.labels import LabelStore
 from processing.local.autolabel import autolabel
 from processing.local.drift import drift_path
+from processing.local.staleness import Staleness
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import LABEL, SEGMENT, AutoFlag
@@ -69,12 +72,21 @@ def track_pixels(col: float) -> tuple[Array, Array]:
 
 
 def write_segments(
-    project: Project, beam: str, col: float, shift: tuple[float, float], granule: str = GRANULE, far: float = 0.0
+    project: Project,
+    beam: str,
+    col: float,
+    shift: tuple[float, float],
+    granule: str = GRANULE,
+    far: float = 0.0,
+    south: float = 0.0,
 ) -> tuple[Array, Array]:
-    """SEGMENT table of a track that saw the ice before it moved by ``shift`` (m in x and y); its pixels then."""
+    """SEGMENT table of a track that saw the ice before it moved by ``shift`` (m in x and y); its pixels then.
+
+    Its places are told ``far`` to the east and ``south``, m.
+    """
     row, col_ = track_pixels(col)
     seen = surface()[(row - shift[1] / 10).astype(int), (col_ + shift[0] / 10).astype(int)]
-    x, y = LEFT + 10 * col_ + far, TOP - 10 * row
+    x, y = LEFT + 10 * col_ + far, TOP - 10 * row - south
     lon, lat = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True).transform(x, y)
     n = len(row)
     rng = np.random.default_rng(int(col))
@@ -202,6 +214,91 @@ def test_what_is_current_is_kept_and_what_is_not_is_made_again(project: Project,
     stamp = tables.read_stamp(path)
     assert stamp is not None
     assert set(stamp.inputs) == {"segments", "segments:gt1r", "scene:only"}
+
+
+HAND = (123.37, -71.0)
+"""No segment moved so comes to lie on the edge between two pixels, where rounding would choose."""
+
+
+def test_a_shift_by_hand_is_as_if_the_track_lay_there(project: Project, tmp_path: Path) -> None:
+    path = write_scene(tmp_path, "only", surface())
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0))
+    scene = add_scene(project, path, 30.0)
+    with LabelStore(project.database_url) as store:
+        store.shift(GRANULE, scene, *HAND, "ana")
+    other = Project.create(tmp_path / "other")
+    write_segments(other, "gt1l", 50.0, (0.0, 0.0), far=HAND[0], south=-HAND[1])
+    add_scene(other, path, 30.0)
+    autolabel(project, stage())
+    autolabel(other, stage(drift=False))
+    moved, there = labels(project, "gt1l"), labels(other, "gt1l")
+    drifts = ["drift_x", "drift_y", "drift_confidence"]
+    pd.testing.assert_frame_equal(moved.drop(columns=drifts), there.drop(columns=drifts))
+    assert moved[drifts].drop_duplicates().to_numpy() == pytest.approx(np.array([[*HAND, 1.0]]))
+    assert not flagged(moved, AutoFlag.DRIFT_UNSURE).any()
+
+
+def test_a_shift_by_hand_keeps_what_was_estimated_and_can_be_taken_back(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_segments(project, "gt1l", 50.0, (120.0, -70.0))
+    scene = add_scene(project, write_scene(tmp_path, "only", surface()), 30.0)
+    autolabel(project, stage())
+    project.remember(stage())
+    path, facts = project.table_path("autolabels", GRANULE, "gt1l"), drift_path(project, GRANULE, scene)
+    first, estimate = labels(project, "gt1l"), json.loads(facts.with_suffix(".json").read_text())
+    surface_then = facts.read_bytes()
+
+    def stale() -> str:
+        return Staleness(Project(project.root)).of_table(Autolabel, path, (GRANULE, "gt1l"))
+
+    monkeypatch.setattr("processing.local.autolabel.find_drift", None)  # it is not estimated again
+    with LabelStore(project.database_url) as store:
+        assert stale() == ""
+        store.shift(GRANULE, scene, 60.0, 0.0, "ana")
+        assert stale() == f"the drift in scene {scene} was set by hand"
+        autolabel(project, stage(), [GRANULE])
+        assert stale() == ""
+        assert (labels(project, "gt1l").drift_x == 60.0).all()
+        found = json.loads(facts.with_suffix(".json").read_text())
+        assert (found["by_hand"], found["applied"], found["hand_x"]) == (True, False, 60.0)
+        for name in ("estimate_x", "estimate_y", "confidence", "pixels"):
+            assert found[name] == estimate[name]
+        store.shift(GRANULE, scene, 70.0, 0.0, "ana")
+        assert stale() == f"the drift in scene {scene} was set anew"
+        store.undo("ana")
+        assert stale() == ""
+        store.undo("ana")
+        assert stale() == f"the drift in scene {scene} is the estimate again"
+    autolabel(project, stage(), [GRANULE])
+    assert stale() == ""
+    pd.testing.assert_frame_equal(labels(project, "gt1l"), first)
+    assert json.loads(facts.with_suffix(".json").read_text()) == estimate
+    assert facts.read_bytes() == surface_then
+
+
+def test_a_shift_by_hand_concerns_its_granule_alone(project: Project, tmp_path: Path) -> None:
+    for granule in (GRANULE, "other"):
+        write_segments(project, "gt1l", 50.0, (0.0, 0.0), granule)
+    scene = add_scene(project, write_scene(tmp_path, "only", surface()), 30.0)
+    autolabel(project, stage(drift=False))
+    paths = [project.table_path("autolabels", granule, "gt1l") for granule in (GRANULE, "other")]
+    then = [path.stat().st_mtime_ns for path in paths]
+    with LabelStore(project.database_url) as store:
+        store.shift(GRANULE, scene, *HAND, "ana")
+    autolabel(project, stage(drift=False))
+    assert [path.stat().st_mtime_ns == at for path, at in zip(paths, then, strict=True)] == [False, True]
+    assert labels(project, "gt1l").drift_x.iloc[0] == pytest.approx(HAND[0])
+
+
+def test_figures_that_were_lost_are_made_again(project: Project, tmp_path: Path) -> None:
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0))
+    scene = add_scene(project, write_scene(tmp_path, "only", surface()), 30.0)
+    autolabel(project, stage(drift=False))
+    figures = figures_path(project, GRANULE, scene)
+    figures.unlink()
+    autolabel(project, stage(drift=False))
+    assert figures.exists()
 
 
 def test_a_track_that_misses_every_scene_is_refused_in_one_line(project: Project, tmp_path: Path) -> None:
