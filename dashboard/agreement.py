@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.selection import Selection
 from processing.core.agreement import Bootstrap, Report, block_numbers, report
 from processing.core.along_track import PIECE_GAP
 from processing.core.painting import NO_EVENT, paint
 from processing.errors import LeadlineError
-from processing.labels import Event, Stroke, active, as_strokes
+from processing.labels import Event, active, as_strokes
 
 if TYPE_CHECKING:
     from dashboard.book import LabelBook
@@ -77,27 +78,42 @@ class Both:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A stretch that two analysts give different classes: ``labels`` by ``pair``; places and length in m."""
+    """A stretch that two analysts give different classes.
+
+    Attributes
+    ----------
+    labels : the classes, in the order of ``pair``.
+    first, stop : half-open run of segment ids. window : length of a segment, m.
+    """
 
     granule: str
     beam: str
     pair: Pair
     labels: tuple[int, int]
-    first_segment: int
-    x_start: float
-    x_end: float
+    first: int
+    stop: int
+    window: float
 
     @property
-    def ident(self) -> str:
-        return "/".join((self.granule, self.beam, str(self.first_segment), *self.pair))
+    def x_start(self) -> float:
+        return self.first * self.window
+
+    @property
+    def x_end(self) -> float:
+        return self.stop * self.window
 
     @property
     def metres(self) -> float:
         return self.x_end - self.x_start
 
-    def stroke(self, label: int) -> Stroke:
-        """The event that settles it."""
-        return Stroke(self.granule, self.beam, self.x_start, self.x_end, label, ADJUDICATED)
+    @property
+    def ident(self) -> str:
+        return "/".join((self.granule, self.beam, str(self.first), *self.pair))
+
+    @property
+    def selection(self) -> Selection:
+        """Its segments, selected."""
+        return Selection(self.granule, self.beam, ((self.first, self.stop),))
 
 
 @dataclass(frozen=True)
@@ -266,7 +282,6 @@ def _disagreements(track: Track, pair: Pair, both: Both) -> list[Disagreement]:
     apart = (np.diff(row) > 1) | (np.diff(segment) * track.window > PIECE_GAP)
     begins = np.flatnonzero(np.r_[True, apart | (np.diff(first) != 0) | (np.diff(second) != 0)])
     ends = np.r_[begins[1:], len(row)] - 1
-    window = track.window
     return [
         Disagreement(
             track.granule,
@@ -274,8 +289,8 @@ def _disagreements(track: Track, pair: Pair, both: Both) -> list[Disagreement]:
             pair,
             (int(first[begin]), int(second[begin])),
             int(segment[begin]),
-            float(segment[begin] * window),
-            float((segment[end] + 1) * window),
+            int(segment[end]) + 1,
+            track.window,
         )
         for begin, end in zip(begins, ends, strict=True)
     ]
@@ -327,4 +342,4 @@ def _undoable(events: Sequence[Event], analyst: str) -> Event | None:
 
 
 def _longest_first(one: Disagreement) -> tuple[Any, ...]:
-    return -one.metres, one.granule, one.beam, one.first_segment, one.pair
+    return -one.metres, one.granule, one.beam, one.first, one.pair

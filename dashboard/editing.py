@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.agreement import ADJUDICATED
 from dashboard.desk import SECOND, Desk
 from dashboard.selection import Selection
 from processing.errors import InputError
-from processing.labels import Event
+from processing.labels import IN_FORCE, Event
 
 PAINT, ACCEPT, UNDO, REDO, SHIFT = "paint", "accept", "undo", "redo", "shift"
+ADJUDICATE = "adjudicate"
+"""Settles a disagreement: of the stretch that the entry names, not of what is selected, and always of the labels in
+force."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ def carry_out(desk: Desk, entry: Mapping[str, Any]) -> Done:
         return Done(events, "" if events else "there is nothing to redo")
     if kind == SHIFT:
         return Done(desk.apply_shift(gesture))
+    if kind == ADJUDICATE:
+        return Done(_named(desk, entry))
     raise InputError(f"unknown edit {kind!r}")
 
 
@@ -55,14 +61,20 @@ def _again(desk: Desk, entry: Mapping[str, Any]) -> Done:
         raise InputError(f"an {kind} was not confirmed before the connection was lost", mend="look whether it was done")
     if kind == SHIFT or not entry.get("selection"):
         raise InputError("an edit was not stored before the connection was lost", mend="make it again")
+    return Done(_named(desk, entry), "an edit made before the connection was lost is stored now")
+
+
+def _named(desk: Desk, entry: Mapping[str, Any]) -> list[Event]:
+    """Record an entry for the selection that it names."""
     try:
         selection = Selection.from_descriptor(entry["selection"])
     except ValueError as error:
         raise InputError(f"an edit was not stored: {error}", mend="make it again") from None
-    layer = SECOND if entry.get("opinion") == "second" else ""
-    analyst = desk.state.analyst or str(entry.get("analyst", ""))
-    events = desk.record(selection, _label_of(entry), str(entry.get("reason", "other")), gesture, analyst, layer)
-    return Done(events, "an edit made before the connection was lost is stored now")
+    analyst, gesture = desk.state.analyst or str(entry.get("analyst", "")), str(entry["gesture"])
+    if entry["kind"] == ADJUDICATE:
+        return desk.record(selection, _label_of(entry), ADJUDICATED, gesture, analyst, IN_FORCE)
+    layer = SECOND if entry.get("opinion") == "second" else IN_FORCE
+    return desk.record(selection, _label_of(entry), str(entry.get("reason", "other")), gesture, analyst, layer)
 
 
 def _label_of(entry: Mapping[str, Any]) -> int | None:

@@ -96,7 +96,7 @@ def test_settled_until_it_is_undone_or_judged_anew(workspace: Workspace) -> None
     say(workspace, "ann", 0, 100, 1)
     say(workspace, "ben", 0, 100, 0, layer="second")
     open_ = read(workspace).disagreements[0]
-    workspace.book.add_all([open_.stroke(0)], "cyd")
+    workspace.book.add_all(open_.selection.strokes(0, "adjudicated", open_.window), "cyd")
     found = read(workspace, "cyd")
     assert found.disagreements == ()
     assert found.pairs[0].told.overall.share == 0.0, "their opinions are what they were"
