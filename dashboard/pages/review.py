@@ -13,7 +13,7 @@ from dashboard import controls, tiles, words
 from dashboard.pages.base import Page
 from dashboard.state import Change
 from dashboard.views import hover
-from dashboard.views.drift_panel import DriftPanel
+from dashboard.views.gesture import Gestures
 from dashboard.views.profile import Profile
 from dashboard.views.queue_list import QueueList
 from dashboard.views.review_rows import ReviewRows
@@ -40,10 +40,12 @@ class ReviewPage(Page):
         self.strip = Strip(self.place, theme, self._x, self.later)
         self.profile = Profile(self.place, theme, self._x, self.later)
         self.rows = ReviewRows(self.place, theme, self._x)
-        self.drift = DriftPanel(self.place, theme)
+        self.drift = _drift_panel(self.place, theme)
         self.queue = QueueList(self.place, sizing_mode="stretch_both")
         self.panel = ZonePanel(self.place, self.later, sizing_mode="stretch_both")
-        self._link = hover.link(self.map, (self.strip, self.profile, self.rows))
+        along = (self.strip, self.profile, self.rows)
+        self._link = hover.link(self.map, along)
+        self._gestures = Gestures(self.place, self.later, self._x, [view.figure for view in along], self.rows)
         self._controls()
         body = controls.body(
             controls.card(self.queue, sizing_mode="stretch_height", width=_QUEUE),
@@ -88,7 +90,7 @@ class ReviewPage(Page):
             styles=style,
         )
         corner = {"position": "absolute", "left": "10px", "bottom": "10px", "z-index": "3"}
-        self._drift_card = controls.card(self.drift.view, visible=False, styles=corner)
+        self._drift_card = controls.card(self.drift.view if self.drift else pn.Spacer(), visible=False, styles=corner)
         chart = pn.pane.Bokeh(self.map.figure, sizing_mode="stretch_both", margin=0)
         return pn.Column(chart, tools, self._drift_card, sizing_mode="stretch_both", margin=0,
                          styles={"position": "relative"})  # fmt: skip
@@ -119,7 +121,7 @@ class ReviewPage(Page):
         return None
 
     def paint(self, theme: str) -> None:
-        for view in (self.map, self.strip, self.profile, self.rows, self.drift):
+        for view in filter(None, (self.map, self.strip, self.profile, self.rows, self.drift)):
             view.paint(theme)
 
     def follow(self, change: Change) -> None:
@@ -133,6 +135,7 @@ class ReviewPage(Page):
         yield "drawing the rows", lambda: self.rows.update(change)
         yield "drawing the map", lambda: self.map.update(change)
         yield "drawing the straightened scene", lambda: self.strip.update(change)
+        yield "showing the selection", lambda: self._gestures.update(change)
         if change.touches("granule", "beam", "scene", "shift", "drifting"):
             yield "finding the place in the map", lambda: self._link.follow(self.place)
         yield "drawing the drift", lambda: self._follow_drift(change)
@@ -142,7 +145,7 @@ class ReviewPage(Page):
 
     def _follow_drift(self, change: Change) -> None:
         self._drift_card.visible = self.place.state.drifting
-        if self.place.state.drifting:
+        if self.place.state.drifting and self.drift is not None:
             self.drift.update(change)
 
     def _follow_controls(self, change: Change) -> None:
@@ -162,3 +165,11 @@ class ReviewPage(Page):
         self._overlay.follow(OVERLAYS)
         self._opacity.follow()
         self._colour.follow(COLOURS)
+
+
+def _drift_panel(place: Any, theme: str) -> Any:
+    try:
+        from dashboard.views.drift_panel import DriftPanel
+    except ImportError:
+        return None
+    return DriftPanel(place, theme)
