@@ -136,10 +136,14 @@ class LabelBook:
 
     def undo(self, analyst: str, layer: str | None = None, gesture: str | None = None) -> list[Event]:
         """Undo the analyst's newest gesture that stands, in one layer or all; empty when there is none."""
+        if not is_there(self.url):
+            return []
         return self._write(lambda store, log: store.undo(analyst, layer=layer, gesture=gesture, log=log))
 
     def redo(self, analyst: str, layer: str | None = None, gesture: str | None = None) -> list[Event]:
         """Bring back what the analyst undid last, in one layer or all; empty when there is nothing."""
+        if not is_there(self.url):
+            return []
         return self._write(lambda store, log: store.redo(analyst, layer=layer, gesture=gesture, log=log))
 
     def listen(self, listener: Listener) -> Callable[[], None]:
