@@ -162,7 +162,7 @@ def _places(segments: int) -> NDArray[np.float64]:
     keep = np.ones(len(along), bool)
     for start, length in _GAPS:
         keep &= (along < start) | (along >= start + length)
-    return START + along[keep][:segments]
+    return np.asarray(START + along[keep][:segments], np.float64)
 
 
 def _course(along: NDArray[np.float64], aside: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -175,7 +175,7 @@ def _course(along: NDArray[np.float64], aside: float) -> tuple[NDArray[np.float6
     knots = np.arange(0.0, along[-1] + 2_000.0, 1_000.0)
     full = np.ones(len(knots))
     lons, lats, _ = geod.fwd(lon * full, lat * full, _AZIMUTH * full, knots - SCENE_AT)
-    return np.interp(along, knots, lats), np.interp(along, knots, lons)
+    return np.asarray(np.interp(along, knots, lats), np.float64), np.asarray(np.interp(along, knots, lons), np.float64)
 
 
 def _over_scene(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.bool_]:
