@@ -6,26 +6,38 @@ const MOVED = 3;
 const ZOOM = 1 / 400;
 const LINE = 16;
 const TWICE = 400;
-const known = new WeakSet();
-let drag = null;
-let clicked = { time: -Infinity, at: 0 };
-let told = 0;
-let asked = 0;
-let waiting = null;
 
-export default function install({ figures, x, preview, wire, answer }, _event, _data, { index }) {
+// One controller holds for all figures: this module may be loaded more than once at the same time.
+export default function install({ figures, answer, ...models }, _event, _data, { index }) {
+  const held = answer.gestures ??= controller({ answer, ...models });
+  for (const figure of figures) {
+    const view = index.find_one(figure);
+    if (view) held.attach(view);
+  }
+}
+
+function controller({ x, preview, wire, answer }) {
+  const known = new WeakSet();
+  let drag = null;
+  let clicked = { time: -Infinity, at: 0 };
+  let told = 0;
+  let asked = 0;
+  let waiting = false;
+
   const say = (message) => {
     told += 1;
     wire.data = { message: [JSON.stringify({ n: told, ...message })] };
   };
 
+  // The layer of the preview knows no frame: it is kept inside.
+  const inside = (at) => Math.min(Math.max(at, x.start), x.end);
   const show = (start, end) => preview.setv({ data: start === null ? { x0: [], x1: [] }
-    : { x0: [Math.min(start, end)], x1: [Math.max(start, end)] } }, { sync: false });
+    : { x0: [inside(Math.min(start, end))], x1: [inside(Math.max(start, end))] } }, { sync: false });
 
   // A move is told when the server has drawn the one before; of those in between only the last counts.
   function move() {
     if (asked && performance.now() - asked < 2000) { waiting = true; return; }
-    waiting = null;
+    waiting = false;
     asked = performance.now();
     say({ kind: "move", start: x.start, end: x.end });
   }
@@ -113,18 +125,13 @@ export default function install({ figures, x, preview, wire, answer }, _event, _
     area.addEventListener("pointermove", moves);
     area.addEventListener("pointerup", up);
     area.addEventListener("pointercancel", cancel);
+    area.style.outline = "none";
     area.addEventListener("wheel", (event) => wheel(view, event), { passive: false });
   }
 
-  if (!known.has(answer)) {
-    known.add(answer);
-    answer.properties.data.change.connect(answered);
-    window.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && cancel()) event.stopImmediatePropagation();
-    }, true);
-  }
-  for (const figure of figures) {
-    const view = index.find_one(figure);
-    if (view) attach(view);
-  }
+  answer.properties.data.change.connect(answered);
+  window.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && cancel()) event.stopImmediatePropagation();
+  }, true);
+  return { attach };
 }

@@ -54,19 +54,18 @@ function readings(at, { spots, slots, names }) {
 export default function follow(args, event, _data, { index }) {
   const { spot, knots, hover, told, map } = args;
   const origin = event.origin ?? event.model;
+  const { start, end } = args.along;
   const over = event.event_name === "mouseleave" ? null
     : origin === map ? onBeam(knots.data, event.x, event.y) : event.x;
-  if (over === null) {
+  const there = over === null ? null : onMap(knots.data, over);
+  write(hover, there ? { x: [there[0]], y: [there[1]] } : { x: [], y: [] });
+  if (over === null || over < start || over > end) {
     write(spot, { x: [] });
-    write(hover, { x: [], y: [] });
     write(told, { x: [], y: [], text: [], align: [], offset: [] });
     return;
   }
-  const there = onMap(knots.data, over);
   write(spot, { x: [over] });
-  write(hover, there ? { x: [there[0]], y: [there[1]] } : { x: [], y: [] });
   if (!args.slots.length) return;
-  const { start, end } = args.along;
   const left = (over - start) / (end - start) > SIDE;
   const found = readings(over, args);
   const count = found.text.length;

@@ -79,15 +79,17 @@ class SelectionBand:
         self.preview = ColumnDataSource(dict(_BAND))
 
     def add_to(self, plot: figure) -> None:
-        """Draw the bands on a figure; each edge is light in dark, so that it is seen on ice, water and either card."""
+        """Draw the bands on a figure; each edge is light in dark, so that it is seen on ice, water and either card.
+
+        What is being drawn lies on a layer of its own, so that a drag does not paint the data again.
+        """
         dark = palette.over_scene("casing")
         zone, chosen = palette.over_scene("zone-at-hand"), palette.over_scene("selection")
-        frame = {"fill_alpha": 0.0, "line_dash": [6, 4], "line_width": 2}
-        plot.vstrip("x0", "x1", source=self.zone, line_color=zone, level="overlay", **frame)
-        for source, alpha in ((self.chosen, 0.2), (self.preview, 0.32)):
+        plot.vstrip("x0", "x1", source=self.zone, fill_alpha=0.0, line_color=zone, line_dash=[6, 4], line_width=2)
+        for source, alpha, level in ((self.chosen, 0.2, "glyph"), (self.preview, 0.32, "overlay")):
             plot.vstrip("x0", "x1", source=source, fill_color=chosen, fill_alpha=alpha, line_color=dark, line_width=4,
-                        line_alpha=0.8, level="overlay")  # fmt: skip
-            plot.vstrip("x0", "x1", source=source, fill_alpha=0.0, line_color=chosen, line_width=1.6, level="overlay")
+                        line_alpha=0.8, level=level)  # fmt: skip
+            plot.vstrip("x0", "x1", source=source, fill_alpha=0.0, line_color=chosen, line_width=1.6, level=level)
 
     def follow(self, place: Place) -> None:
         """Show the selection of the current beam and its zone; what was being drawn has become the selection."""

@@ -14,7 +14,6 @@ from bokeh.models import (
     LinearColorMapper,
     NumeralTickFormatter,
     Range1d,
-    Span,
 )
 from bokeh.plotting import figure
 from numpy.typing import NDArray
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 from dashboard import detail, palette
 from dashboard.data import Track
 from dashboard.place import Place
-from dashboard.state import Change
 from dashboard.views import figure as looks
 from dashboard.views.along_track import (
     NO_IMAGE,
@@ -65,14 +63,7 @@ class Profile(AlongTrack):
         self._classes.palette = class_palette(theme)
         named = palette.confidence_colours(theme)
         self._confidence.palette = ["#00000000", *(named[name] for name in _CONFIDENCE)]
-        ink = palette.theme(theme)
-        self._middle.line_color = ink["mark"]
         self._surface.glyph.line_color = palette.surface("robust", theme).colour
-
-    def update(self, change: Change) -> None:
-        """Follow the state, as every view along the track, with the mark in its middle."""
-        self._middle.location = self.place.state.x - self.place.origin
-        super().update(change)
 
     def _draw(self, stretch: Stretch) -> None:
         """Segments now, photons when they are read."""
@@ -145,8 +136,6 @@ class Profile(AlongTrack):
             line_width=4,
             line_cap="round",
         )
-        self._middle = Span(dimension="height", line_width=1, line_dash="dotted", location=0)
-        plot.add_layout(self._middle)
         self._add_hover(plot, bars)
         plot.on_event(RangesUpdate, self._moved)
         for name in ("inner_width", "inner_height"):
