@@ -38,12 +38,9 @@ def carry_out(desk: Desk, entry: Mapping[str, Any]) -> Done:
         return Done(desk.paint(int(entry["label"]), gesture))
     if kind == ACCEPT:
         return Done(desk.accept(gesture))
-    if kind == UNDO:
-        events = desk.undo(gesture)
-        return Done(events, "" if events else "there is nothing to undo")
-    if kind == REDO:
-        events = desk.redo(gesture)
-        return Done(events, "" if events else "there is nothing to redo")
+    if kind in (UNDO, REDO):
+        events = desk.undo(gesture) if kind == UNDO else desk.redo(gesture)
+        return Done(events, "" if events else f"there is nothing to {kind}")
     if kind == SHIFT:
         return Done(desk.apply_shift(gesture))
     if kind == ADJUDICATE:
