@@ -93,7 +93,7 @@ def flag_scheme(variant: str) -> Scheme:
 def confidence_scheme(variant: str) -> Scheme:
     """The model's sureness in steps: 1 where it is sure of a class, 0 where it knows nothing."""
     missing, steps = palette.sureness_colours(variant)
-    names = [*(f"≥ {100 * least:.0f} % sure" for least in STEPS), f"< {100 * STEPS[-1]:.0f} % sure"]
+    names = [*(f"≥ {100 * least:.0f} %" for least in STEPS), f"< {100 * STEPS[-1]:.0f} %"]
     return Scheme("confidence", (Entry("no model", missing), *map(Entry, names, steps)))
 
 

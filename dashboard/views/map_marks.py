@@ -17,8 +17,9 @@ Array = NDArray[np.float64]
 NO_MARKS: dict[str, list[Any]] = {"xs": [], "ys": []}
 NO_ENDS: dict[str, list[Any]] = {"x0": [], "y0": [], "x1": [], "y1": []}
 
+_HOLE = np.array([np.nan])
 _APART = 2.0
-_SHORT = 5.0
+SHORT = 5.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Sight:
     def tidy(self, intervals: Array) -> Array:
         """Intervals in sight at the detail of the screen: short ones long enough to see, close ones joined."""
         seen = within(intervals, self.start, self.end)
-        return joined(seen, _APART * self.scale, _SHORT * self.scale)
+        return joined(seen, _APART * self.scale, SHORT * self.scale)
 
 
 def stroke(sight: Sight, intervals: Array) -> dict[str, list[Any]]:
@@ -58,7 +59,7 @@ def outlines(sight: Sight, intervals: Array, pixels: float) -> dict[str, list[An
     for first, stop in zip(np.concatenate([[0], stops[:-1] + 1]), stops, strict=True):
         part = slice(first, stop)
         for loop, place, off in ((xs, x[part], ox[part]), (ys, y[part], oy[part])):
-            loop += [place + off, (place - off)[::-1], place[:1] + off[:1], [np.nan]]
+            loop += [place + off, (place - off)[::-1], place[:1] + off[:1], _HOLE]
     return {"xs": [np.concatenate(xs)], "ys": [np.concatenate(ys)]}
 
 

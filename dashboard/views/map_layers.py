@@ -1,0 +1,159 @@
+"""The figure of the map and the sources that fill it, from the lowest mark to the highest."""
+
+from __future__ import annotations
+
+from bokeh.core.properties import value
+from bokeh.models import ColumnDataSource, Label, Legend, LegendItem, Range1d, ScaleBar
+
+from dashboard import palette
+from dashboard.views import figure as looks
+from dashboard.views.beam_lines import NO_CASING, NO_LINES
+from dashboard.views.colouring import Scheme
+from dashboard.views.map_marks import NO_ENDS, NO_MARKS
+
+CURRENT, OTHER = 6.0, 3.0
+ZONE_ROOM = 8.0
+"""How far a zone's outline runs beside the beam, pixels."""
+HAND_ROOM = 12.0
+"""The same for the zone at hand."""
+_CASING = 3.0
+_BAR = 80
+_ENTRIES = 8
+_SHADE = 0.62
+
+
+class MapLayers:
+    """Sources of the map's marks over the image.
+
+    Attributes
+    ----------
+    stretch, ends : the part of the beam in the profile. selection : selected segments. zones, done, hand : outlines of
+    zones to do, done and at hand. others, current : coloured beams with their casings. names : of beams. hover : the
+    spot under the mouse, set in the browser.
+    """
+
+    def __init__(self, x: Range1d, y: Range1d) -> None:
+        self.figure = looks.map_figure(
+            x, y, sizing_mode="stretch_both", name="scene-map", min_width=200, min_height=160
+        )
+        self.stretch, self.selection = ColumnDataSource(dict(NO_MARKS)), ColumnDataSource(dict(NO_MARKS))
+        self.zones, self.done, self.hand = (ColumnDataSource(dict(NO_MARKS)) for _ in range(3))
+        self.others, self.current = ColumnDataSource(dict(NO_LINES)), ColumnDataSource(dict(NO_LINES))
+        self.other_casing, self.current_casing = (ColumnDataSource(dict(NO_CASING)) for _ in range(2))
+        self.ends = ColumnDataSource(dict(NO_ENDS))
+        self.names = ColumnDataSource({"x": [], "y": [], "name": []})
+        self.hover = ColumnDataSource({"x": [], "y": []})
+        self._draw_beams()
+        self._draw_marks()
+        self.note = Label(x=14, y=44, x_units="screen", y_units="screen", text="", text_font=looks.FONT,
+                          text_font_size="12px")  # fmt: skip
+        self.figure.add_layout(self.note)
+        self.figure.add_layout(_scale_bar(x))
+        self._legend = self._build_legend()
+
+    def paint(self, theme: str) -> None:
+        """Follow the theme; what lies over the image keeps its colours."""
+        looks.paint(self.figure, theme, "sea")
+        self.note.text_color = palette.theme(theme)["soft"]
+        self._legend.update(
+            label_text_color="#ffffff",
+            background_fill_color=palette.over_scene("casing"),
+            background_fill_alpha=_SHADE,
+        )
+
+    def clear(self) -> None:
+        """Draw nothing of any beam."""
+        for source in (self.others, self.current):
+            source.data = dict(NO_LINES)
+        for source in (self.other_casing, self.current_casing, self.selection, self.zones, self.done, self.hand):
+            source.data = dict(NO_MARKS)
+        self.names.data = {"x": [], "y": [], "name": []}
+        self.clear_stretch()
+
+    def clear_stretch(self) -> None:
+        """No stretch of the profile."""
+        self.stretch.data = dict(NO_MARKS)
+        self.ends.data = dict(NO_ENDS)
+
+    def explain(self, scheme: Scheme) -> None:
+        """Name the colours of the beams."""
+        shown = scheme.legend
+        for item, dot in zip(self._legend.items, self._dots, strict=True):
+            at = self._legend.items.index(item)
+            item.visible = at < len(shown)
+            if item.visible:
+                item.label = value(shown[at].name)
+                dot.glyph.update(fill_color=shown[at].colour)
+
+    def _draw_beams(self) -> None:
+        dark, plot = palette.over_scene("casing"), self.figure
+        plot.multi_line("xs", "ys", source=self.stretch, line_color=palette.over_scene("stretch"), line_width=17,
+                        line_alpha=0.32, line_cap="butt")  # fmt: skip
+        for source, role in ((self.done, "zone-done"), (self.zones, "zone")):
+            plot.multi_line("xs", "ys", source=source, line_color=dark, line_width=3.4, line_alpha=0.65)
+            plot.multi_line("xs", "ys", source=source, line_color=palette.over_scene(role), line_width=1.4)
+        chosen = palette.over_scene("selection")
+        plot.multi_line("xs", "ys", source=self.selection, line_color=dark, line_width=20, line_alpha=0.8)
+        plot.multi_line("xs", "ys", source=self.selection, line_color=chosen, line_width=16)
+        for lines, casing, width in (
+            (self.others, self.other_casing, OTHER),
+            (self.current, self.current_casing, CURRENT),
+        ):
+            plot.multi_line("xs", "ys", source=casing, line_color=dark, line_width=width + _CASING, line_alpha=0.75)
+            plot.multi_line("xs", "ys", source=lines, line_color="colour", line_width=width, line_cap="butt")
+
+    def _draw_marks(self) -> None:
+        dark, plot = palette.over_scene("casing"), self.figure
+        plot.segment("x0", "y0", "x1", "y1", source=self.ends, line_color=dark, line_width=4)
+        plot.segment("x0", "y0", "x1", "y1", source=self.ends, line_color=palette.over_scene("stretch"), line_width=2)
+        hand = palette.over_scene("zone-at-hand")
+        plot.multi_line("xs", "ys", source=self.hand, line_color=dark, line_width=5, line_alpha=0.8)
+        plot.multi_line("xs", "ys", source=self.hand, line_color=hand, line_width=2.5)
+        plot.text("x", "y", "name", source=self.names, text_color="#ffffff", background_fill_color=dark,
+                  background_fill_alpha=0.66, padding=(6, 3), border_radius=4, text_font=value(looks.FONT),
+                  text_font_size="11px", text_baseline="middle", x_offset=10)  # fmt: skip
+        mark = palette.theme("light")["mark"]
+        plot.scatter("x", "y", source=self.hover, size=12, fill_color=mark, line_color="#ffffff", line_width=2)
+
+    def _build_legend(self) -> Legend:
+        nowhere = ColumnDataSource({"x": [], "y": []})
+        self._dots = [
+            self.figure.scatter(
+                "x", "y", source=nowhere, marker="square", size=11, line_color=None, fill_color="#000000"
+            )
+            for _ in range(_ENTRIES)
+        ]
+        legend = Legend(
+            items=[LegendItem(label=value(""), renderers=[dot], visible=False) for dot in self._dots],
+            location="bottom_left",
+            orientation="horizontal",
+            border_radius=4,
+            label_standoff=4,
+            glyph_width=12,
+            glyph_height=12,
+            spacing=8,
+            padding=5,
+            margin=10,
+        )
+        self.figure.add_layout(legend)
+        return legend
+
+
+def _scale_bar(x: Range1d) -> ScaleBar:
+    return ScaleBar(
+        range=x,
+        unit="m",
+        location="bottom_right",
+        bar_length=_BAR,
+        bar_length_units="screen",
+        bar_line_width=3,
+        background_fill_color=palette.over_scene("casing"),
+        background_fill_alpha=_SHADE,
+        border_line_color=None,
+        bar_line_color="#ffffff",
+        label_text_color="#ffffff",
+        label_text_font=looks.FONT,
+        label_text_font_size="11px",
+        padding=7,
+        margin=10,
+    )
