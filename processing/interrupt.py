@@ -2,7 +2,8 @@
 
 Python raises KeyboardInterrupt wherever the main thread happens to be. Inside a callback that a C library called, or
 in a finalizer, the library or the interpreter drops it and the command goes on. So the request is also kept, and
-every long command asks for it where it reports progress.
+every long command asks for it where it reports progress. Work on a thread of its own is stopped in the same way, by
+whoever holds its event.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 _ASKED = threading.Event()
 """Set once the user asked to stop; one for the process, as the signal is."""
+
+_OURS: ContextVar[threading.Event | None] = ContextVar("_OURS", default=None)
+"""What stops the work of this thread alone."""
 
 
 @contextmanager
@@ -32,9 +37,20 @@ def kept_interrupts() -> Iterator[None]:
         _ASKED.clear()
 
 
+@contextmanager
+def stopped_by(event: threading.Event) -> Iterator[None]:
+    """Let ``event`` stop what this thread does in the block: it raises KeyboardInterrupt where it reports progress."""
+    token = _OURS.set(event)
+    try:
+        yield
+    finally:
+        _OURS.reset(token)
+
+
 def stop_if_asked() -> None:
-    """Raise KeyboardInterrupt when the user asked to stop and is still waiting for it."""
-    if _ASKED.is_set():
+    """Raise KeyboardInterrupt when somebody asked this work to stop and is still waiting for it."""
+    ours = _OURS.get()
+    if _ASKED.is_set() or (ours is not None and ours.is_set()):
         raise KeyboardInterrupt
 
 

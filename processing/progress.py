@@ -1,6 +1,7 @@
 """Progress of a long command: a bar with rate and estimate for people, JSON lines for the page.
 
-Set ``LEADLINE_PROGRESS`` to a file to have each change appended there as one JSON object.
+Set ``LEADLINE_PROGRESS`` to a file to have each change appended there as one JSON object. Work on a thread of a server
+tells whoever asked with ``watched`` instead.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,12 +33,28 @@ from processing.interrupt import stop_if_asked
 _INTERVAL = 0.2
 
 
+@dataclass(frozen=True)
+class Step:
+    """How far a task has come: ``done`` of ``total`` units at ``rate`` units a second; ``detail`` says on what."""
+
+    stage: str
+    done: float
+    total: float
+    unit: str
+    rate: float
+    detail: str
+
+
+Show = Callable[[Step], None]
+
+_WATCHER: ContextVar[Show | None] = ContextVar("_WATCHER", default=None)
+
+
 class Bar:
     """One task's progress; ``advance`` is cheap enough to call per chunk."""
 
-    def __init__(self, progress: Progress, stage: str, total: float, unit: str, record: Path | None) -> None:
-        self._progress, self._stage, self._unit, self._record = progress, stage, unit, record
-        self._task = progress.add_task(stage, total=total, rate="", detail="")
+    def __init__(self, stage: str, total: float, unit: str, show: Show, record: Path | None) -> None:
+        self._stage, self._unit, self._show, self._record = stage, unit, show, record
         self._started = time.monotonic()
         self._reported = 0.0
         self._detail = ""
@@ -48,33 +67,38 @@ class Bar:
         self.done += amount
         elapsed = time.monotonic() - self._started
         rate = self.done / elapsed if elapsed > 0 else 0.0
-        text = f"{_short(rate)} {self._unit}/s"
         self._detail = self._detail if detail is None else detail
-        self._progress.update(self._task, completed=self.done, rate=text, detail=self._detail)
+        step = Step(self._stage, self.done, self.total, self._unit, rate, self._detail)
+        self._show(step)
         if self._record and (elapsed - self._reported >= _INTERVAL or self.done >= self.total):
             self._reported = elapsed
-            self._write(rate, self._detail)
+            self._write(step)
 
-    def _write(self, rate: float, detail: str) -> None:
-        line = {
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "stage": self._stage,
-            "done": self.done,
-            "total": self.total,
-            "unit": self._unit,
-            "rate": rate,
-            "detail": detail,
-        }
+    def _write(self, step: Step) -> None:
+        line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **asdict(step)}
         assert self._record is not None
         with self._record.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
 
 
 @contextmanager
+def watched(show: Show) -> Iterator[None]:
+    """Tell ``show`` of every step of what this thread does in the block, and draw no bar."""
+    token = _WATCHER.set(show)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
+
+
+@contextmanager
 def progress_bar(stage: str, total: float, unit: str) -> Iterator[Bar]:
     """A bar on standard error for ``total`` units of ``unit``. Raises KeyboardInterrupt when asked to stop."""
     stop_if_asked()
-    record = os.environ.get("LEADLINE_PROGRESS")
+    record, watcher = os.environ.get("LEADLINE_PROGRESS"), _WATCHER.get()
+    if watcher is not None:
+        yield Bar(stage, total, unit, watcher, None)
+        return
     console = Console(file=sys.stderr)
     columns = (
         SpinnerColumn(),
@@ -86,7 +110,13 @@ def progress_bar(stage: str, total: float, unit: str) -> Iterator[Bar]:
         TextColumn("[dim]{task.fields[detail]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
     )
     with Progress(*columns, console=console, expand=True) as progress:
-        yield Bar(progress, stage, total, unit, Path(record) if record else None)
+        task = progress.add_task(stage, total=total, rate="", detail="")
+
+        def show(step: Step) -> None:
+            text = f"{_short(step.rate)} {step.unit}/s"
+            progress.update(task, completed=step.done, rate=text, detail=step.detail)
+
+        yield Bar(stage, total, unit, show, Path(record) if record else None)
 
 
 def _short(value: float) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 
 import click
 import pytest
 
 from processing import cli
-from processing.interrupt import kept_interrupts, stop_if_asked
-from processing.progress import progress_bar
+from processing.interrupt import kept_interrupts, stop_if_asked, stopped_by
+from processing.progress import Step, progress_bar, watched
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +65,34 @@ def test_somebody_elses_handler_is_left_alone() -> None:
         signal.raise_signal(signal.SIGINT)
         stop_if_asked()
     assert heard == [signal.SIGINT]
+
+
+def test_work_on_a_thread_is_watched_and_stopped_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[Step] = []
+    stop, ended = threading.Event(), []
+
+    def watch(step: Step) -> None:
+        told.append(step)
+        if step.done == 2:
+            stop.set()
+
+    def work() -> None:
+        with watched(watch), stopped_by(stop):
+            try:
+                with progress_bar("label", 5, "segments") as bar:
+                    for _ in range(5):
+                        bar.advance(1, "here")
+            except KeyboardInterrupt:
+                ended.append("stopped")
+        stop_if_asked()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert ended == ["stopped"]
+    assert [(step.done, step.total, step.unit, step.detail) for step in told] == [
+        (1, 5, "segments", "here"),
+        (2, 5, "segments", "here"),
+    ]
+    stop_if_asked()
+    assert capsys.readouterr().err == ""
