@@ -90,7 +90,7 @@ def slider(state: State, name: str, label: str, width: int) -> Slid:
     low, high = state.param[name].bounds
     widget = pn.widgets.FloatSlider(
         name=label, start=low, end=high, step=(high - low) / 20, value=getattr(state, name), width=width, margin=0,
-        show_value=False, bar_color="var(--accent)", align="end", stylesheets=[sheet("widgets.css")],
+        show_value=False, stylesheets=[sheet("widgets.css")],
     )  # fmt: skip
     return Slid(state, name, widget)
 

@@ -211,6 +211,7 @@ KEYS = (
         pages=_REVIEW),
     Key(("Drag",), "select a stretch, snapped to label edges", "Select", pages=_REVIEW),
     Key(("Alt", "Drag"), "select freely", "Select", pages=_REVIEW),
+    Key(("Shift", "Drag"), "move the pictures", "Move", pages=_REVIEW),
     Key(("Click",), "on a zone: take it whole", "Select", pages=_REVIEW),
     Key(("L",), "lasso on the map", "Select", _both(_turn("lasso"), "l"), pages=_REVIEW),
     Key(("Esc",), "clear the selection, leave a mode", "Select", {"Escape": _leave}, pages=_REVIEW),

@@ -107,16 +107,12 @@ export function render({ model, el }) {
     }
     effects.classList.remove("old");
     const head = element("tr", {}, ...["", "segments", "sea surface", "freeboard"].map((name) => element("th", {}, name)));
-    const bare = (rows ?? []).filter((row) => row.bare);
-    const names = bare.map(({ label }) => fixed.names[label]).join(", ");
-    const windows = Math.max(...bare.map((row) => row.bare), 0);
-    const warning = bare.length
-      ? `${names}: ${windows === 1 ? "a 10 km window loses its last lead" : `${windows} windows of 10 km lose their last lead`}`
-      : "";
+    const windows = Math.max(...(rows ?? []).map((row) => row.bare), 0);
+    const warning = windows === 1 ? "a 10 km window loses its last lead" : `${windows} windows of 10 km lose their last lead`;
     const body = rows ? [element("table", {}, head, ...rows.map(effectRow))]
       : [element("p", { class: "soft" }, trouble ?? "Select a stretch to see what a label would do to sea surface and freeboard.")];
-    effects.replaceChildren(element("h3", {}, "What this edit does"), element("div", { class: "table" }, ...body),
-      element("div", { class: "warning", role: "note" }, ...(warning ? [element("b", {}, "▲"), element("span", {}, warning)] : [])));
+    const heading = windows ? element("div", { class: "warning", role: "note" }, `▲ ${warning}`) : element("h3", {}, "What this edit does");
+    effects.replaceChildren(heading, element("div", { class: "table" }, ...body));
   }
 
   function drawDrift() {
@@ -124,12 +120,10 @@ export function render({ model, el }) {
     const button = element("button", { "aria-pressed": Boolean(told?.drifting), onmousedown: kept, disabled: told ? null : "",
       title: "Set the drift by hand (D)", onclick: () => tell("leadline-key", { key: "d" }) },
       element("kbd", {}, "D"), told?.drifting ? "leave" : "set");
-    const facts = told
-      ? [element("b", {}, told.text), element("span", { class: "soft" },
-        told.tried ? "tried out" : told.manual ? `set by ${told.manual}` : `confidence ${told.confidence}`),
-        element("span", { class: "soft" }, told.minutes)]
-      : [element("span", { class: "soft" }, "no drift yet: labels come first")];
-    drift.replaceChildren(element("h3", {}, "Drift"), element("div", { class: "line" }, ...facts, button));
+    const about = told?.tried ? "tried out, not applied yet" : told?.manual ? `set by ${told.manual}` : `confidence ${told?.confidence}`;
+    drift.replaceChildren(element("div", { class: "text" },
+      element("div", {}, "Drift ", told ? element("b", {}, told.text) : element("span", { class: "soft" }, "unknown")),
+      element("div", { class: "soft" }, told ? `${about} · scene ${told.minutes}` : "the auto-labels come first")), button);
   }
 
   function historyRow({ who, when, full, label, reason, holds }) {
