@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 PAGES: tuple[type[Page], ...] = (OverviewPage, ReviewPage, FreeboardPage, *_MORE)
 POLL = 4_000
 EVERYWHERE = "0.0.0.0"  # noqa: S104
+_CONNECTS_AGAIN = 7 * 86_400
+"""How long after it was opened a page may take up its session again when the connection was lost, s."""
 
 
 @dataclass(frozen=True)
@@ -269,6 +271,7 @@ def make_server(root: Path, address: Address, users: Mapping[str, Secret] | None
             start=False,
             verbose=False,
             title="Leadline",
+            session_token_expiration=_CONNECTS_AGAIN,
             static_dirs={"assets": str(palette.ASSETS), "static-leadline": str(STATIC)},
             extra_patterns=tiles.patterns(workspace.painter),
             **options,
