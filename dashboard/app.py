@@ -26,6 +26,7 @@ from dashboard.keys import press
 from dashboard.pages.base import Page
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
+from dashboard.pages.review import ReviewPage
 from dashboard.place import Found, Place
 from dashboard.shell import Entry, Shell
 from dashboard.state import Change, State
@@ -33,10 +34,6 @@ from dashboard.zone_loader import ZoneLoader
 from dashboard.zone_queue import Track
 from processing.errors import InputError, LeadlineError
 
-try:
-    from dashboard.pages.review import ReviewPage
-except ImportError:
-    from dashboard.pages.track import TrackPage as ReviewPage
 try:
     from dashboard.pages.agreement import AgreementPage
 

@@ -25,7 +25,8 @@ COMPOSITES = {"True colour": "true", "False colour": "false", "SWIR": "swir"}
 CONTRASTS = {"Whole range": "auto", "Detail in snow": "bright", "Detail in the dark": "dark"}
 OVERLAYS = {"No overlay": "none", "Auto-labels": "labels", "Cloud evidence": "cloud"}
 COLOURS = {"Label": "label", "Source": "source", "Flags": "flag", "Confidence": "confidence"}
-_QUEUE, _SIDE, _STRIP = 248, 300, 92
+_QUEUE, _SIDE, _STRIP, _LEAST = 248, 300, 92, 404
+"""Widths of the columns at the sides, height of the strip and least height of the pictures along the track, pixels."""
 
 
 class ReviewPage(Page):
@@ -71,7 +72,7 @@ class ReviewPage(Page):
                 sizing_mode="stretch_both",
                 styles={"flex": "1 1 0", "min-height": "0", "margin-bottom": "8px"},
             ),
-            controls.card(along, sizing_mode="stretch_both", styles={"flex": "1.35 1 0", "min-height": "0"}),
+            controls.card(along, sizing_mode="stretch_both", styles={"flex": "1.3 1 0", "min-height": f"{_LEAST}px"}),
             sizing_mode="stretch_both",
             margin=0,
             styles={"min-width": "0"},

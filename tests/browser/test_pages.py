@@ -63,13 +63,13 @@ def test_the_overview_lists_and_draws_what_the_project_has(tab: Any, address: st
     assert _drawn(tab, "polar-map", "when") >= 1
     assert _drawn(tab, "locator", "xs") > 50
     tab.locator(".chip", has_text="gt2l").click()
-    tab.wait_for_function(_READY, arg="track")
-    assert _query(tab) | {"page": "track", "beam": "gt2l", "granule": GRANULE} == _query(tab)
+    tab.wait_for_function(_READY, arg="review")
+    assert _query(tab) | {"page": "review", "beam": "gt2l", "granule": GRANULE} == _query(tab)
     assert tab.complaints == []
 
 
 def test_the_track_page_draws_scene_beams_segments_and_photons(tab: Any, address: str) -> None:
-    _open(tab, address, "track", beam="gt1l", span=600, x=START + 1300)
+    _open(tab, address, "review", beam="gt1l", span=600, x=START + 1300)
     tab.wait_for_function("([f, c, n]) => (" + _LENGTH + ")([f, c]) >= n", arg=["profile", "colour", 4000])
     assert _drawn(tab, "profile", "rate") == 600
     assert _drawn(tab, "class-rows", "image") == 5
@@ -95,10 +95,10 @@ def test_the_freeboard_page_draws_surfaces_and_tells_figures(tab: Any, address: 
     assert tab.complaints == []
 
 
-@pytest.mark.parametrize("page", ["overview", "track", "freeboard"])
+@pytest.mark.parametrize("page", ["overview", "review", "freeboard"])
 def test_no_request_leaves_the_server(tab: Any, address: str, page: str) -> None:
     _open(tab, address, page)
-    if page == "track":
+    if page == "review":
         tab.wait_for_function(_TILED)
     tab.wait_for_load_state("networkidle")
     assert len(tab.requested) > 5
@@ -108,7 +108,7 @@ def test_no_request_leaves_the_server(tab: Any, address: str, page: str) -> None
 
 def test_the_address_brings_back_the_place_and_follows_it(tab: Any, address: str) -> None:
     place = {"beam": "gt2l", "x": f"{START + 1500:.1f}", "span": "800.0", "image": "false", "contrast": "dark"}
-    _open(tab, address, "track", **place)
+    _open(tab, address, "review", **place)
     assert tab.evaluate(_RANGE, "profile") == [1100.0, 1900.0]
     assert _query(tab) | place == _query(tab)
     tab.keyboard.press("+")
@@ -116,13 +116,13 @@ def test_the_address_brings_back_the_place_and_follows_it(tab: Any, address: str
     tab.keyboard.press("b")
     tab.wait_for_function("() => location.search.includes('beam=gt1l')")
     tab.reload()
-    tab.wait_for_function(_READY, arg="track")
+    tab.wait_for_function(_READY, arg="review")
     assert tab.evaluate(_RANGE, "profile") == [1300.0, 1700.0]
     tab.get_by_role("link", name="Freeboard").click()
     tab.wait_for_function(_READY, arg="freeboard")
     tab.go_back()
-    tab.wait_for_function(_READY, arg="track")
-    assert _query(tab) | {"page": "track", "span": "400.0", "beam": "gt1l"} == _query(tab)
+    tab.wait_for_function(_READY, arg="review")
+    assert _query(tab) | {"page": "review", "span": "400.0", "beam": "gt1l"} == _query(tab)
 
 
 def test_one_step_back_leaves_a_page_that_was_opened_bare(tab: Any, address: str) -> None:
@@ -130,7 +130,7 @@ def test_one_step_back_leaves_a_page_that_was_opened_bare(tab: Any, address: str
     tab.goto(address)
     tab.wait_for_function("() => location.search.includes('granule=')")
     tab.get_by_role("link", name="Track").click()
-    tab.wait_for_function(_READY, arg="track")
+    tab.wait_for_function(_READY, arg="review")
     tab.go_back()
     tab.wait_for_function(_READY, arg="overview")
     tab.go_back()
@@ -154,7 +154,7 @@ def test_a_page_that_had_nothing_to_show_comes_alive_when_it_has(tab: Any, tmp_p
 
 
 def test_profile_and_map_go_together(tab: Any, address: str) -> None:
-    _open(tab, address, "track", beam="gt1l", span=600, x=START + 1500)
+    _open(tab, address, "review", beam="gt1l", span=600, x=START + 1500)
     tab.wait_for_function(_TILED)
     before = tab.evaluate(_RANGE, "scene-map")
     profile = tab.locator(".bk-Figure").nth(1).locator(".bk-events").bounding_box()
@@ -184,7 +184,7 @@ def test_the_theme_turns_and_is_remembered(tab: Any, address: str) -> None:
 
 
 def test_the_help_lists_the_keys_of_the_page(tab: Any, address: str) -> None:
-    _open(tab, address, "track")
+    _open(tab, address, "review")
     tab.keyboard.press("?")
     tab.get_by_text("next colour view of the scene").wait_for()
     tab.keyboard.press("Escape")
@@ -192,7 +192,7 @@ def test_the_help_lists_the_keys_of_the_page(tab: Any, address: str) -> None:
 
 
 def test_an_address_that_cannot_be_is_told_and_the_page_lives(tab: Any, address: str) -> None:
-    _open(tab, address, "track", granule="ATL03_nowhere", span="abc")
+    _open(tab, address, "review", granule="ATL03_nowhere", span="abc")
     tab.locator(".toast", has_text="ATL03_nowhere is not in this project").wait_for()
     tab.locator(".toast", has_text="span = 'abc'").wait_for()
     assert _drawn(tab, "profile", "rate") == 1940
@@ -204,7 +204,7 @@ def test_a_damaged_table_is_a_message_and_not_a_dead_page(tab: Any, tmp_path: Pa
     project = small_project.make(tmp_path / "hurt")
     project.table_path("snapshots", GRANULE, "gt1l", "v0001").write_bytes(b"no table at all")
     with running(project.root) as address:
-        _open(tab, address, "track", beam="gt1l")
+        _open(tab, address, "review", beam="gt1l")
         tab.locator(".toast.error", has_text="damaged table").wait_for()
         assert _drawn(tab, "profile", "rate") == 1940
         assert _drawn(tab, "class-rows", "image") == 4
@@ -216,7 +216,7 @@ def test_empty_projects_say_what_comes_next(tab: Any, tmp_path: Path) -> None:
 
     empty = Project.create(tmp_path / "empty", "south")
     with running(empty.root) as address:
-        for page in ("overview", "track", "freeboard"):
+        for page in ("overview", "review", "freeboard"):
             _open(tab, address, page)
             tab.get_by_text(f"leadline add {empty.root}").filter(visible=True).first.wait_for()
 
@@ -226,7 +226,7 @@ def test_inputs_alone_show_photons_and_the_command_for_segments(tab: Any, tmp_pa
 
     raw = small_project.make(tmp_path / "raw", stages=False)
     with running(raw.root) as address:
-        _open(tab, address, "track", span=400)
+        _open(tab, address, "review", span=400)
         tab.wait_for_function("([f, c]) => (" + _LENGTH + ")([f, c]) > 500", arg=["profile", "colour"])
         tab.get_by_text(f"leadline resample {raw.root}").filter(visible=True).first.wait_for()
         _open(tab, address, "freeboard")

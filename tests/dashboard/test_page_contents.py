@@ -19,7 +19,7 @@ from dashboard.catalog import build
 from dashboard.data import Workspace
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
-from dashboard.pages.track import TrackPage
+from dashboard.pages.review import ReviewPage
 from dashboard.views.along_track import Stretch
 
 ASKED = {"granule": GRANULE, "beam": "gt1l", "x": f"{START + 1000}", "span": "600"}
@@ -46,8 +46,8 @@ def _damage(root: Path, kind: str, beam: str, run: str = "") -> None:
 
 def test_a_damaged_prediction_of_another_beam_leaves_every_view_whole(root: Path) -> None:
     _damage(root, "predictions", "gt1r", "lstm-v0001")
-    app, page = _open(root, "track")
-    assert isinstance(page, TrackPage)
+    app, page = _open(root, "review")
+    assert isinstance(page, ReviewPage)
     assert any("damaged table" in line for line in _told(app))
     before = np.array(page.profile.segments.data["y"])
     app.state.move(beam="gt2l")
@@ -60,7 +60,7 @@ def test_a_damaged_prediction_of_another_beam_leaves_every_view_whole(root: Path
 
 def test_heights_of_the_beam_before_do_not_stay_under_a_beam_that_cannot_be_read(root: Path) -> None:
     _damage(root, "predictions", "gt2l", "lstm-v0001")
-    app, page = _open(root, "track")
+    app, page = _open(root, "review")
     assert len(page.profile.segments.data["y"]) == 600
     app.state.move(beam="gt2l")
     assert page.profile.drawn is None
@@ -104,7 +104,7 @@ def test_what_a_page_missed_is_kept_until_it_is_drawn(root: Path, monkeypatch: p
 
 def test_a_damaged_beam_can_be_chosen_and_the_axis_still_counts_from_the_granule(root: Path) -> None:
     _damage(root, "segments", "gt1r")
-    app, page = _open(root, "track")
+    app, page = _open(root, "review")
     assert app.place.origin == START
     app.state.move(beam="gt1r", x=float("nan"))
     assert np.isfinite(app.state.x)
@@ -115,7 +115,7 @@ def test_a_damaged_beam_can_be_chosen_and_the_axis_still_counts_from_the_granule
 def test_a_failure_of_the_worker_is_told_unless_the_stretch_has_passed(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app, page = _open(root, "track")
+    app, page = _open(root, "review")
     failing: list[Callable[[], None]] = []
 
     def work() -> None:
@@ -146,7 +146,7 @@ def test_a_look_that_fails_is_logged_and_the_next_one_is_taken(
 
 
 def test_a_project_that_changes_meanwhile_leaves_the_map_where_the_analyst_put_it(root: Path) -> None:
-    app, page = _open(root, "track")
+    app, page = _open(root, "review")
     x, y = page.map._x, page.map._y
     moved = (x.start + 90, y.start + 300)
     page.map._moved(RangesUpdate(None, x0=moved[0], x1=x.end + 90, y0=moved[1], y1=y.end + 300))
@@ -174,7 +174,7 @@ def test_a_resized_overview_keeps_what_the_analyst_chose(root: Path, monkeypatch
 
 
 def test_segments_are_as_long_as_their_windows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, page = _open(root, "track")
+    _, page = _open(root, "review")
     track = page.place.track
     ten = replace(track, segment=np.floor(track.x_atc / 10).astype(np.int64), x_atc=np.floor(track.x_atc / 10) * 10 + 5)
     monkeypatch.setattr(page.place.workspace, "track", lambda *_: ten)

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("ch
 
 CONTENT = {
     "overview": ("Granules", "Scenes", "L1C"),
-    "track": ("thick ice", "open water", "Ice drift"),
+    "review": ("thick ice", "open water", "Ice drift"),
     "freeboard": ("Freeboard (m)", "robust", "mean"),
 }
 
