@@ -29,14 +29,14 @@ from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, T
 from processing.stages import Resample
 
 if TYPE_CHECKING:
-    from processing.core.zones import Zone
-
     from dashboard.book import LabelBook
     from dashboard.catalog import Catalog
     from dashboard.current import CurrentLabels
     from dashboard.effects import Effects
+    from dashboard.relabel import Relabeller
     from dashboard.strip_source import StripSource
     from dashboard.tiles import TilePainter
+    from processing.core.zones import Zone
     from processing.io.photons import PhotonSource, PhotonWindow
     from processing.io.sentinel2 import Scene
 
@@ -162,6 +162,7 @@ class Workspace:
         self._painter: TilePainter | None = None
         self._strips: StripSource | None = None
         self._book: LabelBook | None = None
+        self._relabeller: Relabeller | None = None
         self._current: CurrentLabels | None = None
         self._effects: Effects | None = None
         self.workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="leadline-read")
@@ -208,6 +209,16 @@ class Workspace:
             if self._book is None:
                 self._book = LabelBook(self.project.database_url)
             return self._book
+
+    @property
+    def relabeller(self) -> Relabeller:
+        """Labels granules anew in the background."""
+        from dashboard.relabel import Relabeller
+
+        with self._lock:
+            if self._relabeller is None:
+                self._relabeller = Relabeller(self.root)
+            return self._relabeller
 
     @property
     def current(self) -> CurrentLabels:

@@ -189,6 +189,14 @@ class Desk:
         """Bring back what was last undone."""
         return self._turn(lambda: self.workspace.book.redo(self._analyst(), self.layer, gesture or None))
 
+    def apply_shift(self, gesture: str = "", estimate: bool = False) -> list[Event]:
+        """Record the drift that is tried out, or that the estimate is to stand; the granule is labelled anew for it."""
+        drifting = self.place.drifting
+        x, y = (None, None) if estimate else drifting.shift
+        return self._turn(
+            lambda: self.workspace.book.shift(*drifting.pair, x, y, self._analyst(), gesture=gesture or None)
+        )
+
     def write(self, strokes: list[Stroke], gesture: str, analyst: str, layer: str) -> list[Event]:
         """Record strokes as one gesture; one that is recorded already is not recorded again."""
         with self._own():
@@ -201,6 +209,7 @@ class Desk:
             events = call()
         self.follow({(event.granule_id, event.beam) for event in events}, events)
         self._show(events)
+        self.place.drifting.relabel({event.granule_id for event in events if event.scene_id})
         return events
 
     @contextmanager

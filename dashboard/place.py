@@ -15,6 +15,7 @@ from dashboard import catalog as catalogs
 from dashboard.catalog import Catalog, Granule, Pair
 from dashboard.data import ClassSource, Companion, SeaLevel, Track, Workspace
 from dashboard.desk import Desk
+from dashboard.drifting import Drifting
 from dashboard.geometry import MapLine
 from dashboard.state import State
 from processing.errors import LeadlineError, MissingError
@@ -69,6 +70,7 @@ class Place:
         self.catalog = Catalog(catalogs.ANTARCTIC)
         self.opened = False
         self.desk = Desk(self)
+        self.drifting = Drifting(self)
         self._signature: tuple[int, ...] = ()
         self._sources: dict[tuple[str, str], list[ClassSource]] = {}
         self._runs: dict[tuple[str, str], list[str]] = {}
@@ -203,6 +205,10 @@ class Place:
                 _median_drift(self.workspace.label_facts(*key)) if self.workspace.has_track(*key) else None
             )
         return self._drifts[key]
+
+    def forget_drifts(self) -> None:
+        """Look the drifts up again, after labels were made anew."""
+        self._drifts.clear()
 
     def settle(self) -> None:
         """Fill what the state leaves open and mend what the project does not have, saying so."""
