@@ -77,14 +77,6 @@ def thicken(top: NDArray[np.integer], pixels: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.dilate(top.astype(np.uint8), square), np.uint8)
 
 
-def run_around(values: NDArray[np.int8], row: int) -> slice:
-    """The longest run of rows of one value that holds ``row``."""
-    other = values != values[row]
-    after = int(np.argmax(other[row:])) if other[row:].any() else len(values) - row
-    before = int(np.argmax(other[: row + 1][::-1])) if other[: row + 1].any() else row + 1
-    return slice(row - before + 1, row + after)
-
-
 def cells(start: float, end: float, cell: float, most: int) -> tuple[float, float, int]:
     """Bins over [start, end] that no segment of length ``cell`` falls between: start, end and number, at most ``most``.
 

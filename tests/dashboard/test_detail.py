@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,3 +72,21 @@ def test_limits_stay_put_under_small_changes_and_hold_the_data() -> None:
 def test_nice_steps_are_next_above(value: float) -> None:
     step = detail.nice_step(value)
     assert value * (1 - 1e-6) <= step <= 2.5 * value
+
+
+@pytest.mark.kernel
+def test_columns_hold_mean_and_greatest_and_skip_what_is_missing() -> None:
+    x = np.array([0.5, 1.2, 1.8, 2.1, 4.0])
+    values = np.array([3.0, 1.0, 2.0, np.nan, -5.0], np.float32)
+    assert np.array_equal(detail.column_means(x, values, 0.0, 4.0, 4), [3.0, 1.5, np.nan, -5.0], equal_nan=True)
+    assert np.array_equal(detail.column_highs(x, values, 0.0, 4.0, 4), [3.0, 2.0, np.nan, -5.0], equal_nan=True)
+
+
+@pytest.mark.kernel
+def test_one_pass_draws_what_the_drawing_library_draws() -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.uniform(-2, 12, 3000), rng.uniform(-0.5, 1.5, 3000).astype(np.float32)
+    y[::50] = np.nan
+    rank = rng.integers(1, 5, 3000).astype(np.int8)
+    view = detail.View((0.0, 10.0), (0.0, 1.0), 37, 11)
+    assert np.array_equal(detail.raster(x, y, rank, view), detail.highest(x, y, rank, view))
