@@ -10,7 +10,7 @@ from pathlib import Path
 
 from processing.errors import LeadlineError
 from processing.history import recorded
-from processing.interrupt import stopped_by
+from processing.interrupt import stop_if_asked, stopped_by
 from processing.progress import Step, watched
 from processing.project import Project
 from processing.stages import Autolabel
@@ -129,6 +129,7 @@ class Relabeller:
         from processing.local.autolabel import autolabel
 
         with watched(run.step), stopped_by(run.stop):
+            stop_if_asked()
             project = Project(self.root)
             with recorded(self.root, Autolabel.key, Autolabel.output, partly=True):
                 autolabel(project, project.stage(Autolabel), [run.granule])
