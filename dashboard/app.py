@@ -23,6 +23,7 @@ from dashboard.controls import STATIC
 from dashboard.data import Workspace
 from dashboard.editing import carry_out
 from dashboard.keys import press
+from dashboard.pages.agreement import AgreementPage
 from dashboard.pages.base import Page
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
@@ -43,7 +44,7 @@ except ImportError:
 
 log = logging.getLogger(__name__)
 
-PAGES: tuple[type[Page], ...] = (OverviewPage, ReviewPage, FreeboardPage, *_MORE)
+PAGES: tuple[type[Page], ...] = (OverviewPage, ReviewPage, FreeboardPage, AgreementPage)
 POLL = 4_000
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 _CONNECTS_AGAIN = 7 * 86_400
@@ -70,6 +71,7 @@ class Application:
         self.shell.on_edit = self._edit
         self.shell.on_open = self._opened
         self.place = Place(workspace, self.state, self.shell)
+        self.place.drifting.later = self._later
         self._zones = ZoneLoader(self.place, self._later)
         self._stop_listening = workspace.book.listen(self._labels_changed)
         self.main = pn.Column(sizing_mode="stretch_both", margin=0)

@@ -53,8 +53,13 @@ _EVENTS = """## Label events
 
 A correction is an interval of one track, never an edit of a row: granule, beam, `x_start` and `x_end` (m along the
 track), the class, a reason, the analyst, the time and the event it takes back, if any. Events are only ever appended;
-the current labels are the auto-labels with the events painted over in order, and undo is one more event. So the whole
-history stays, two analysts' opinions can stand side by side, and a snapshot freezes one state by name.
+the labels in force are the auto-labels with the events painted over in order, and undo is one more event. So the whole
+history stays, and a snapshot freezes one state by name.
+
+Events of one action of an analyst share a `gesture`, which is recorded once however often it is sent and is undone whole.
+`layer` is empty for the labels in force and `second` for second opinions, which are compared but never painted over them.
+An event of reason `shift` gives a drift set by hand (`scene_id`, `shift_x`, `shift_y` in m; empty for the estimate again),
+`adjudicated` settles a disagreement.
 """
 
 _PARAMETERS_HEAD = """# Parameters
