@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
+
 from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, Label, Legend, LegendItem, Range1d, ScaleBar
 
 from dashboard import palette
 from dashboard.views import figure as looks
 from dashboard.views.beam_lines import NO_CASING, NO_LINES
-from dashboard.views.colouring import Scheme
+from dashboard.views.colouring import Entry, Scheme
 from dashboard.views.map_marks import NO_ENDS, NO_MARKS
 
 CURRENT, OTHER = 6.0, 3.0
@@ -19,6 +22,9 @@ HAND_ROOM = 12.0
 _CASING = 3.0
 _BAR = 80
 _ENTRIES = 8
+_LINE = 64
+_AIR = "\u2002"
+"""Room after a name: it is measured before the page's own type, which is wider, has come."""
 _SHADE = 0.62
 
 
@@ -45,16 +51,18 @@ class MapLayers:
         self.hover = ColumnDataSource({"x": [], "y": []})
         self._draw_beams()
         self._draw_marks()
-        self.note = Label(x=14, y=44, x_units="screen", y_units="screen", text="", text_font=looks.FONT,
-                          text_font_size="12px")  # fmt: skip
-        self.figure.add_layout(self.note)
+        self._note = Label(x=12, y=46, x_units="screen", y_units="screen", text="", text_font=looks.FONT,
+                           text_font_size="12px", padding=(18, 6), border_radius=4, visible=False)  # fmt: skip
+        self.figure.add_layout(self._note)
         self.figure.add_layout(_scale_bar(x))
+        self._explained: tuple[Entry, ...] = ()
         self._legend = self._build_legend()
 
     def paint(self, theme: str) -> None:
         """Follow the theme; what lies over the image keeps its colours."""
         looks.paint(self.figure, theme, "sea")
-        self.note.text_color = palette.theme(theme)["soft"]
+        colours = palette.theme(theme)
+        self._note.update(text_color=colours["ink"], background_fill_color=colours["card"], background_fill_alpha=0.88)
         self._legend.update(
             label_text_color="#ffffff",
             background_fill_color=palette.over_scene("casing"),
@@ -75,15 +83,22 @@ class MapLayers:
         self.stretch.data = dict(NO_MARKS)
         self.ends.data = dict(NO_ENDS)
 
+    def tell(self, note: str) -> None:
+        """Say why something is not there."""
+        text = "\n".join(textwrap.wrap(note, _LINE))
+        if text != self._note.text:
+            self._note.update(text=text, visible=bool(text))
+
     def explain(self, scheme: Scheme) -> None:
         """Name the colours of the beams."""
         shown = scheme.legend
-        for item, dot in zip(self._legend.items, self._dots, strict=True):
-            at = self._legend.items.index(item)
-            item.visible = at < len(shown)
-            if item.visible:
-                item.label = value(shown[at].name)
-                dot.glyph.update(fill_color=shown[at].colour)
+        if shown == self._explained:
+            return
+        self._explained = shown
+        for entry, item in zip(shown, self._items, strict=False):
+            item.label = value(f"{entry.name}{_AIR}")
+            item.renderers[0].glyph.update(fill_color=entry.colour)
+        self._legend.items = self._items[: len(shown)]
 
     def _draw_beams(self) -> None:
         dark, plot = palette.over_scene("casing"), self.figure
@@ -92,15 +107,16 @@ class MapLayers:
         for source, role in ((self.done, "zone-done"), (self.zones, "zone")):
             plot.multi_line("xs", "ys", source=source, line_color=dark, line_width=3.4, line_alpha=0.65)
             plot.multi_line("xs", "ys", source=source, line_color=palette.over_scene(role), line_width=1.4)
+        self._draw_lines(self.others, self.other_casing, OTHER)
         chosen = palette.over_scene("selection")
         plot.multi_line("xs", "ys", source=self.selection, line_color=dark, line_width=20, line_alpha=0.8)
         plot.multi_line("xs", "ys", source=self.selection, line_color=chosen, line_width=16)
-        for lines, casing, width in (
-            (self.others, self.other_casing, OTHER),
-            (self.current, self.current_casing, CURRENT),
-        ):
-            plot.multi_line("xs", "ys", source=casing, line_color=dark, line_width=width + _CASING, line_alpha=0.75)
-            plot.multi_line("xs", "ys", source=lines, line_color="colour", line_width=width, line_cap="butt")
+        self._draw_lines(self.current, self.current_casing, CURRENT)
+
+    def _draw_lines(self, lines: ColumnDataSource, casing: ColumnDataSource, width: float) -> None:
+        dark, plot = palette.over_scene("casing"), self.figure
+        plot.multi_line("xs", "ys", source=casing, line_color=dark, line_width=width + _CASING, line_alpha=0.75)
+        plot.multi_line("xs", "ys", source=lines, line_color="colour", line_width=width, line_cap="butt")
 
     def _draw_marks(self) -> None:
         dark, plot = palette.over_scene("casing"), self.figure
@@ -116,22 +132,21 @@ class MapLayers:
         plot.scatter("x", "y", source=self.hover, size=12, fill_color=mark, line_color="#ffffff", line_width=2)
 
     def _build_legend(self) -> Legend:
-        nowhere = ColumnDataSource({"x": [], "y": []})
-        self._dots = [
-            self.figure.scatter(
-                "x", "y", source=nowhere, marker="square", size=11, line_color=None, fill_color="#000000"
-            )
+        nowhere = ColumnDataSource({"x": [math.nan], "y": [math.nan]})
+        dots = [
+            self.figure.scatter("x", "y", source=nowhere, marker="square", size=18, line_color=None)
             for _ in range(_ENTRIES)
         ]
+        self._items = [LegendItem(label=value(""), renderers=[dot]) for dot in dots]
         legend = Legend(
-            items=[LegendItem(label=value(""), renderers=[dot], visible=False) for dot in self._dots],
+            items=[],
             location="bottom_left",
             orientation="horizontal",
             border_radius=4,
             label_standoff=4,
             glyph_width=12,
             glyph_height=12,
-            spacing=8,
+            spacing=4,
             padding=5,
             margin=10,
         )

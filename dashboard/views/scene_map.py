@@ -84,7 +84,7 @@ class SceneMap:
 
     def _update(self, change: Change) -> None:
         self.images.update(change)
-        self.layers.note.text = self.images.note
+        self.layers.tell(self.images.note)
         self._centre_anew()
         if change.touches("shift", "drifting", "edits"):
             self._hold()
