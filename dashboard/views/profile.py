@@ -37,6 +37,10 @@ PHOTON_REACH = 30_000.0
 """Longest stretch whose photons are drawn, m; beyond it the segments tell more."""
 
 _LEAST_HEIGHT = 1.0
+_LEVELS = 800
+_ENOUGH = 20_000
+"""Segments that tell what heights there are."""
+
 _GLYPH_PHOTONS = 6_000
 _GLYPH_SEGMENTS = 5_000
 _CONFIDENCE = ("noise", "noise", "noise", "buffer", "low", "medium", "high")
@@ -98,7 +102,8 @@ class Profile(AlongTrack):
         track = self.place.track
         rows = detail.rows_in(track.x_atc, stretch.start, stretch.end)
         inner = detail.rows_in(track.x_atc, *self.place.state.window)
-        mean, spread = track.height_mean[inner], track.height_std[inner]
+        some = slice(inner.start, inner.stop, max(1, (inner.stop - inner.start) // _ENOUGH))
+        mean, spread = track.height_mean[some], track.height_std[some]
         self._fit_height(self.figure, np.concatenate([mean, mean + spread, mean - spread]), _LEAST_HEIGHT)
         self._draw_segments(track, rows, stretch)
         self._draw_surface(track, stretch)
@@ -197,9 +202,11 @@ class Profile(AlongTrack):
         if level is None:
             self._level.data = {"x": [], "y": []}
             return
-        bins = detail.gather(track.x_atc, level.chosen, stretch.start, stretch.end, 800)
-        filled = bins.count > 0
-        self._level.data = {"x": bins.centre[filled] - self.place.origin, "y": bins.mean[filled]}
+        mean = detail.column_means(track.x_atc, level.chosen, stretch.start, stretch.end, _LEVELS)
+        width = (stretch.end - stretch.start) / _LEVELS
+        centre = stretch.start + (np.arange(_LEVELS) + 0.5) * width - self.place.origin
+        filled = np.isfinite(mean)
+        self._level.data = {"x": centre[filled], "y": mean[filled]}
 
     def _ask_photons(self, stretch: Stretch) -> None:
         if stretch.end - stretch.start > PHOTON_REACH:

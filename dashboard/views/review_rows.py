@@ -14,23 +14,22 @@ from numpy.typing import NDArray
 
 from dashboard import detail, palette
 from dashboard.data import ClassSource
-from dashboard.place import RANKS, Place
+from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
 from dashboard.views.along_track import NO_IMAGE, AlongTrack, Stretch, class_mapper, class_palette, label_ranks
-from processing.schema import AutoFlag
+from dashboard.views.colouring import FLAGS, flag_ranks
 
 ROW = 15
 _AXIS = 42
 _BINS = 2400
 _MOST_ZONES = 1500
-_FLAGS = (("transition", AutoFlag.TRANSITION), ("drift unsure", AutoFlag.DRIFT_UNSURE),
-          ("shadow", AutoFlag.SHADOW), ("cloud", AutoFlag.CLOUD))  # fmt: skip
-FLAG_NAMES = tuple(name for name, _ in _FLAGS)
 _ZONES: dict[str, list[Any]] = {name: [] for name in ("left", "right", "ident", "alpha", "line")}
 _CLEAR = "#00000000"
 Cells = tuple[float, float, int]
 """Start, end and number of the bins that the rows are drawn in."""
+
+FLAG_NAMES = tuple(name for name, _ in FLAGS)
 
 CLASS, FLAG, SHARE, RATE, HERTZ = "class", "flag", "share", "rate", "hertz"
 _SLOTS = {CLASS: 8, FLAG: 1, SHARE: 1, RATE: 1, HERTZ: 1}
@@ -181,11 +180,15 @@ class ThinRows(AlongTrack):
             return None
         x = self.place.track.x_atc
         rows = detail.rows_in(x, *cells[:2])
-        flags = facts["auto_flags"][rows]
-        rank = np.zeros(len(flags), np.int8)
-        for value, (_, flag) in enumerate(_FLAGS, start=1):
-            rank[(flags & int(flag)) != 0] = value
-        return detail.column_ranks(x[rows], rank, *cells).astype(np.uint8)
+        return detail.column_ranks(x[rows], self._flag_ranks(facts["auto_flags"])[rows], *cells).astype(np.uint8)
+
+    def _flag_ranks(self, flags: NDArray[np.uint32]) -> NDArray[np.int8]:
+        """Rank of the gravest flag of each segment, 0 without one; made once for every session."""
+        state, workspace = self.place.state, self.place.workspace
+        path = workspace.project.table_path("autolabels", state.granule, state.beam)
+        owner = workspace.labels_version(state.granule, state.beam)
+        found: NDArray[np.int8] = workspace.kept(("flag row", owner), path, lambda: flag_ranks(flags) - np.int8(1))
+        return found
 
     def _facts(self) -> dict[str, NDArray[Any]]:
         state = self.place.state
@@ -195,7 +198,7 @@ class ThinRows(AlongTrack):
         """Highest class in each bin; codes whose rank is below ``floor`` show nothing."""
         x = self.place.track.x_atc
         rows = detail.rows_in(x, *cells[:2])
-        ranks = RANKS[codes[rows] + 1]
+        ranks = codes[rows] + np.int8(2)
         if floor > 1:
             ranks = np.where(ranks >= floor, ranks, np.int8(0))
         return detail.column_ranks(x[rows], ranks, *cells).astype(np.uint8)
