@@ -53,9 +53,10 @@ class Run:
 
     def listen(self, call: Callable[[], None]) -> None:
         """Have ``call`` run on the run's own thread now and then, and once when it is over; at once if it is."""
-        self._listeners.append(call)
         if self.over:
             call()
+        else:
+            self._listeners.append(call)
 
     def wait(self, seconds: float) -> bool:
         """Wait until it is over; whether it is."""
@@ -76,6 +77,7 @@ class Run:
         self.share = 1.0 if state == DONE else self.share
         self._ended.set()
         self._tell()
+        self._listeners.clear()
 
     def _tell(self) -> None:
         for call in list(self._listeners):

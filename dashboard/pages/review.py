@@ -13,6 +13,7 @@ from dashboard import controls, tiles, words
 from dashboard.pages.base import Page
 from dashboard.state import Change
 from dashboard.views import hover
+from dashboard.views.drift_panel import DriftPanel
 from dashboard.views.gesture import Gestures
 from dashboard.views.profile import Profile
 from dashboard.views.queue_list import QueueList
@@ -41,7 +42,7 @@ class ReviewPage(Page):
         self.strip = Strip(self.place, theme, self._x, self.later)
         self.profile = Profile(self.place, theme, self._x, self.later)
         self.rows = ReviewRows(self.place, theme, self._x)
-        self.drift = _drift_panel(self.place, theme)
+        self.drift = DriftPanel(self.place, theme, self.later)
         self.queue = QueueList(self.place, sizing_mode="stretch_both")
         self.panel = ZonePanel(self.place, self.later, sizing_mode="stretch_both")
         along = (self.strip, self.profile, self.rows)
@@ -91,7 +92,7 @@ class ReviewPage(Page):
             styles=style,
         )
         corner = {"position": "absolute", "left": "10px", "bottom": "10px", "z-index": "3"}
-        self._drift_card = controls.card(self.drift.view if self.drift else pn.Spacer(), visible=False, styles=corner)
+        self._drift_card = controls.card(self.drift.view, visible=False, styles=corner)
         chart = pn.pane.Bokeh(self.map.figure, sizing_mode="stretch_both", margin=0)
         return pn.Column(chart, tools, self._drift_card, sizing_mode="stretch_both", margin=0,
                          styles={"position": "relative"})  # fmt: skip
@@ -122,7 +123,7 @@ class ReviewPage(Page):
         return None
 
     def paint(self, theme: str) -> None:
-        for view in filter(None, (self.map, self.strip, self.profile, self.rows, self.drift)):
+        for view in (self.map, self.strip, self.profile, self.rows, self.drift):
             view.paint(theme)
 
     def follow(self, change: Change) -> None:
@@ -146,7 +147,7 @@ class ReviewPage(Page):
 
     def _follow_drift(self, change: Change) -> None:
         self._drift_card.visible = self.place.state.drifting
-        if self.place.state.drifting and self.drift is not None:
+        if self.place.state.drifting:
             self.drift.update(change)
 
     def _follow_controls(self, change: Change) -> None:
@@ -166,11 +167,3 @@ class ReviewPage(Page):
         self._overlay.follow(OVERLAYS)
         self._opacity.follow()
         self._colour.follow(COLOURS)
-
-
-def _drift_panel(place: Any, theme: str) -> Any:
-    try:
-        from dashboard.views.drift_panel import DriftPanel
-    except ImportError:
-        return None
-    return DriftPanel(place, theme)
