@@ -26,9 +26,9 @@ from benchmarks.light_client import load_page
 
 CHROMIUM = Path("/usr/bin/chromium")
 SIZE = {"width": 1366, "height": 768}
-ALONG = ("strip", "profile", "review-rows")
+ALONG = ("strip", "profile", "class-rows")
 FIGURES = (*ALONG, "scene-map")
-LABELS = ("profile", "review-rows")
+LABELS = ("profile", "class-rows")
 """Figures that show the labels of the beam in sight."""
 
 FIRST, MOVE, EDIT, NEXT = 3.0, 200.0, 150.0, 300.0
@@ -37,13 +37,13 @@ MOVES, ZONES, TRIES = 60, 60, 100
 
 _TIMING = Path(__file__).with_name("page_timing.js")
 _QUIET = 250
-_SPAN = 4_000
+_PLACE, _SPAN = big_project.START + big_project.SCENE_AT, 4_000
 _PROGRAM = "import sys; from processing.cli import load_commands, run; load_commands(); sys.exit(run(sys.argv[1:]))"
 _PATIENCE = 60.0
 _USEFUL = [
     *({"name": name, "figure": name} for name in FIGURES),
     {"name": "tiles", "tiles": "scene-map"},
-    {"name": "queue", "selector": ".queue-row"},
+    {"name": "queue", "selector": ".row[data-zone]"},
 ]
 
 
@@ -105,7 +105,7 @@ class Tab:
 
     def open(self, **place: object) -> float:
         """Open the review at a place; seconds from the start of the navigation to everything useful painted."""
-        asked = {"page": "review", "granule": big_project.GRANULE, "beam": "gt2r", "span": _SPAN} | place
+        asked = {"page": "review", "granule": big_project.GRANULE, "beam": "gt2r", "x": _PLACE, "span": _SPAN} | place
         self.page.goto(self._address + "?" + "&".join(f"{name}={value}" for name, value in asked.items()))
         return self._useful()
 
@@ -125,14 +125,14 @@ class Tab:
         """Wait until the page has been at rest for a while."""
         self.page.evaluate("pageTiming.arm(); pageTiming.still(400)")
 
-    def timed(self, act: Callable[[], object]) -> Took:
-        """Do something with keyboard or mouse and tell what followed."""
+    def timed(self, act: Callable[[], object], stored: bool = False) -> Took:
+        """Do something with keyboard or mouse and tell what followed; an edit is to be ``stored``."""
         self.page.evaluate("pageTiming.arm()")
         act()
-        return took(self.page.evaluate(f"pageTiming.settled({_QUIET})"))
+        return took(self.page.evaluate(f"pageTiming.settled({_QUIET}, {{stored: {str(stored).lower()}}})"))
 
-    def press(self, key: str) -> Took:
-        return self.timed(lambda: self.page.keyboard.press(key))
+    def press(self, key: str, stored: bool = False) -> Took:
+        return self.timed(lambda: self.page.keyboard.press(key), stored)
 
 
 def took(log: dict[str, Any]) -> Took:
@@ -205,11 +205,11 @@ def _waiting(chromium: Any, server: Server) -> Iterator[Row]:
     zones = [tab.press("n") for _ in range(ZONES)]
     yield _row("next zone to repainted", [zone.whole for zone in zones], NEXT, zones)
     edits, undos = [], []
-    for number in range(TRIES):
+    for _ in range(TRIES // 2):
         tab.press("n")
-        edits.append(tab.press("123"[number % 3]))
-        if number % 2:
-            undos.append(tab.press("z"))
+        _edit(tab, "1")
+        edits += [tab.press(key, stored=True) for key in "23"]
+        undos.append(tab.press("z", stored=True))
     yield _row("key press to label painted and stored", [edit.edit for edit in edits], EDIT, edits)
     yield _row("key press to label stored", [edit.stored for edit in edits])
     yield _row("key press to every view at rest", [edit.whole for edit in edits])
@@ -285,10 +285,10 @@ def _memory(chromium: Any, server: Server) -> Iterator[Row]:
     held = context(chromium, server.address)
     tab = Tab(held, server.address)
     tab.open()
-    _edit(tab, 100)
+    _edit_many(tab, 100)
     _reload(tab, 60, 5)
     before = _settled_memory(server)
-    _edit(tab, EDITS)
+    _edit_many(tab, EDITS)
     middle = _settled_memory(server)
     _reload(tab, RELOADS, IN_BROWSER)
     after = _settled_memory(server)
@@ -302,15 +302,20 @@ def _memory(chromium: Any, server: Server) -> Iterator[Row]:
     held.close()
 
 
-def _edit(tab: Tab, count: int) -> None:
+def _edit_many(tab: Tab, count: int) -> None:
     """Label zone after zone, every fifth edit undone."""
     for number in range(count):
-        key = "z" if number % 5 == 4 else "123"[number % 3]
-        if key != "z":
+        undone = number % 5 == 4
+        if not undone:
             tab.page.keyboard.press("n")
-        tab.page.evaluate("pageTiming.arm()")
-        tab.page.keyboard.press(key)
-        tab.page.evaluate("pageTiming.acknowledged()")
+        _edit(tab, "z" if undone else "123"[number % 3])
+
+
+def _edit(tab: Tab, key: str) -> None:
+    """Press the key of an edit and wait until it is stored."""
+    tab.page.evaluate("pageTiming.arm()")
+    tab.page.keyboard.press(key)
+    tab.page.evaluate("pageTiming.acknowledged()")
 
 
 def _reload(tab: Tab, count: int, in_browser: int) -> None:

@@ -165,12 +165,13 @@
       log.input = log.last = null;
       lastMotion = performance.now();
     },
-    // Resolves with what happened once neither the server nor a figure has stirred for `quiet` ms.
-    settled: (quiet, longest = 10000) => new Promise((resolve) => {
+    // Resolves with what happened once, after what was waited for, neither the server nor a figure stirs for `quiet` ms.
+    settled: (quiet, { stored = false, longest = 10000 } = {}) => new Promise((resolve) => {
       const began = performance.now();
       const wait = () => {
         const now = performance.now();
-        const still = log.input !== null && now - Math.max(lastMotion, log.last) >= quiet;
+        const answered = log.last !== null && log.paints.some(([, at]) => at > log.last) && (!stored || log.acks.length);
+        const still = answered && now - Math.max(lastMotion, log.last) >= quiet;
         if (!still && now - began < longest) return setTimeout(wait, 20);
         const names = owners();
         const changes = log.changes.flatMap(([id, time]) => (names.get(id) ?? []).map((name) => [name, time]));
