@@ -146,10 +146,18 @@ def _store(project: Project) -> LabelStore:
 
 def _line(event: Event) -> str:
     about = f" of {event.supersedes}" if event.supersedes is not None else ""
+    opinion = "  second opinion" if event.layer == "second" else ""
     return (
-        f"{event.id:>6}  {event.at:%Y-%m-%d %H:%M:%S}  {event.analyst}  {event.granule_id} {event.beam}  "
-        f"{event.x_start:.1f} to {event.x_end:.1f} m  {_NAMES[event.label]}  {event.reason}{about}"
+        f"{event.id:>6}  {event.at:%Y-%m-%d %H:%M:%S}  {event.analyst}  {_what(event)}  {event.reason}{about}{opinion}"
     )
+
+
+def _what(event: Event) -> str:
+    if not event.scene_id:
+        place = f"{event.granule_id} {event.beam}  {event.x_start:.1f} to {event.x_end:.1f} m"
+        return f"{place}  {_NAMES[event.label]}"
+    drift = "as estimated" if event.shift_x is None else f"{event.shift_x:.0f}, {event.shift_y:.0f} m"
+    return f"{event.granule_id}  {event.scene_id}  drift {drift}"
 
 
 COMMANDS: tuple[click.Command, ...] = (snapshot_command, label_group)

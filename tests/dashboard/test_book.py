@@ -106,7 +106,10 @@ def test_what_is_recorded_is_read_back_by_track(book: LabelBook) -> None:
     assert book.events(G, "gt2l", after=1) == second
     assert book.gesture("one") == first
     assert (book.version(G, "gt1l"), book.version(G, "gt2l"), book.last_id) == (2, 3, 3)
-    assert book.strokes(G, "gt2l") is book.strokes(G, "gt2l")
+    kept = book.strokes(G, "gt2l")
+    assert book.strokes(G, "gt2l") is kept
+    book.undo("ada")
+    assert (kept.event_id.tolist(), book.strokes(G, "gt2l").event_id.tolist()) == ([1], [])
 
 
 def test_sessions_hear_of_what_any_program_recorded(book: LabelBook, url: str) -> None:

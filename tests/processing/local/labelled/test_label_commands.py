@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from processing.commands.freeboard import export_command, freeboard_command
 from processing.commands.labels import label_group, snapshot_command
 from processing.errors import InputError
+from processing.labels import LabelStore, Stroke
 from processing.project import Project
 
 
@@ -40,6 +41,20 @@ def test_corrections_are_added_listed_undone_and_redone(made: SimpleNamespace, p
     assert "redo of 2" in say(label_group, "redo", project, "--analyst", "ada")[0]
     assert say(label_group, "list", project) == added
     assert len(say(label_group, "list", project, "--all")) == 3
+
+
+def test_shifts_and_second_opinions_are_listed_as_what_they_are(made: SimpleNamespace, tmp_path: Path) -> None:
+    project = made.make_project(tmp_path / "project", kilometres=1)
+    with LabelStore(project.database_url) as store:
+        store.shift(made.granule, "S2B_X", 180.0, -120.4, "ada")
+        store.shift(made.granule, "S2B_X", None, None, "ada")
+        store.add_all([Stroke(made.granule, "gt1l", 2e6, 2.0001e6, 1, "cloud")], "bo", layer="second")
+    listed = say(label_group, "list", str(project.root), "--all")
+    assert listed[0].endswith(f"{made.granule}  S2B_X  drift 180, -120 m  shift")
+    assert listed[1].endswith(f"{made.granule}  S2B_X  drift as estimated  shift")
+    assert listed[2].endswith("2000000.0 to 2000100.0 m  thin  cloud  second opinion")
+    assert say(label_group, "list", str(project.root)) == ["no corrections"]
+    assert say(label_group, "undo", str(project.root), "--analyst", "ada")[0].endswith("undo of 2")
 
 
 def test_a_track_that_is_not_there_is_refused(project: str) -> None:
