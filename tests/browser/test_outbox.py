@@ -1,0 +1,245 @@
+"""Edits survive a lost connection and a killed server: each is stored exactly once, or told."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_project
+
+from processing.labels import Event, LabelStore
+from processing.project import Project
+
+pytestmark = pytest.mark.browser
+
+_READY = "document.documentElement.dataset.ready === 'review'"
+_KEPT = "Object.keys(localStorage).filter(key => key.startsWith('leadline-outbox:')).length"
+_PROGRAM = "import sys; from processing.cli import load_commands, run; load_commands(); sys.exit(run(sys.argv[1:]))"
+
+
+class Line:
+    """A line between browser and server that can be cut, or held in one direction while the other still flows."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.up = True
+        self.held: set[str] = set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                if not self.up:
+                    raise ConnectionRefusedError
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                near.close()
+                continue
+            self._open += [near, far]
+            for start, end, way in ((near, far, "there"), (far, near, "back")):
+                threading.Thread(target=self._carry, args=(start, end, way), daemon=True).start()
+
+    def _carry(self, start: socket.socket, end: socket.socket, way: str) -> None:
+        try:
+            while data := start.recv(65536):
+                if way not in self.held:
+                    end.sendall(data)
+        except OSError:
+            pass
+        finally:
+            _shut(start, end)
+
+    def cut(self) -> None:
+        """End every connection and take no more."""
+        self.up = False
+        _shut(*self._open)
+        self._open.clear()
+
+    def mend(self) -> None:
+        self.held.clear()
+        self.up = True
+
+    def close(self) -> None:
+        self._listener.close()
+        self.cut()
+
+
+def _shut(*sockets: socket.socket) -> None:
+    for held in sockets:
+        with suppress(OSError):
+            held.shutdown(socket.SHUT_RDWR)
+        held.close()
+
+
+class Server:
+    """``leadline serve`` in a process of its own, which can be killed and begun again on the same port."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.before = 0
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port: int = probe.getsockname()[1]
+        self.line = Line(self.port)
+        self.begin()
+
+    def begin(self) -> None:
+        words = ["serve", str(self.root), "--port", str(self.port), "--no-show"]
+        words += ["--origin", f"127.0.0.1:{self.line.port}"]
+        self._process = subprocess.Popen([sys.executable, "-c", _PROGRAM, *words], stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert "Leadline shows" in self._process.stdout.readline()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    @property
+    def events(self) -> list[Event]:
+        return _all_events(self.root)[self.before :]
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.line.port}/"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    root = tmp_path_factory.mktemp("outbox") / "small"
+    small_project.make(root)
+    made = Server(root)
+    yield made
+    made.line.close()
+    made.kill()
+
+
+@pytest.fixture
+def server(served: Server) -> Iterator[Server]:
+    """The server with its line whole; ``events`` are those that the test brought about."""
+    served.before = len(_all_events(served.root))
+    yield served
+    served.line.mend()
+
+
+def _all_events(root: Path) -> list[Event]:
+    with LabelStore(Project(root).database_url) as store:
+        return store.events()
+
+
+def _until(found: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait on a condition outside the browser."""
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, "waited in vain"
+        threading.Event().wait(0.05)
+
+
+def _open(tab: Any, server: Server) -> None:
+    """The review page of a named analyst with the first zone selected, and that known to the browser."""
+    tab.add_init_script("localStorage.setItem('leadline-analyst', 'Ada')")
+    tab.goto(f"{server.address}?page=review&beam=gt1l")
+    tab.wait_for_function(_READY)
+    tab.locator(".queue-list .row").first.wait_for()
+    tab.keyboard.press("n")
+    tab.get_by_text("segments", exact=False).first.wait_for()
+    tab.locator(".zone-panel .where").wait_for()
+
+
+def _gone(tab: Any) -> None:
+    tab.get_by_text("Connection lost at").wait_for()
+
+
+def _back(tab: Any) -> None:
+    tab.get_by_text("Connection lost at").wait_for(state="hidden")
+    tab.wait_for_function(_READY)
+    tab.wait_for_function(f"{_KEPT} === 0")
+
+
+def test_an_edit_is_confirmed_in_the_header_and_stored_before_that(tab: Any, server: Server) -> None:
+    _open(tab, server)
+    tab.keyboard.press("2")
+    tab.locator(".saved", has_text="saved").wait_for()
+    (event,) = server.events
+    assert (event.label, event.analyst, event.reason) == (1, "Ada", "cloud")
+    assert tab.evaluate(_KEPT) == 0
+    assert tab.complaints == []
+
+
+def test_an_edit_that_never_arrived_is_stored_when_the_line_is_mended(tab: Any, server: Server) -> None:
+    _open(tab, server)
+    server.line.held = {"there"}
+    tab.keyboard.press("3")
+    tab.wait_for_function(f"{_KEPT} === 1")
+    server.line.cut()
+    _gone(tab)
+    tab.get_by_text("1 edit is not stored yet").wait_for()
+    tab.keyboard.press("1")
+    assert tab.evaluate(_KEPT) == 1
+    assert server.events == []
+    server.line.mend()
+    _back(tab)
+    (event,) = server.events
+    assert (event.label, event.analyst) == (2, "Ada")
+
+
+def test_an_edit_whose_confirmation_was_lost_with_the_server_is_stored_once(tab: Any, server: Server) -> None:
+    _open(tab, server)
+    server.line.held = {"back"}
+    tab.keyboard.press("3")
+    _until(lambda: len(server.events) == 1)
+    server.kill()
+    server.line.cut()
+    _gone(tab)
+    assert tab.evaluate(_KEPT) == 1
+    server.begin()
+    server.line.mend()
+    _back(tab)
+    assert [event.label for event in server.events] == [2]
+    assert "zone=" in tab.url
+
+
+def test_an_edit_that_a_killed_server_never_saw_is_stored_after_a_reload(tab: Any, server: Server) -> None:
+    _open(tab, server)
+    server.line.held = {"there"}
+    tab.keyboard.press("3")
+    tab.wait_for_function(f"{_KEPT} === 1")
+    server.kill()
+    server.line.cut()
+    _gone(tab)
+    server.begin()
+    server.line.mend()
+    tab.reload()
+    _back(tab)
+    (event,) = server.events
+    assert (event.label, event.analyst) == (2, "Ada")
+
+
+def test_an_undo_that_was_not_confirmed_is_told_and_not_repeated(tab: Any, server: Server) -> None:
+    _open(tab, server)
+    tab.keyboard.press("2")
+    tab.locator(".saved", has_text="saved").wait_for()
+    server.line.held = {"there"}
+    tab.keyboard.press("z")
+    tab.wait_for_function(f"{_KEPT} === 1")
+    server.line.cut()
+    _gone(tab)
+    server.line.mend()
+    _back(tab)
+    tab.locator(".toast", has_text="undo was not confirmed").wait_for()
+    assert [event.reason for event in server.events] == ["cloud"]
