@@ -179,32 +179,35 @@ class Review(Stage):
 
     base = _number(0.0005, "Share of labels that are wrong without any evidence against them", "1", (0.000001, 0.5))
     cloud = _number(0.1, "Share of labels that a cloud flag makes wrong", "1", (0.0, 0.99))
-    shadow = _number(0.2, "Share of labels that a shadow flag makes wrong", "1", (0.0, 0.99))
+    shadow = _number(0.18, "Share of labels that a shadow flag makes wrong", "1", (0.0, 0.99))
     saturated = _number(0.02, "Share of labels that saturation makes wrong", "1", (0.0, 0.99))
     unlabelled = _number(0.3, "Doubt of an unlabelled segment in a hole of the labels", "1", (0.0, 0.99))
     unlabelled_longest = _number(
         1000.0, "Longest hole; longer unlabelled stretches lie outside the scene and are left out", "m", (0.0, 1e6)
     )
-    transition = _number(0.12, "Share of labels that a class boundary beside them makes wrong", "1", (0.0, 0.99))
+    transition = _number(0.11, "Share of labels that a class boundary beside them makes wrong", "1", (0.0, 0.99))
     transition_fall = _number(2.0, "Power of the distance to the boundary with which that share falls", "1", (0.1, 10))
     alignment = _number(10.0, "Error of the alignment of scene and track where the drift is sure", "m", (0.1, 1000.0))
     drift_speed = _number(
-        10.0, "Growth of that error with the minutes between scene and track where it is not", "m/min", (0.0, 1000.0)
+        7.0, "Growth of that error with the minutes between scene and track where it is not", "m/min", (0.0, 1000.0)
+    )
+    drift = _number(
+        0.75, "Share of labels that such an error, reaching to a boundary, moves to another place", "1", (0.0, 0.99)
     )
     thin = _number(
-        8.0,
+        9.0,
         "Factor on the odds that a label of thin ice is wrong, which mixed or shaded pixels take",
         "1",
         (0.01, 1000),
     )
     agreement = _number(
-        2.7, "Logarithm of the odds taken off where the model, all sure, agrees with the label", "1", (0.0, 20.0)
+        2.8, "Logarithm of the odds taken off where the model, all sure, agrees with the label", "1", (0.0, 20.0)
     )
     entropy = _number(
-        2.8, "Logarithm of the odds added back there as the model's entropy goes from 0 to its most", "1", (0.0, 20.0)
+        2.6, "Logarithm of the odds added back there as the model's entropy goes from 0 to its most", "1", (0.0, 20.0)
     )
     disagreement = _number(
-        0.85, "Weight of the model's own logarithm of the odds where it contradicts the label", "1", (0.0, 5.0)
+        0.95, "Weight of the model's own logarithm of the odds where it contradicts the label", "1", (0.0, 5.0)
     )
     threshold = _number(0.05, "Doubt from which a segment belongs to a zone", "1", (0.0001, 0.999))
     gap = _number(30.0, "Longest stretch between doubtful segments that a zone bridges", "m", (0.0, 10_000.0))

@@ -27,6 +27,9 @@ LEAST_SHARE = 0.1
 SURE = 6.0
 """Logarithm of the odds beyond which a model is not believed: it was not tested on that many."""
 
+_BLOCK = 1 << 16
+"""Segments worked on at a time, so that what is in between stays in the processor's cache."""
+
 _CLASSES = np.array([SurfaceClass.UNLABELLED, SurfaceClass.THICK_ICE, SurfaceClass.THIN_ICE, SurfaceClass.OPEN_WATER])
 _TINY = np.float32(1e-9)
 _ONE = np.float32(1.0)
@@ -61,7 +64,7 @@ class Evidence:
         """Which segments carry ``flag``: (n,) bool."""
         return np.asarray((self.flags & np.uint32(flag)) != 0)
 
-    def take(self, rows: npt.NDArray[np.intp]) -> Evidence:
+    def take(self, rows: npt.NDArray[np.intp] | slice) -> Evidence:
         """The evidence of some rows."""
         return Evidence(
             self.segment[rows],
@@ -111,37 +114,33 @@ def explain(zone: Zone) -> tuple[tuple[str, float], ...]:
 
 def doubt(evidence: Evidence, review: Review) -> Singles:
     """Probability that each auto-label is wrong: (n,) f4, 0 outside the scene."""
-    sound = np.full(len(evidence), 1.0 - review.base, np.float32)
-    for cause in _flag_causes(evidence, review).values():
-        sound *= _ONE - cause
-    sound *= _ONE - _near_boundary(evidence, review, _alignment(evidence, review))
-    odds = (_ONE - sound) / sound
-    odds[evidence.label == SurfaceClass.THIN_ICE] *= np.float32(review.thin)
-    if evidence.probability is not None:
-        odds *= np.exp(_model_evidence(evidence.label, evidence.probability, review))
-    found = odds / (_ONE + odds)
+    found = np.empty(len(evidence), np.float32)
+    rarity = _rarity(evidence.label)
+    for start in range(0, len(found), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        found[rows] = _chance_wrong(evidence.take(rows), review, rarity)
     unlabelled = evidence.label == SurfaceClass.UNLABELLED
     if unlabelled.any():
         found[unlabelled] = 0.0
         found[holes(evidence, review.unlabelled_longest)] = review.unlabelled
-    return np.asarray(found, np.float32)
+    return found
 
 
-def causes(evidence: Evidence, review: Review) -> Singles:
-    """How strongly each of REASONS alone speaks against each label: (len(REASONS), n) f4 probabilities."""
-    sure = np.full(len(evidence), review.alignment, np.float32)
-    transition = _near_boundary(evidence, review, sure)
+def causes(evidence: Evidence, review: Review, rows: npt.NDArray[np.intp] | slice = slice(None)) -> Singles:
+    """How strongly each of REASONS alone speaks against the labels of some rows: (len(REASONS), rows) f4, 0 to 1."""
+    part = evidence.take(rows)
+    near, moved = _boundary_causes(part, review, _rarity(evidence.label))
     strength = {
-        **_flag_causes(evidence, review),
-        "transition": transition,
-        "drift": _near_boundary(evidence, review, _alignment(evidence, review)) - transition,
-        "unlabelled": (evidence.label == SurfaceClass.UNLABELLED).astype(np.float32),
+        **_flag_causes(part, review),
+        "transition": near,
+        "drift": moved,
+        "unlabelled": (part.label == SurfaceClass.UNLABELLED).astype(np.float32),
     }
-    if evidence.probability is not None:
-        agrees, odds, _ = _model(evidence.label, evidence.probability)
+    if part.probability is not None:
+        agrees, odds, _ = _model(part.label, part.probability)
         strength["entropy"] = np.where(agrees, _chance(odds), 0.0)
         strength["disagreement"] = np.where(agrees, 0.0, _chance(np.float32(review.disagreement) * odds))
-    nothing = np.zeros(len(evidence), np.float32)
+    nothing = np.zeros(len(part), np.float32)
     return np.stack([strength.get(name, nothing) for name in REASONS]).astype(np.float32)
 
 
@@ -172,14 +171,27 @@ def find_zones(evidence: Evidence, review: Review) -> list[Zone]:
     first, end = evidence.segment[start], evidence.segment[stop - 1] + 1
     rows, offsets = _within(start, stop)
     chances = chance[rows].astype(np.float64)
-    part = evidence.take(rows)
     metres = np.add.reduceat(chances, offsets) * evidence.window
     score = metres / ((end - first) * evidence.window + review.overhead)
-    reasons = _named(_shares(causes(part, review), chances, offsets))
-    label = _most_frequent(part.label, offsets)
+    reasons = _named(_shares(causes(evidence, review, rows), chances, offsets))
+    label = _most_frequent(evidence.label[rows], offsets)
     ends = zip(first.tolist(), end.tolist(), reasons, score.tolist(), label.tolist(), metres.tolist(), strict=True)
     w = evidence.window
     return [Zone(a, b, a * w, b * w, names, s, k, m, each) for a, b, (names, each), s, k, m in ends]
+
+
+def _chance_wrong(part: Evidence, review: Review, rarity: Singles) -> Singles:
+    """Probability that each label is wrong, as if all were labelled: (n,) f4."""
+    sound = np.full(len(part), 1.0 - review.base, np.float32)
+    for cause in _flag_causes(part, review).values():
+        sound *= _ONE - cause
+    near, moved = _boundary_causes(part, review, rarity)
+    odds = _ONE / (sound * (_ONE - near)) - _ONE
+    odds[part.label == SurfaceClass.THIN_ICE] *= np.float32(review.thin)
+    odds = (_ONE + odds) / (_ONE - moved) - _ONE
+    if part.probability is not None:
+        odds *= np.exp(_model_evidence(part.label, part.probability, review))
+    return np.asarray(odds / (_ONE + odds), np.float32)
 
 
 def _flag_causes(evidence: Evidence, review: Review) -> dict[str, Singles]:
@@ -196,14 +208,27 @@ def _alignment(evidence: Evidence, review: Review) -> Singles:
     unsure = evidence.flagged(AutoFlag.DRIFT_UNSURE) | np.isnan(evidence.drift_confidence)
     open_share = np.where(unsure, _ONE, _ONE - evidence.drift_confidence)
     moved = np.nan_to_num(np.abs(evidence.minutes)) * open_share * np.float32(review.drift_speed)
-    return np.asarray(np.hypot(moved, np.float32(review.alignment)), np.float32)
+    return np.asarray(np.sqrt(moved * moved + np.float32(review.alignment**2)), np.float32)
 
 
-def _near_boundary(evidence: Evidence, review: Review, alignment: Singles) -> Singles:
-    """Share of labels made wrong by a class boundary at their distance, when the alignment errs so (m): (n,) f4."""
+def _boundary_causes(evidence: Evidence, review: Review, rarity: Singles) -> tuple[Singles, Singles]:
+    """Share of labels that a class boundary at their distance makes wrong, and share that drift does: (n,) f4 each.
+
+    Where the alignment errs by more than the boundary is away, the label is that of another place. It is wrong then as
+    often as another place is of another class, which is seldom for the class that most of the track has.
+    """
     distance = np.nan_to_num(evidence.boundary_distance, nan=np.inf)
-    away = np.maximum(distance / alignment, _ONE)
-    return np.asarray(np.float32(review.transition) * away ** np.float32(-review.transition_fall), np.float32)
+    fall = np.float32(-review.transition_fall)
+    beside = np.maximum(distance / np.float32(review.alignment), _ONE) ** fall
+    reached = np.maximum(distance / _alignment(evidence, review), _ONE) ** fall
+    moved = np.float32(review.drift) * (reached - beside) * rarity[evidence.label]
+    return np.float32(review.transition) * beside, moved
+
+
+def _rarity(label: npt.NDArray[np.int8]) -> Singles:
+    """Share of the labelled segments that are of another class than each: (4,) f4, the last of unlabelled 0."""
+    counts = np.bincount(label[label >= 0], minlength=len(_CLASSES) - 1)
+    return np.append(1.0 - counts / max(counts.sum(), 1), 0.0).astype(np.float32)
 
 
 def _model(label: npt.NDArray[np.int8], probability: Singles) -> tuple[Mask, Singles, Singles]:
