@@ -37,7 +37,8 @@ class AgreementPage(Page):
         self._reading = self._again = False
         self.numbers = listing.Listing(self._go, sizing_mode="stretch_both")
         self.queue = listing.Listing(self._go, sizing_mode="stretch_both")
-        left = controls.card(self.numbers, sizing_mode="stretch_both", styles={"flex": "1 1 0", "min-width": "0"})
+        narrow = {"flex": "1.06 1 0", "min-width": "0", "max-width": "900px"}
+        left = controls.card(self.numbers, sizing_mode="stretch_both", styles=narrow)
         self._right = controls.card(
             self.queue, sizing_mode="stretch_both", styles={"flex": "1 1 0", "min-width": "0"}, visible=False
         )

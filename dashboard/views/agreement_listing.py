@@ -76,11 +76,11 @@ def _take(one: Disagreement, side: int, theme: str) -> str:
     """The button that takes one analyst's class."""
     label, name = one.labels[side], one.pair[side]
     edit = _json(kind=ADJUDICATE, label=label, selection=one.selection.descriptor())
-    said = f"{palette.class_name(label)} · {name}"
     return (
         f"<button data-row='{escape(one.ident, quote=True)}' data-act='take{side}' data-edit='{edit}' "
         f"title='{escape(f'Settle it as {palette.class_name(label)}, as {name} says', quote=True)}'>"
-        f"{words.swatch(palette.class_colour(label, theme))}<span class='text'>{escape(said)}</span></button>"
+        f"{words.swatch(palette.class_colour(label, theme))}<span class='text'>"
+        f"{palette.class_name(label)}<small>{escape(name)}</small></span></button>"
     )
 
 

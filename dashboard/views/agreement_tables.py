@@ -35,21 +35,30 @@ def tables(found: Findings, pair: Pair | None, theme: str, how: Bootstrap) -> st
 
 
 def _pairs(found: Findings, pair: Pair | None, how: Bootstrap) -> str:
-    rows = [] if len(found.pairs) < 2 or found.everybody is None else [_pair_row(found.everybody, pair is None)]
-    alone = len(found.pairs) == 1
-    rows += [_pair_row(facts, not alone and facts.pair == pair) for facts in found.pairs]
+    alone = len(found.pairs) == 1 or found.everybody is None
+    rows = [] if alone or found.everybody is None else [_pair_row(found.everybody, pair is None)]
+    rows += [_pair_row(facts, None if alone else facts.pair == pair) for facts in found.pairs]
     head = (
         "<th>Analysts</th><th>Both judged</th><th title='One opinion was given without sight of the other'>Blind</th>"
     )
     told = f"kappa with {100 * how.level:.0f} % interval"
-    return f"<h2>Pairs <small class='soft'>{told}</small></h2><table><tr>{head}{_HEAD}</tr>{''.join(rows)}</table>"
+    columns = "<col><col class='w-length'><col class='w-blind'>"
+    return f"<h2>Pairs <small class='soft'>{told}</small></h2>{_table(columns, head, rows)}"
 
 
-def _pair_row(facts: PairFacts, here: bool) -> str:
+def _table(columns: str, head: str, rows: list[str]) -> str:
+    measured = "".join(f"<col class='w-{name}'>" for name in ("same", "kappa", "range", "strip"))
+    return f"<table><colgroup>{columns}{measured}</colgroup><tr>{head}{_HEAD}</tr>{''.join(rows)}</table>"
+
+
+def _pair_row(facts: PairFacts, here: bool | None) -> str:
+    """One pair, which can be chosen unless it is the only one (None)."""
     name = " · ".join(facts.pair) if facts.pair else "all pairs"
     who = "\n".join(facts.pair) if facts.pair else ""
     blind = f"{100 * facts.blind / facts.metres:.0f} %" if facts.metres else "–"
     cells = f"<td>{words.metres(facts.metres)}</td><td>{blind}</td>{_cells(facts.told.overall)}"
+    if here is None:
+        return f"<tr><td><b>{escape(name)}</b></td>{cells}</tr>"
     link = go(pair=who).replace("role='link'", f"role='button' aria-pressed='{'true' if here else 'false'}'")
     row = f"<tr class='{'here' if here else ''}' data-row='{escape(who, quote=True)}' {link}>"
     return f"{row}<td><b>{escape(name)}</b></td>{cells}</tr>"
@@ -59,6 +68,9 @@ _HEAD = (
     "<th>Same class</th><th colspan='2'>Cohen's kappa</th>"
     "<th><span class='scale'><span>0</span><span>1</span></span></th>"
 )
+
+
+_TWO = "<col><col class='w-both'>"
 
 
 def _by_class(facts: PairFacts, theme: str) -> str:
@@ -71,7 +83,7 @@ def _by_class(facts: PairFacts, theme: str) -> str:
         rows.append(f"<tr><td>{name}</td><td>{_length(facts, either)}</td>{_cells(facts.told.by_class[code])}</tr>")
     head = "<th>Class</th><th title='Given this class by one or both'>Given</th>"
     note = "<small class='soft'>each against the rest</small>"
-    return f"<h2>By class {note}</h2><table><tr>{head}{_HEAD}</tr>{''.join(rows)}</table>"
+    return f"<h2>By class {note}</h2>{_table(_TWO, head, rows)}"
 
 
 def _by_flag(facts: PairFacts) -> str:
@@ -81,7 +93,7 @@ def _by_flag(facts: PairFacts) -> str:
     ]
     head = "<th>Flag</th><th>Both judged</th>"
     note = "<small class='soft'>of the auto-label; a segment may have several</small>"
-    return f"<h2>By flag {note}</h2><table><tr>{head}{_HEAD}</tr>{''.join(rows)}</table>"
+    return f"<h2>By flag {note}</h2>{_table(_TWO, head, rows)}"
 
 
 def _confusion(facts: PairFacts, theme: str) -> str:
@@ -149,7 +161,9 @@ def _percent(share: float) -> str:
     value = 100.0 * share
     if 0.0 < value < 0.1:
         return "< 0.1 %"
-    return "> 99.9 %" if 99.9 < value < 100.0 else f"{value:.3g} %"
+    if 99.9 < value < 100.0:
+        return "> 99.9 %"
+    return f"{value:.0f} %" if value in (0.0, 100.0) else f"{value:.1f} %"
 
 
 def _length(facts: PairFacts, segments: int) -> str:
