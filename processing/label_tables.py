@@ -121,7 +121,9 @@ def prepare(connection: Connection) -> None:
     found = version(connection)
     check_version(found)
     if found == 1:
-        _migrate(connection)
+        lock(connection)
+        if version(connection) == 1:  # no other program was faster
+            _migrate(connection)
     elif found is None:
         _METADATA.create_all(connection)
         connection.execute(sa.insert(_VERSION).values(version=VERSION))

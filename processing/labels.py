@@ -111,7 +111,7 @@ class LabelStore:
                 with self._reading():
                     pass
             else:
-                self._write(label_tables.prepare)
+                self._write(label_tables.prepare, prepared=False)
         except LeadlineError:
             self._engine.dispose()
             raise
@@ -322,13 +322,15 @@ class LabelStore:
         log.append(events)
         return events
 
-    def _write(self, work: Callable[[Connection], _Result]) -> _Result:
+    def _write(self, work: Callable[[Connection], _Result], *, prepared: bool = True) -> _Result:
         """Run ``work`` in one transaction that no other writer can come between; again after a conflict."""
         engine = label_tables.writing(self._engine)
         with self._told():
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
                     with engine.begin() as connection:
+                        if prepared:
+                            label_tables.lock(connection)
                         return work(connection)
                 except sa.exc.DBAPIError as error:
                     if attempt == _ATTEMPTS or not label_tables.is_conflict(error):

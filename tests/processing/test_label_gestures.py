@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.engine import Connection
 
+from processing import label_tables
 from processing.errors import InputError, StaleError
 from processing.labels import Event, LabelLog, LabelStore, Stroke, read_log
 
@@ -130,6 +133,39 @@ def test_half_and_infinite_shifts_are_refused(store: LabelStore, bad: tuple[floa
     with pytest.raises(InputError, match="shift"):
         store.shift(G, S, *bad, "ada")
     assert store.events() == []
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.add_all([stroke()], "ada"),
+        lambda store: store.shift(G, S, 1.0, 2.0, "ada"),
+        lambda store: store.undo("ada"),
+        lambda store: store.redo("ada"),
+    ],
+)
+def test_a_write_waits_for_other_writers_before_it_reads(
+    store: LabelStore, monkeypatch: pytest.MonkeyPatch, write: Callable[[LabelStore], list[Event]]
+) -> None:
+    store.add_all([stroke(), stroke(20.0)], "ada")
+    store.undo("ada")
+    store.redo("ada")
+    done: list[str] = []
+    lock, select = label_tables.lock, label_tables.select
+
+    def locked(connection: Connection) -> None:
+        done.append("lock")
+        lock(connection)
+
+    def selected(*given: Any) -> list[Event]:
+        done.append("select")
+        return select(*given)
+
+    monkeypatch.setattr(label_tables, "lock", locked)
+    monkeypatch.setattr(label_tables, "select", selected)
+    write(store)
+    assert done[0] == "lock"
+    assert done.count("lock") == 1
 
 
 class Model:
