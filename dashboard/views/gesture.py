@@ -74,9 +74,9 @@ class SelectionBand:
     """The selection, the zone at hand as a frame about it, and what is being drawn, on any number of figures."""
 
     def __init__(self) -> None:
-        self.chosen = ColumnDataSource(dict(_BAND))
+        self.chosen = ColumnDataSource(dict(_BAND), name="selected")
         self.zone = ColumnDataSource(dict(_BAND))
-        self.preview = ColumnDataSource(dict(_BAND))
+        self.preview = ColumnDataSource(dict(_BAND), name="selecting")
 
     def add_to(self, plot: figure) -> None:
         """Draw the bands on a figure; each edge is light in dark, so that it is seen on ice, water and either card.

@@ -34,8 +34,8 @@ class HoverLink:
     """Joins a map and views along the track; ``follow`` tells it where the beam lies in the map."""
 
     def __init__(self, scene_map: Map, views: tuple[Along, ...]) -> None:
-        self.spot = ColumnDataSource({"x": []})
-        self.told = ColumnDataSource({"x": [], "y": [], "text": [], "align": [], "offset": []})
+        self.spot = ColumnDataSource({"x": []}, name="spot")
+        self.told = ColumnDataSource({"x": [], "y": [], "text": [], "align": [], "offset": []}, name="told")
         self.knots = ColumnDataSource({"x_atc": [], "x": [], "y": []})
         rows = next((view for view in views if isinstance(view, ThinRows)), None)
         args = {

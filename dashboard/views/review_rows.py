@@ -249,7 +249,7 @@ class ReviewRows(ThinRows):
 
     def _build(self) -> figure:
         plot = super()._build()
-        self._zones = ColumnDataSource(dict(_ZONES))
+        self._zones = ColumnDataSource(dict(_ZONES), name="zone-marks")
         self._bars = plot.quad(
             left="left", right="right", bottom=0.0, top=1.0, source=self._zones,
             fill_alpha="alpha", line_width="line")  # fmt: skip
