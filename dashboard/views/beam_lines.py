@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dashboard import detail
 from dashboard.geometry import MapLine
 from dashboard.place import Place
-from dashboard.views.map_frame import Frame, joined
+from dashboard.views.map_frame import Frame, Sight, joined
 from dashboard.views.segment_ranks import SegmentRanks, Version
 
 NO_LINES: dict[str, list[Any]] = {"xs": [], "ys": [], "colour": []}
@@ -37,7 +37,7 @@ class Runs:
 @dataclass(frozen=True)
 class _Drawn:
     version: Version
-    sight: tuple[float, float, int]
+    cells: tuple[float, float, int]
     runs: Runs
 
 
@@ -67,27 +67,43 @@ class BeamLines:
         self.place = place
         self.ranks = ranks
         self._drawn: dict[tuple[str, str], _Drawn] = {}
+        self._sights: dict[str, tuple[tuple[object, ...], Sight]] = {}
 
     def forget(self) -> None:
-        """Let go of what was worked out."""
+        """Let go of what was worked out, as when the project has changed."""
         self._drawn.clear()
+        self._sights.clear()
 
-    def runs(self, beam: str, frame: Frame, sight: tuple[float, float]) -> Runs:
+    def sight(self, beam: str, frame: Frame) -> Sight:
+        """The part of a beam in a frame, drawn where the scene saw its ice."""
+        key = frame, self.place.state.granule, self.place.shift_of(beam)
+        known = self._sights.get(beam)
+        if known is None or known[0] != key:
+            line = self.place.line(beam)
+            known = self._sights[beam] = key, Sight(line, *frame.in_sight(line), frame.scale)
+        return known[1]
+
+    def runs(self, beam: str, sight: Sight) -> Runs:
         """Runs of a beam in sight; the whole as unlabelled before there are segments."""
         place = self.place
         granule = place.state.granule
         if not place.workspace.has_track(granule, beam):
-            return Runs(np.array([sight]), np.ones(1, np.int64))
+            return plain(sight)
         track = place.workspace.track(granule, beam)
-        bins = int(np.clip((sight[1] - sight[0]) / frame.scale / _PIXELS, _LEAST, _MOST))
-        cells = detail.cells(*sight, track.window, bins)
+        bins = int(np.clip((sight.end - sight.start) / sight.scale / _PIXELS, _LEAST, _MOST))
+        cells = detail.cells(sight.start, sight.end, track.window, bins)
         version = self.ranks.version(beam)
         before = self._drawn.get((granule, beam))
-        if before and before.sight == cells and SegmentRanks.same(before.version, version):
+        if before and before.cells == cells and SegmentRanks.same(before.version, version):
             return before.runs
         found = find_runs(track.x_atc, self.ranks.ranks(beam), cells)
         self._drawn[granule, beam] = _Drawn(version, cells, found)
         return found
+
+
+def plain(sight: Sight) -> Runs:
+    """All that is in sight in the colour of what has no label."""
+    return Runs(np.array([[sight.start, sight.end]]), np.ones(1, np.int64))
 
 
 def lines_of(line: MapLine, runs: Runs, colours: tuple[str, ...], bend: float) -> dict[str, list[Any]]:

@@ -12,6 +12,9 @@ from dashboard.geometry import MapLine
 _SERVES = 0.5
 _SAME_SCALE = 0.05
 _PLACES = 400
+_APART = 2.0
+SHORT = 5.0
+"""A mark is no shorter than this many pixels."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,26 @@ class Frame:
         inside = np.abs(x - self.x) < 0.46 * self.width * self.scale
         inside &= np.abs(y - self.y) < 0.44 * self.height * self.scale
         return float(along[inside][np.argmax(y[inside])]) if inside.any() else (start + end) / 2
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The part of a beam in the map: its line, along-track start and end (m), metres per pixel."""
+
+    line: MapLine
+    start: float
+    end: float
+    scale: float
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing of the beam is in sight."""
+        return self.start >= self.end
+
+    def tidy(self, intervals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Intervals in sight at the detail of the screen: short ones long enough to see, close ones joined."""
+        seen = within(intervals, self.start, self.end)
+        return joined(seen, _APART * self.scale, SHORT * self.scale)
 
 
 def joined(intervals: NDArray[np.float64], gap: float, least: float) -> NDArray[np.float64]:

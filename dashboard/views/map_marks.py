@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,30 +10,13 @@ from numpy.typing import NDArray
 
 from dashboard.geometry import MapLine
 from dashboard.views.beam_lines import along, bend_of
-from dashboard.views.map_frame import joined, within
+from dashboard.views.map_frame import Sight
 
 Array = NDArray[np.float64]
 NO_MARKS: dict[str, list[Any]] = {"xs": [], "ys": []}
 NO_ENDS: dict[str, list[Any]] = {"x0": [], "y0": [], "x1": [], "y1": []}
 
 _HOLE = np.array([np.nan])
-_APART = 2.0
-SHORT = 5.0
-
-
-@dataclass(frozen=True)
-class Sight:
-    """The part of a beam in the map: its line, along-track start and end, metres per pixel."""
-
-    line: MapLine
-    start: float
-    end: float
-    scale: float
-
-    def tidy(self, intervals: Array) -> Array:
-        """Intervals in sight at the detail of the screen: short ones long enough to see, close ones joined."""
-        seen = within(intervals, self.start, self.end)
-        return joined(seen, _APART * self.scale, SHORT * self.scale)
 
 
 def stroke(sight: Sight, intervals: Array) -> dict[str, list[Any]]:

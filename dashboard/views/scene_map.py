@@ -16,12 +16,12 @@ from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
 from dashboard.views import map_marks
-from dashboard.views.beam_lines import NO_CASING, NO_LINES, BeamLines, Runs, bend_of, casing_of, lines_of
-from dashboard.views.map_frame import Frame
+from dashboard.views.beam_lines import NO_CASING, NO_LINES, BeamLines, Runs, bend_of, casing_of, lines_of, plain
+from dashboard.views.map_frame import SHORT, Frame, Sight
 from dashboard.views.map_gestures import MapGestures
 from dashboard.views.map_images import SceneImages
 from dashboard.views.map_layers import HAND_ROOM, ZONE_ROOM, MapLayers
-from dashboard.views.map_marks import NO_MARKS, Sight
+from dashboard.views.map_marks import NO_MARKS
 from dashboard.views.segment_ranks import SegmentRanks
 from dashboard.views.zone_lines import ZoneLines
 
@@ -31,6 +31,7 @@ _FILL = 0.72
 _CROWD = 46.0
 _TICK = 13.0
 _BEAM_PARTS = ("granule", "beam", "scene", "colour", "opinion", "analyst", "edits", "shift", "drifting")
+_PLACE_PARTS = ("granule", "beam", "scene", "x", "span", "shift", "drifting", "edits")
 _MARK_PARTS = ("granule", "beam", "scene", "selection", "zone", "edits", "why", "where", "kind", "todo", "shift",
                "drifting", "opinion")  # fmt: skip
 
@@ -86,6 +87,8 @@ class SceneMap:
         self.images.update(change)
         self.layers.tell(self.images.note)
         self._centre_anew()
+        if change.touches("granule", "scene", "page"):
+            self._beams.forget()
         if change.touches("shift", "drifting", "edits"):
             self._hold()
         if change.touches("granule", "beam", "x", "span", "scene") and change.origin != ORIGIN:
@@ -95,7 +98,8 @@ class SceneMap:
             self._draw(anew=change.touches("granule", "beam", "scene", "shift", "drifting") or not served)
         if change.touches(*_MARK_PARTS) or not served:
             self._draw_marks()
-        self._draw_stretch()
+        if change.touches(*_PLACE_PARTS) or not served:
+            self._draw_stretch()
 
     def _centre_anew(self) -> None:
         """Forget the analyst's offset and zoom when another granule or scene comes into sight."""
@@ -104,7 +108,6 @@ class SceneMap:
         if seen != self._centred:
             self._centred = seen
             self._offset, self._zoom = (0.0, 0.0), 1.0
-            self._beams.forget()
 
     def _clear(self) -> None:
         self._drawn = None
@@ -198,7 +201,7 @@ class SceneMap:
             near = [(away, x_atc, beam) for x_atc, away, beam in found if away <= reach]
             if near:
                 _, x_atc, beam = min(near)
-                zone = self._zones.of(beam).at(x_atc, 0.5 * map_marks.SHORT * self._asked.scale)
+                zone = self._zones.of(beam).at(x_atc, 0.5 * SHORT * self._asked.scale)
                 if zone is not None and not self.place.state.drifting:
                     self.place.desk.select_zone(zone.ident)
                 else:
@@ -214,23 +217,21 @@ class SceneMap:
         self.layers.explain(scheme)
         frame = self._asked if anew or self._drawn is None else self._drawn
         runs: dict[str, Runs] = {}
-        lines: dict[str, MapLine] = {}
+        sights: dict[str, Sight] = {}
         for beam in self._by_name:
             with self.place.guard(f"drawing beam {beam}"):
-                line = self.place.line(beam)
-                start, end = frame.in_sight(line)
-                if start < end:
-                    lines[beam] = line
-                    runs[beam] = self._runs_of(beam, frame, (start, end))
+                sight = self._beams.sight(beam, frame)
+                if not sight.empty:
+                    sights[beam], runs[beam] = sight, self._runs_of(beam, sight)
         changed = {beam for beam in {*runs, *self._shown} if runs.get(beam) is not self._shown.get(beam)}
         layers, current = self.layers, self.place.state.beam
         others = [beam for beam in runs if beam != current]
         if anew or current in changed:
-            layers.current.data, layers.current_casing.data = self._parts([current], lines, runs, scheme.colours)
+            layers.current.data, layers.current_casing.data = self._parts([current], sights, runs, scheme.colours)
         if anew or changed - {current}:
-            layers.others.data, layers.other_casing.data = self._parts(others, lines, runs, scheme.colours)
+            layers.others.data, layers.other_casing.data = self._parts(others, sights, runs, scheme.colours)
         if anew:
-            layers.names.data = self._names(lines)
+            layers.names.data = self._names(sights)
         self._shown = runs
         self._drawn = frame
 
@@ -239,31 +240,31 @@ class SceneMap:
         """Beams, the current one first."""
         return sorted(self.place.beams, key=lambda name: name != self.place.state.beam)
 
-    def _runs_of(self, beam: str, frame: Frame, sight: tuple[float, float]) -> Runs:
+    def _runs_of(self, beam: str, sight: Sight) -> Runs:
         """Runs of a beam; of no colour where they cannot be read."""
-        found = [Runs(np.array([sight]), np.ones(1, np.int64))]
+        found = [plain(sight)]
         with self.place.guard(f"reading the classes of beam {beam}"):
-            found.append(self._beams.runs(beam, frame, sight))
+            found.append(self._beams.runs(beam, sight))
         return found[-1]
 
     def _parts(
-        self, beams: list[str], lines: Mapping[str, MapLine], runs: Mapping[str, Runs], colours: tuple[str, ...]
+        self, beams: list[str], sights: Mapping[str, Sight], runs: Mapping[str, Runs], colours: tuple[str, ...]
     ) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
         """Coloured lines and casings of beams, the last named one below."""
-        bend = bend_of(self._asked.scale)
         drawn, casing = dict(NO_LINES), dict(NO_CASING)
         for beam in reversed([beam for beam in beams if beam in runs]):
-            found = lines_of(lines[beam], runs[beam], colours, bend)
+            line, bend = sights[beam].line, bend_of(sights[beam].scale)
+            found = lines_of(line, runs[beam], colours, bend)
             drawn = {name: [*drawn[name], *found[name]] for name in drawn}
-            edge = casing_of(lines[beam], runs[beam], bend)
+            edge = casing_of(line, runs[beam], bend)
             casing = {name: [*casing[name], *edge[name]] for name in casing}
         return drawn, casing
 
-    def _names(self, lines: Mapping[str, MapLine]) -> dict[str, list[Any]]:
+    def _names(self, sights: Mapping[str, Sight]) -> dict[str, list[Any]]:
         """Names of the beams near the upper edge; one that would crowd another is left out."""
         names: dict[str, list[Any]] = {"x": [], "y": [], "name": []}
-        for beam, line in lines.items():
-            (x,), (y,) = line.at(self._asked.place_of_name(line, *self._asked.in_sight(line)))
+        for beam, sight in sights.items():
+            (x,), (y,) = sight.line.at(self._asked.place_of_name(sight.line, sight.start, sight.end))
             crowd = [np.hypot(x - ox, y - oy) for ox, oy in zip(names["x"], names["y"], strict=True)]
             if beam == self.place.state.beam or min(crowd, default=np.inf) >= _CROWD * self._asked.scale:
                 for name, entry in (("x", x), ("y", y), ("name", beam)):
@@ -275,9 +276,8 @@ class SceneMap:
         layers = self.layers
         found: dict[str, list[dict[str, list[Any]]]] = {"zones": [], "done": [], "selection": [], "hand": []}
         for beam in self.place.beams:
-            line = self.place.line(beam)
-            sight = Sight(line, *self._asked.in_sight(line), self._asked.scale)
-            if sight.start >= sight.end:
+            sight = self._beams.sight(beam, self._drawn or self._asked)
+            if sight.empty:
                 continue
             to_do, done = self._zones.of(beam).seen(sight.start, sight.end)
             found["zones"].append(map_marks.outlines(sight, to_do, ZONE_ROOM))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.place import Place
 from dashboard.zone_queue import RankedZone
+
+_DONE = attrgetter("done")
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,9 @@ class BeamZones:
 
     def seen(self, start: float, end: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Edges of the zones between two bounds: those still to do, those done."""
-        rows = np.flatnonzero((self.edges[:, 1] > start) & (self.edges[:, 0] < end))
-        done = np.array([self.entries[row].done for row in rows], bool)
-        return self.edges[rows[~done]], self.edges[rows[done]]
+        seen = (self.edges[:, 1] > start) & (self.edges[:, 0] < end)
+        done = np.fromiter(map(_DONE, self.entries), bool, len(self.entries))
+        return self.edges[seen & ~done], self.edges[seen & done]
 
 
 NO_ZONES = BeamZones((), np.zeros((0, 2)))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dashboard import detail
 from dashboard.geometry import MapLine
 from dashboard.views.beam_lines import Runs, along, casing_of, find_runs, lines_of
-from dashboard.views.map_frame import Frame, joined, within
-from dashboard.views.map_marks import Sight, ends, outlines, stroke
+from dashboard.views.map_frame import Frame, Sight, joined, within
+from dashboard.views.map_marks import ends, outlines, stroke
 
 STRAIGHT = MapLine(np.array([0.0, 10_000.0]), np.array([0.0, 10_000.0]), np.zeros(2))
 
@@ -25,7 +25,7 @@ def test_runs_are_stretches_of_one_rank_and_a_gap_is_in_none() -> None:
 
 
 def test_a_rare_rank_keeps_its_colour_from_afar() -> None:
-    x = 1.0 + 2.0 * np.arange(1000)
+    x = np.arange(1.0, 2000.0, 2.0)
     rank = np.ones(1000, np.int8)
     rank[501] = 4
     runs = find_runs(x, rank, (0.0, 2000.0, 20))
@@ -37,7 +37,7 @@ def test_a_rare_rank_keeps_its_colour_from_afar() -> None:
 def test_runs_are_what_the_columns_say(seed: int) -> None:
     rng = np.random.default_rng(seed)
     segment = np.flatnonzero(rng.random(600) < rng.uniform(0.05, 1.0))
-    x, rank = 2.0 * segment + 1.0, rng.integers(1, 5, len(segment)).astype(np.int8)
+    x, rank = np.array(2.0 * segment + 1.0, np.float64), rng.integers(1, 5, len(segment)).astype(np.int8)
     low = float(rng.uniform(0, 1000))
     cells = detail.cells(low, low + float(rng.uniform(10, 900)), 2.0, int(rng.integers(5, 200)))
     runs = find_runs(x, rank, cells)
