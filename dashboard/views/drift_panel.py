@@ -39,7 +39,7 @@ class DriftPanel:
         place.drifting.later = later
         self.figure = self._build()
         self._text = controls.html("drift-facts", width=_SIDE)
-        self._progress = controls.html("drift-progress", width=_SIDE)
+        self._progress = controls.html("drift-progress", sizing_mode="stretch_width")
         self.view = pn.Row(pn.pane.Bokeh(self.figure, margin=0), self._side(), margin=0, styles={"gap": "4px"})
         self.paint(theme)
 
@@ -69,7 +69,7 @@ class DriftPanel:
         self._x, self._y = Range1d(-_REACH, _REACH), Range1d(-_REACH, _REACH)
         plot = figure(
             x_range=self._x, y_range=self._y, width=_EDGE, height=_EDGE, tools=[], toolbar_location=None,
-            min_border_left=44, min_border_right=10, min_border_top=10, min_border_bottom=36, name="drift",
+            min_border_left=44, min_border_right=16, min_border_top=10, min_border_bottom=36, name="drift",
         )  # fmt: skip
         self._surface = ColumnDataSource(dict(_NOTHING))
         self._cross = ColumnDataSource({"x": [], "y": []})
@@ -105,8 +105,9 @@ class DriftPanel:
         self._cancel = controls.button("Stop", "Stop labelling anew; the labels stay as they are", self._stop)
         self._cancel.visible = False
         buttons = pn.Row(apply, self._back, leave, margin=0, styles={"gap": "5px"})
-        styles = {"gap": "6px", "padding": "10px 10px 8px 4px"}
-        return pn.Column(self._text, buttons, self._progress, self._cancel, width=_SIDE + 14, margin=0, styles=styles)
+        run = pn.Row(self._progress, self._cancel, margin=0, styles={"gap": "6px", "align-items": "center"})
+        styles = {"gap": "6px", "padding": "8px 10px 6px 4px"}
+        return pn.Column(self._text, buttons, run, width=_SIDE + 14, margin=0, styles=styles)
 
     def _guarded(self, doing: str, call: Any) -> Any:
         def act() -> None:
@@ -200,11 +201,16 @@ def run_html(run: Run | None) -> str:
     if run.over:
         kind = "soft" if run.state == DONE else "warn"
         return f"<div class='{kind}'>{escape(run.text)}</div>"
+    share = f"{100 * run.share:.0f} %" if run.share else ""
     bar = (
-        "<div style='height:5px;border-radius:3px;background:var(--line);margin:3px 0'>"
-        f"<div style='height:5px;border-radius:3px;background:var(--accent);width:{100 * run.share:.0f}%'></div></div>"
+        "<div style='height:4px;border-radius:2px;background:var(--line);margin:2px 0'>"
+        f"<div style='height:4px;border-radius:2px;background:var(--accent);width:{100 * run.share:.0f}%'></div></div>"
     )
-    return f"<div>Labelling anew, {100 * run.share:.0f} %</div>{bar}<div class='soft'>{escape(run.text)}</div>"
+    doing = (
+        "<div class='soft' style='font-size:11px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;"
+        f"max-width:{_SIDE - 56}px' title='{escape(run.text, quote=True)}'>{escape(run.text)}</div>"
+    )
+    return f"<div>Labelling anew {share}</div>{bar}{doing}"
 
 
 def _metres(shift: tuple[float, float], sign: str = "") -> str:

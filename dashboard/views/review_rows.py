@@ -221,7 +221,7 @@ class ClassRows(ThinRows):
 class ReviewRows(ThinRows):
     """What an analyst weighs: auto-label, label, second opinion, model, flags, its doubt, photons; zones above."""
 
-    relabelled_by = ("edits",)
+    relabelled_by = ("edits", "shift", "drifting")
     _headroom = 1.15
     _more_names = {0.6: "zones"}  # noqa: RUF012
 
@@ -288,7 +288,7 @@ class ReviewRows(ThinRows):
         place = self.place
         if not place.has_segments:
             return
-        yield Row("auto", CLASS, lambda cells: self._class_row(place.desk.auto(), cells))
+        yield Row("auto", CLASS, self._auto_row, edited=True)
         yield Row("label", CLASS, self._label_row, edited=True)
         if place.state.opinion != "second":
             yield Row("2nd", CLASS, self._second_row, edited=True)
@@ -300,6 +300,16 @@ class ReviewRows(ThinRows):
             yield Row("doubt", SHARE, lambda cells: self._highs(self._model(run)["entropy"], cells))
         yield Row("photons", RATE, lambda cells: self._means(place.track.photon_rate, cells))
         yield Row("backgr.", HERTZ, lambda cells: self._means(place.track.background_rate, cells))
+
+    def _auto_row(self, cells: Cells) -> NDArray[np.uint8]:
+        """Auto-labels; while the drift is being set, what they would be with the shift that is tried out."""
+        place = self.place
+        tried = place.state.drifting and place.state.shift is not None
+        codes = place.drifting.preview(place.state.beam, *cells[:2]) if tried else None
+        if codes is None:
+            return self._class_row(place.desk.auto(), cells)
+        x = place.track.x_atc
+        return detail.column_ranks(x[detail.rows_in(x, *cells[:2])], RANKS[codes + 1], *cells).astype(np.uint8)
 
     def _label_row(self, cells: Cells) -> NDArray[np.uint8]:
         x = self.place.track.x_atc

@@ -144,6 +144,7 @@ def label_tiles(
     y: NDArray[np.float64],
     stage: Autolabel,
     tell: Callable[[Figures], None] | None = None,
+    step: Callable[[int, int], None] | None = None,
 ) -> Iterator[LabelTile]:
     """Label the scene around points, in tiles that together cover the corridor and never overlap.
 
@@ -152,6 +153,7 @@ def label_tiles(
     x, y : (n,) float64 m in the scene's CRS; for a track, its positions with the drift already added.
     stage : corridor, tile size, colour thresholds and filter.
     tell : told the whole corridor's figures before the first tile.
+    step : told how many tiles of how many the first pass has seen; what it raises ends the work.
 
     Yields
     ------
@@ -167,7 +169,11 @@ def label_tiles(
     with ThreadPoolExecutor(threads) as readers, ThreadPoolExecutor(threads) as pool:
         labeller = _Labeller(scene, stage, cells, _reach(scene), readers)
         shade = pool.submit(labeller.shade)
-        drafts = list(labeller.lean(_ordered(pool, labeller.draft, tiles)))
+        drafts = []
+        for draft in labeller.lean(_ordered(pool, labeller.draft, tiles)):
+            drafts.append(draft)
+            if step is not None:
+                step(len(drafts), len(tiles))
         figures = labeller.figures(drafts, shade.result())
         if tell is not None:
             tell(figures)

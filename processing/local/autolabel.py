@@ -257,7 +257,11 @@ def _carry_all(
     places = [(batch, *scene.index(x, y)) for batch, x, y in batches]
     x, y = (np.concatenate([entry[axis] for entry in batches]) for axis in (1, 2))
     done = 0
-    for tile in label_tiles(scene, x, y, stage, figures.append):
+
+    def look(seen: int, tiles: int) -> None:
+        bar.advance(0, f"first look, {seen} of {tiles} tiles of {scene.scene_id}")
+
+    for tile in label_tiles(scene, x, y, stage, figures.append, look):
         pixels = Pixels(tile.window, tile.classes, tile.flags, tile.boundary_distance, tile.reflectance)
         count = sum(carry(batch.carried, row, col, pixels, stage.transition) for batch, row, col in places)
         done += count
