@@ -118,11 +118,17 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class TrackOpinions:
-    """What pairs of analysts judged of one track; ``window`` is the length of a segment, m."""
+    """What pairs of analysts judged of one track.
+
+    Attributes
+    ----------
+    window : length of a segment, m. events : ids of those that are opinions.
+    """
 
     granule: str
     beam: str
     window: float
+    events: tuple[int, ...]
     pairs: Mapping[Pair, Both]
     disagreements: tuple[Disagreement, ...]
 
@@ -136,6 +142,10 @@ class PairFacts:
     blind: float
     settled: float
     told: Report
+
+
+Reports = dict[Pair | None, Report]
+"""Agreement of each pair, and of all under None."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +188,7 @@ class AgreementReader:
         self.workspace = workspace
         self.how = how or Bootstrap()
         self._tracks: dict[tuple[str, str], tuple[Any, TrackOpinions]] = {}
-        self._facts: tuple[Any, tuple[PairFacts | None, tuple[PairFacts, ...]]] | None = None
+        self._reports: tuple[Any, Reports] = ((), {})
 
     def read(self, analyst: str, progress: Progress) -> Findings:
         """Compare all opinions. Takes a while at first; for one thread at a time."""
@@ -195,7 +205,7 @@ class AgreementReader:
                 troubles.append(error.line)
                 continue
             found.append(opinions)
-            keys.append((granule, beam, key))
+            keys.append((granule, beam, opinions.events, key[1]))
         progress("measuring agreement")
         everybody, pairs = self._measured(keys, found)
         return Findings(
@@ -223,9 +233,10 @@ class AgreementReader:
     def _measured(
         self, keys: list[Any], tracks: Sequence[TrackOpinions]
     ) -> tuple[PairFacts | None, tuple[PairFacts, ...]]:
-        if self._facts is None or self._facts[0] != keys:
-            self._facts = (keys, measure(tracks, self.how))
-        return self._facts[1]
+        """Settling a disagreement changes no opinion, so that nothing need be drawn again for it."""
+        if self._reports[0] != keys:
+            self._reports = (keys, {})
+        return measure(tracks, self.how, self._reports[1])
 
 
 def opinions_of(events: Sequence[Event], x: NDArray[np.float64]) -> dict[str, Opinion]:
@@ -270,7 +281,8 @@ def compare(track: Track, events: Sequence[Event], flags: NDArray[Any], block: f
                 block_numbers(track.x_atc[row], block),
             )
     stretches = [one for pair, both in pairs.items() for one in _disagreements(track, pair, both)]
-    return TrackOpinions(track.granule, track.beam, track.window, pairs, tuple(stretches))
+    judging = tuple(event.id for event in events if event.reason != ADJUDICATED)
+    return TrackOpinions(track.granule, track.beam, track.window, judging, pairs, tuple(stretches))
 
 
 def _disagreements(track: Track, pair: Pair, both: Both) -> list[Disagreement]:
@@ -296,17 +308,21 @@ def _disagreements(track: Track, pair: Pair, both: Both) -> list[Disagreement]:
     ]
 
 
-def measure(tracks: Sequence[TrackOpinions], how: Bootstrap) -> tuple[PairFacts | None, tuple[PairFacts, ...]]:
-    """Agreement of all pairs together and of each, over all tracks."""
+def measure(
+    tracks: Sequence[TrackOpinions], how: Bootstrap, known: Reports
+) -> tuple[PairFacts | None, tuple[PairFacts, ...]]:
+    """Agreement of all pairs together and of each, over all tracks; reports not yet ``known`` are made and kept."""
     names = sorted({pair for track in tracks for pair in track.pairs})
     if not names:
         return None, ()
-    each = [_facts(pair, tracks, (pair,), how) for pair in names]
-    everybody = _facts(None, tracks, names, how) if len(names) > 1 else each[0]
+    each = [_facts(pair, tracks, (pair,), how, known) for pair in names]
+    everybody = _facts(None, tracks, names, how, known) if len(names) > 1 else each[0]
     return everybody, tuple(sorted(each, key=lambda facts: -facts.metres))
 
 
-def _facts(pair: Pair | None, tracks: Sequence[TrackOpinions], names: Iterable[Pair], how: Bootstrap) -> PairFacts:
+def _facts(
+    pair: Pair | None, tracks: Sequence[TrackOpinions], names: Iterable[Pair], how: Bootstrap, known: Reports
+) -> PairFacts:
     wanted = set(names)
     parts = [
         (number, track.window, both)
@@ -314,14 +330,22 @@ def _facts(pair: Pair | None, tracks: Sequence[TrackOpinions], names: Iterable[P
         for name, both in track.pairs.items()
         if name in wanted
     ]
-    block = np.concatenate([both.block + number * _FAR for number, _, both in parts])
-    columns = (np.concatenate([getattr(both, name) for *_, both in parts]) for name in ("first", "second", "flags"))
-    first, second, flags = columns
+    if pair not in known:
+        known[pair] = _report([(number, both) for number, _, both in parts], how)
     metres, blind, settled = (
         sum(window * float(np.count_nonzero(mask(both))) for _, window, both in parts)
         for mask in (lambda both: both.row >= 0, lambda both: both.blind, lambda both: both.settled)
     )
-    return PairFacts(pair, metres, blind, settled, report(first, second, block, flags, how))
+    return PairFacts(pair, metres, blind, settled, known[pair])
+
+
+def _report(parts: Sequence[tuple[int, Both]], how: Bootstrap) -> Report:
+    """Agreement over parts of numbered tracks."""
+    block = np.concatenate([both.block + number * _FAR for number, both in parts])
+    first, second, flags = (
+        np.concatenate([getattr(both, name) for _, both in parts]) for name in ("first", "second", "flags")
+    )
+    return report(first, second, block, flags, how)
 
 
 def _raters(events: Iterable[Event]) -> dict[tuple[str, str], set[str]]:

@@ -154,8 +154,17 @@ def test_only_tracks_with_new_events_are_compared_again(workspace: Workspace, mo
     assert reader.read("ann", QUIET) == first
     assert compared == []
     say(workspace, "ben", 0, 50, 2, beam="gt2l")
-    assert len(reader.read("ann", QUIET).disagreements) == 1
+    (open_,) = reader.read("ann", QUIET).disagreements
     assert compared == ["gt2l"]
+
+    def measured(*_: object) -> None:
+        raise AssertionError("opinions are measured again although nobody has another one")
+
+    monkeypatch.setattr("dashboard.agreement.report", measured)
+    workspace.book.add_all(open_.selection.strokes(0, "adjudicated", open_.window), "ann")
+    found = reader.read("ann", QUIET)
+    assert found.everybody is not None
+    assert (found.everybody.settled, found.disagreements) == (50.0, ())
 
 
 def test_a_track_that_cannot_be_read_is_told_and_the_others_stand(workspace: Workspace) -> None:
