@@ -89,8 +89,9 @@ def slider(state: State, name: str, label: str, width: int) -> Slid:
     """A slider between the bounds of a number; the state follows while it is dragged."""
     low, high = state.param[name].bounds
     widget = pn.widgets.FloatSlider(
-        name=label, start=low, end=high, step=(high - low) / 20, value=getattr(state, name), width=width, margin=0,
-        show_value=False, stylesheets=[sheet("widgets.css")],
+        label=label, start=low, end=high, step=(high - low) / 20, value=getattr(state, name), width=width, margin=0,
+        height=48, show_value=False, align="end", css_classes=["slid"],
+        stylesheets=[sheet("widgets.css"), f'.bk-slider-title::before {{ content: "{label}"; }}'],
     )  # fmt: skip
     return Slid(state, name, widget)
 

@@ -34,17 +34,19 @@ export function render({ model, el }) {
         onclick: () => model.send_msg({ type: "set", values: { opinion: value } }) }, text)));
   const snapshots = snapshotDialog(model);
   const freeze = element("button", { class: "freeze", onmousedown: kept, onclick: () => snapshots.open() }, "Snapshot…");
-  el.append(element("div", { class: "frame" }, banner, zone,
+  const frame = element("div", { class: "frame" }, banner, zone,
     element("section", {}, labels, accept),
-    element("section", {}, element("h3", {}, "Reason"), reasons),
-    effects, drift, history, element("div", { class: "foot" }, opinions, freeze)), snapshots.node);
+    element("section", { class: "reason-choice" }, element("h3", {}, "Reason"), reasons),
+    effects, drift, history, element("div", { class: "foot" }, opinions, freeze));
+  el.append(frame, snapshots.node);
 
   function drawMode() {
     const { reason, opinion, analyst } = read("mode");
     const second = opinion === "second";
     banner.hidden = !second;
-    banner.replaceChildren(element("strong", {}, "◐ Second opinion"),
-      element("span", {}, `${analyst ? `${analyst}: ` : ""}earlier corrections are hidden; yours change no label in force.`));
+    banner.textContent = "◐ Second opinion: changes no label in force";
+    banner.title = `Blind: every earlier correction is hidden. What ${analyst || "you"} set${analyst ? "s" : ""} here is kept beside the labels in force.`;
+    frame.classList.toggle("second", second);
     for (const node of reasons.children) node.setAttribute("aria-checked", node.dataset.reason === reason);
     for (const node of opinions.children) node.setAttribute("aria-checked", node.dataset.opinion === opinion);
   }

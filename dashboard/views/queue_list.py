@@ -116,7 +116,8 @@ class QueueList(JSComponent):
                     "command": place.workspace.command("autolabel")}  # fmt: skip
         if not totals.total:
             return {"title": "Nothing asks for a look", "text": "No segment is flagged or doubtful."}
-        if totals.done == totals.total:
+        state = place.state
+        if totals.done == totals.total and not (state.why or state.where or state.kind):
             return {"title": "All zones are done", "text": "Freeze a snapshot of the labels, then train on it."}
         return {"title": "No zone passes the filters", "text": "", "action": "Show all"}
 
