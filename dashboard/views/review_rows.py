@@ -53,6 +53,7 @@ class ThinRows(AlongTrack):
     """Rows of an image each; a row that cannot be read is left out. Subclasses say which rows there are."""
 
     drawn_anew_by = ("granule", "beam", "source", "run", "opinion")
+    name = "source-rows"
 
     def __init__(self, place: Place, theme: str, x_range: Range1d) -> None:
         super().__init__(place, theme, x_range)
@@ -82,7 +83,7 @@ class ThinRows(AlongTrack):
         raise NotImplementedError
 
     def _build(self) -> figure:
-        plot = looks.profile_figure(self.x, self.y, sizing_mode="stretch_width", height=_AXIS + ROW, name="class-rows")
+        plot = looks.profile_figure(self.x, self.y, sizing_mode="stretch_width", height=_AXIS + ROW, name=self.name)
         self.mappers: dict[str, ColorMapper] = {
             CLASS: class_mapper(),
             FLAG: LinearColorMapper(palette=[_CLEAR] * 5, low=-0.5, high=4.5),
@@ -309,7 +310,7 @@ class ReviewRows(ThinRows):
         if codes is None:
             return self._class_row(place.desk.auto(), cells)
         x = place.track.x_atc
-        return detail.column_ranks(x[detail.rows_in(x, *cells[:2])], RANKS[codes + 1], *cells).astype(np.uint8)
+        return detail.column_ranks(x[detail.rows_in(x, *cells[:2])], codes + np.int8(2), *cells).astype(np.uint8)
 
     def _label_row(self, cells: Cells) -> NDArray[np.uint8]:
         x = self.place.track.x_atc
