@@ -45,16 +45,20 @@ BAR = 1.0 / 3.0
 
 @dataclass(frozen=True)
 class Sky:
-    """Synthetic pairs under one kind of sky: their seeds, which no default was fitted to, and the twin's parameters."""
+    """Synthetic pairs under one kind of sky: their seeds, which no default was fitted to, and the twin's parameters.
+
+    ``held`` to the bar or not: under much cloud flags alone cannot meet it, whatever the order of the zones.
+    """
 
     name: str
     seeds: tuple[int, ...]
     parameters: dict[str, float]
+    held: bool = True
 
 
 SKIES = (
     Sky("usual sky", (27_182, 16_180), {}),
-    Sky("much cloud", (14_142,), {"cloud_thick": 0.5, "cloud_thin": 0.3}),
+    Sky("much cloud", (14_142, 17_320), {"cloud_thick": 0.5, "cloud_thin": 0.3}, held=False),
 )
 
 
@@ -121,7 +125,8 @@ def _review_row(sky: Sky, projects: Sequence[Project], *, model: bool) -> Row:
         f"seed {seed} {_against_unranked(ranked(part), part):.2f}" for seed, part in zip(sky.seeds, each, strict=True)
     ]
     note = "; ".join(["synthetic", *apart, *_facts(shown)])
-    return Row(name, share, "of unranked", "<= 1/3", share <= BAR, note=note)
+    bar, met = ("<= 1/3", share <= BAR) if sky.held else ("", None)
+    return Row(name, share, "of unranked", bar, met, note=note)
 
 
 def _against_unranked(curve: Curve, shown: Sequence[Beam]) -> float:
@@ -187,10 +192,10 @@ def _panel(axes: Axes, sky: Sky, projects: Sequence[Project]) -> None:
     curves = (
         ("unranked: every track from start to end", from_start_to_end(judged), _GREY, "-"),
         ("zones from the flags alone, ranked", ranked(flagged), _ORANGE, "-"),
-        ("the same zones in track order", in_track_order(flagged), _ORANGE, ":"),
+        ("zones from the flags alone, in track order", in_track_order(flagged), _ORANGE, ":"),
         ("zones with a model, ranked", ranked(judged), _BLUE, "-"),
-        ("the same zones in track order ", in_track_order(judged), _BLUE, ":"),
-        ("the same zones in the order of the truth", ideal(judged), _GREEN, "--"),
+        ("zones with a model, in track order", in_track_order(judged), _BLUE, ":"),
+        ("zones with a model, in the order of the truth", ideal(judged), _GREEN, "--"),
     )
     for name, curve, colour, style in curves:
         _line(axes, name, curve, segments, colour, style)
