@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, WheelZoomTool
 from bokeh.plotting import figure
 
@@ -174,11 +175,19 @@ class Gestures:
 
 
 def _selected(place: Place) -> list[tuple[float, float]]:
-    """Ends of the runs selected on the current beam, m from the axis' origin."""
+    """Ends of what is selected on the current beam, m of the axis; a stretch without photons parts nothing."""
     found: Selection | None = place.state.selection
     if found is None or (found.granule, found.beam) != (place.state.granule, place.state.beam):
         return []
-    return [(start - place.origin, end - place.origin) for start, end in found.intervals(place.track.window)]
+    track = place.track
+    rows = np.searchsorted(track.segment, np.array(found.runs))
+    begins = np.flatnonzero(np.r_[True, rows[1:, 0] > rows[:-1, 1]])
+    ends = np.r_[begins[1:], len(rows)] - 1
+    origin, window = place.origin, track.window
+    return [
+        (found.runs[first][0] * window - origin, found.runs[last][1] * window - origin)
+        for first, last in zip(begins, ends, strict=True)
+    ]
 
 
 def _zone(place: Place) -> list[tuple[float, float]]:

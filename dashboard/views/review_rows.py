@@ -223,6 +223,7 @@ class ReviewRows(ThinRows):
     """What an analyst weighs: auto-label, label, second opinion, model, flags, its doubt, photons; zones above."""
 
     relabelled_by = ("edits", "shift", "drifting")
+    name = "class-rows"
     _headroom = 1.15
     _more_names = {0.6: "zones"}  # noqa: RUF012
 

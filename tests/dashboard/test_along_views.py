@@ -148,6 +148,12 @@ def test_a_band_follows_the_selection_of_this_beam(views: Views) -> None:
     assert dict(views.gestures.band.chosen.data) == {"x0": [], "x1": []}
 
 
+def test_a_hole_in_the_track_parts_no_band(views: Views) -> None:
+    views.tell(kind="select", start=2400.0, end=2700.0, free=True, add=False)
+    assert len(views.state.selection.runs) == 2
+    assert dict(views.gestures.band.chosen.data) == {"x0": [2400.0], "x1": [2700.0]}
+
+
 def test_two_clicks_take_the_run_of_one_label(views: Views) -> None:
     label = views.place.desk.labels().label
     row = int(np.searchsorted(views.place.track.x_atc, START + 1300.0))
