@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _ROOM = 5.0
 _SPANS = (500.0, 20_000.0)
+_ALONE = {"flex": "1 1 0", "min-width": "0", "max-width": "none"}
+_BESIDE = {"flex": "1.06 1 0", "max-width": "900px"}
 
 
 class AgreementPage(Page):
@@ -37,12 +39,11 @@ class AgreementPage(Page):
         self._reading = self._again = False
         self.numbers = listing.Listing(self._go, sizing_mode="stretch_both")
         self.queue = listing.Listing(self._go, sizing_mode="stretch_both")
-        narrow = {"flex": "1.06 1 0", "min-width": "0", "max-width": "900px"}
-        left = controls.card(self.numbers, sizing_mode="stretch_both", styles=narrow)
+        self._left = controls.card(self.numbers, sizing_mode="stretch_both", styles=_ALONE)
         self._right = controls.card(
             self.queue, sizing_mode="stretch_both", styles={"flex": "1 1 0", "min-width": "0"}, visible=False
         )
-        return controls.body(left, self._right)
+        return controls.body(self._left, self._right)
 
     def wait(self, then: Callable[[], None]) -> None:
         """There is no figure here: the listing itself says when it is there."""
@@ -120,6 +121,7 @@ class AgreementPage(Page):
             self._pair = None
         compared = found.everybody is not None
         self._right.visible = compared
+        self._left.styles = self._left.styles | (_BESIDE if compared else _ALONE)
         if compared:
             self.numbers.content = tables(found, self._pair, self.theme, self._reader.how)
             self.queue.content = listing.queue(found, self._pair, self.place.catalog, self.theme)

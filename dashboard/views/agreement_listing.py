@@ -100,14 +100,16 @@ def origin(catalog: Catalog, granule: str) -> float:
 
 def empty(analysts: Sequence[str]) -> str:
     """What to do for a second opinion."""
+    headline = "No second opinion yet" if analysts else "No opinion yet"
+    names = escape(", ".join(analysts))
     if not analysts:
-        headline, start = "No opinion yet", "Nobody has judged labels here yet. "
+        start = "Nobody has judged labels here yet."
+    elif len(analysts) == 1:
+        start = f"So far {names} alone has judged."
     else:
-        who = escape(", ".join(analysts))
-        start = f"So far {who} {'has' if len(analysts) == 1 else 'have'} judged, and no two the same segments. "
-        headline = "No second opinion yet"
+        start = f"So far {names} have judged, but no two the same segments."
     told = (
-        f"{start}Agreement is measured where two analysts judged the same segments. Another analyst gives a name at "
+        f"{start} Agreement is measured where two analysts judged the same segments. Another analyst gives a name at "
         "the top of the page and chooses the second opinion in Review: the first one is then hidden, and what is said "
         "stays beside the labels in force."
     )

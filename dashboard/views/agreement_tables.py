@@ -153,7 +153,7 @@ def _strip(one: Agreement) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def _percent(share: float) -> str:

@@ -185,7 +185,8 @@ def kappa(confusion: npt.ArrayLike) -> tuple[Floats, Floats]:
 
 def _of_class(counts: Counts, drawn: Counts, code: int, how: Bootstrap) -> Agreement:
     parts = one_against_rest(counts, code), one_against_rest(drawn, code)
-    return _agreement(*parts, how, "neither gave this class, or both gave no other")
+    given = parts[0].sum(axis=0)[0].any() or parts[0].sum(axis=0)[:, 0].any()
+    return _agreement(*parts, how, "both gave no other class" if given else "neither gave this class")
 
 
 def _draw(counts: Counts, how: Bootstrap) -> Counts:

@@ -66,7 +66,7 @@ def test_it_says_how_to_get_a_second_opinion(workspace: Workspace, monkeypatch: 
     app, page = opened(workspace, monkeypatch)
     assert "No opinion yet" in page.numbers.content
     say(workspace, "<b>ann</b>", 0, 200, 1)
-    assert "So far &lt;b&gt;ann&lt;/b&gt; has judged" in page.numbers.content
+    assert "So far &lt;b&gt;ann&lt;/b&gt; alone has judged" in page.numbers.content
     assert not page._right.visible
     (go,) = clickable(page.numbers.content, "go")
     page._go(go)
