@@ -47,17 +47,18 @@ class ZoneLoader:
         return [(granule.ident, beam.name) for granule in granules for beam in granule.beams if beam.rows]
 
     def _find(self, track: Track) -> None:
+        zones, trouble = [], ""
         try:
             zones = self.place.workspace.zones(*track)
-        except (LeadlineError, OSError) as error:
-            log.warning("zones of %s %s: %s", *track, error)
-            zones = []
-        except Exception:
-            log.exception("zones of %s %s cannot be found", *track)
-            zones = []
-        self.later(lambda: self._bring(track, zones))
+        except Exception as error:
+            if not isinstance(error, LeadlineError | OSError):
+                log.exception("zones of %s %s cannot be found", *track)
+            trouble = f"no zones of {track[0]} {track[1]}: {error}"
+        self.later(lambda: self._bring(track, zones, trouble))
 
-    def _bring(self, track: Track, zones: list[Any]) -> None:
+    def _bring(self, track: Track, zones: list[Any], trouble: str) -> None:
+        if trouble:
+            self.place.tell(trouble, "warning")
         if track in self._asked:
             self.place.desk.queue_of.take(*track, zones)
             self.place.state.move(zones=self.place.state.zones + 1)

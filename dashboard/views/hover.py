@@ -59,7 +59,8 @@ class HoverLink:
             self._tell(rows.figure)
 
     def follow(self, place: Place) -> None:
-        """Take over where the current beam lies in the map."""
+        """Take over where the current beam lies in the map; nowhere when that cannot be read."""
+        self.knots.data = {"x_atc": [], "x": [], "y": []}
         line = place.line(place.state.beam)
         good = np.isfinite(line.x)
         self.knots.data = {"x_atc": line.x_atc[good] - place.origin, "x": line.x[good], "y": line.y[good]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from dashboard.data import Workspace
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
 from dashboard.pages.review import ReviewPage
-from dashboard.views.along_track import Stretch
 
 ASKED = {"granule": GRANULE, "beam": "gt1l", "x": f"{START + 1000}", "span": "600"}
 
@@ -40,13 +40,21 @@ def _told(app: Application) -> list[str]:
     return [message["text"] for message in app.shell._waiting if message["type"] == "toast"]
 
 
+class _AtOnce:
+    """Workers that work where they are asked."""
+
+    def submit(self, work: Callable[[], None]) -> Future[None]:
+        work()
+        return Future()
+
+
 def _damage(root: Path, kind: str, beam: str, run: str = "") -> None:
     Workspace(root).project.table_path(kind, GRANULE, beam, run).write_bytes(b"no table at all")
 
 
 def test_a_damaged_prediction_of_another_beam_leaves_every_view_whole(root: Path) -> None:
     _damage(root, "predictions", "gt1r", "lstm-v0001")
-    app, page = _open(root, "review")
+    app, page = _open(root, "review", colour="confidence")
     assert isinstance(page, ReviewPage)
     assert any("damaged table" in line for line in _told(app))
     before = np.array(page.profile.segments.data["y"])
@@ -54,12 +62,12 @@ def test_a_damaged_prediction_of_another_beam_leaves_every_view_whole(root: Path
     after = np.array(page.profile.segments.data["y"])
     assert len(before) == len(after) == 600
     assert not np.array_equal(before, after)
-    assert sorted(page.map._names.data["name"]) != []
-    assert len(set(page.map._lines.data["edge"])) == 2
+    assert sorted(page.map.layers.names.data["name"]) != []
+    assert len(page.map.layers.current.data["xs"]) > 0
 
 
 def test_heights_of_the_beam_before_do_not_stay_under_a_beam_that_cannot_be_read(root: Path) -> None:
-    _damage(root, "predictions", "gt2l", "lstm-v0001")
+    _damage(root, "autolabels", "gt2l")
     app, page = _open(root, "review")
     assert len(page.profile.segments.data["y"]) == 600
     app.state.move(beam="gt2l")
@@ -67,7 +75,7 @@ def test_heights_of_the_beam_before_do_not_stay_under_a_beam_that_cannot_be_read
     assert page.profile.segments.data["y"] == []
     app.state.move(x=START + 1010.0)
     assert page.profile.segments.data["y"] == []
-    app.state.move(source="auto")
+    app.state.move(beam="gt1l")
     assert len(page.profile.segments.data["y"]) == 600
 
 
@@ -109,23 +117,25 @@ def test_a_damaged_beam_can_be_chosen_and_the_axis_still_counts_from_the_granule
     app.state.move(beam="gt1r", x=float("nan"))
     assert np.isfinite(app.state.x)
     assert page.profile.segments.data["y"] == []
-    assert len(page._knots.data["x"]) == 0
+    assert len(page._link.knots.data["x"]) == 0
 
 
 def test_a_failure_of_the_worker_is_told_unless_the_stretch_has_passed(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, page = _open(root, "review")
-    failing: list[Callable[[], None]] = []
+    answers: list[Callable[[], None]] = []
 
-    def work() -> None:
+    def work(*_: object) -> None:
         raise TypeError("photons of no kind")
 
-    monkeypatch.setattr(page.profile, "later", failing.append)
-    page.profile._quietly(work, page.profile.drawn)
-    page.profile._quietly(work, Stretch.around((0.0, 1.0)))
-    for call in failing:
-        call()
+    monkeypatch.setattr(page.profile._reading, "later", answers.append)
+    monkeypatch.setattr(page.place.workspace, "photons", work)
+    monkeypatch.setattr(page.place.workspace, "workers", _AtOnce())
+    page.profile.draw()
+    page.profile.draw()
+    for answer in answers:
+        answer()
     assert [line for line in _told(app) if "photons of no kind" in line] == [
         "photons cannot be shown: photons of no kind"
     ]
@@ -136,8 +146,8 @@ def test_a_look_that_fails_is_logged_and_the_next_one_is_taken(
 ) -> None:
     app, _ = _open(root, "overview")
 
-    def broken() -> None:
-        raise TypeError("a look of no kind")
+    def broken(*, events: bool) -> None:
+        raise TypeError(f"a look of no kind, {events=}")
 
     monkeypatch.setattr(app.place, "look", broken)
     app._look()
