@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import panel as pn
 from bokeh.document import Document
 
@@ -23,6 +22,7 @@ from dashboard.controls import STATIC
 from dashboard.data import Workspace
 from dashboard.editing import carry_out
 from dashboard.keys import press
+from dashboard.pages.agreement import AgreementPage
 from dashboard.pages.agreement import AgreementPage
 from dashboard.pages.base import Page
 from dashboard.pages.freeboard import FreeboardPage
@@ -34,13 +34,6 @@ from dashboard.state import Change, State
 from dashboard.zone_loader import ZoneLoader
 from dashboard.zone_queue import Track
 from processing.errors import InputError, LeadlineError
-
-try:
-    from dashboard.pages.agreement import AgreementPage
-
-    _MORE = (AgreementPage,)
-except ImportError:
-    _MORE = ()
 
 log = logging.getLogger(__name__)
 
@@ -324,8 +317,8 @@ def warm(workspace: Workspace) -> None:
     try:
         from dashboard import catalog
 
-        view = detail.View((0.0, 1.0), (0.0, 1.0), 8, 8)
-        detail.highest(np.zeros(2), np.zeros(2, np.float32), np.ones(2, np.int8), view)
+        detail.warm()
         workspace.catalog(catalog.signature(workspace.project))
+        workspace.painter.warm()
     except Exception:
         log.exception("warming up failed; the first look will be slower")

@@ -64,7 +64,7 @@ class CurrentLabels:
         self.workspace = workspace
         self.book = book
         self._lock = RLock()
-        self._kept: OrderedDict[tuple[View, int], TrackLabels] = OrderedDict()
+        self._kept: OrderedDict[tuple[View, tuple[int, int]], TrackLabels] = OrderedDict()
 
     def get(self, view: View) -> TrackLabels:
         """The labels as of the events the book knows now."""

@@ -250,11 +250,12 @@ class Desk:
         label = self.workspace.current.get(view).label
         strokes = []
         for start, stop in selection.runs:
-            rows = slice(*np.searchsorted(track.segment, (start, stop)))
+            rows = slice(*np.searchsorted(track.segment, (start, stop)).tolist())
+            if rows.start == rows.stop:
+                continue
             edges = np.flatnonzero(np.diff(label[rows])) + 1 + rows.start
-            begins = [start, *(int(segment) for segment in track.segment[edges])]
-            labels = label[[rows.start, *edges]] if rows.stop > rows.start else []
-            for begin, end, value in zip(begins, [*begins[1:], stop], labels, strict=False):
+            begins = [start, *track.segment[edges].tolist()]
+            for begin, end, value in zip(begins, [*begins[1:], stop], label[[rows.start, *edges]], strict=True):
                 place = (begin * track.window, end * track.window)
                 strokes.append(Stroke(selection.granule, selection.beam, *place, int(value), "accept"))
         if not strokes:

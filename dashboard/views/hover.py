@@ -21,7 +21,9 @@ class Map(Protocol):
     """A view with a map; ``hover`` (x, y) holds the spot that it marks."""
 
     figure: figure
-    hover: ColumnDataSource
+
+    @property
+    def hover(self) -> ColumnDataSource: ...
 
 
 class Along(Protocol):

@@ -183,7 +183,7 @@ class SeaLevelView(AlongTrack):
                 "km": x / 1000,
             }
             return
-        top = detail.highest(points.x, points.y, points.rank, view)
+        top: NDArray[np.integer] = detail.highest(points.x, points.y, points.rank, view)
         if len(points.x) < _CROWD * view.width:
             top = detail.thicken(top, 1)
         lut = np.array([0, *(palette.rgba(str(colour), 170) for colour in colours)], np.uint32)
