@@ -126,6 +126,17 @@ def raster(x: NDArray[np.float64], y: NDArray[np.float32], rank: NDArray[np.int8
     return result
 
 
+def warm() -> None:
+    """Compile what draws, so that the first look does not wait for it."""
+    x, y, rank = np.zeros(2), np.zeros(2, np.float32), np.ones(2, np.int8)
+    view = View((0.0, 1.0), (0.0, 1.0), 8, 8)
+    highest(x, y, rank, view)
+    raster(x, y, rank, view)
+    column_ranks(x, rank, 0.0, 1.0, 2)
+    column_means(x, y, 0.0, 1.0, 2)
+    column_highs(x, y, 0.0, 1.0, 2)
+
+
 @numba.njit(cache=True)
 def _raise_columns(x, rank, start, scale, result):  # type: ignore[no-untyped-def]
     last = len(result) - 1

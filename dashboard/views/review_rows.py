@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -251,6 +252,7 @@ class ReviewRows(ThinRows):
 
     def _build(self) -> figure:
         plot = super()._build()
+        self._marked: tuple[Any, ...] = ()
         self._zones = ColumnDataSource(dict(_ZONES), name="zone-marks")
         self._bars = plot.quad(
             left="left", right="right", bottom=0.0, top=1.0, source=self._zones,
@@ -260,14 +262,20 @@ class ReviewRows(ThinRows):
     def _draw_zones(self) -> None:
         """Marks of the zones in what is drawn; those that pay most when they are too many to tell apart."""
         desk, state = self.place.desk, self.place.state
-        if self.drawn is None or desk is None:
+        if self.drawn is None:
             return
-        start, end = self.drawn.start, self.drawn.end
-        found = [
-            entry
-            for entry in desk.queue_of.of_track(state.granule, state.beam)
-            if entry.zone.x_start < end and entry.zone.x_end > start and desk.filter.lets_pass(entry)
-        ]
+        top = float(self.y.end)
+        self._bars.glyph.update(bottom=top - 0.95, top=top - 0.2)
+        desk.judge_all()
+        who = (state.opinion, state.analyst, state.edits)
+        key = (self.drawn, state.granule, state.beam, state.zone, desk.queue_of.version, desk.filter, who)
+        if key == self._marked:
+            return
+        self._marked = key
+        entries = desk.queue_of.of_track(state.granule, state.beam)
+        first = bisect_right(entries, self.drawn.start, key=lambda entry: entry.zone.x_end)
+        last = bisect_left(entries, self.drawn.end, key=lambda entry: entry.zone.x_start)
+        found = [entry for entry in entries[first:last] if desk.filter.lets_pass(entry)]
         if len(found) > _MOST_ZONES:
             found = sorted(found, key=lambda entry: -entry.zone.score)[:_MOST_ZONES]
         origin, least = self.place.origin, 3.0 * self._metres_a_pixel()
@@ -278,8 +286,6 @@ class ReviewRows(ThinRows):
             "alpha": [0.22 if entry.done else 0.85 for entry in found],
             "line": [2.0 if entry.ident == state.zone else 0.0 for entry in found],
         }
-        top = float(self.y.end)
-        self._bars.glyph.update(bottom=top - 0.95, top=top - 0.2)
         if marks != dict(self._zones.data):
             self._zones.data = marks
 
