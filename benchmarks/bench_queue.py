@@ -173,14 +173,14 @@ def draw(file: Path, folder: Path | None) -> None:
     from matplotlib.figure import Figure
 
     with rc_context({"font.size": 9, "svg.hashsalt": "leadline", "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(9.2, 4.0), layout="constrained", facecolor="white")
+        figure = Figure(figsize=(9.2, 4.4), layout="constrained", facecolor="white")
         panels = figure.subplots(1, len(SKIES))
         with _workshop(folder) as place:
             for axes, sky in zip(panels, SKIES, strict=True):
                 _panel(axes, sky, _projects(sky, place))
         panels[0].set_ylabel("labels that are wrong (% of segments)")
         handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+        figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
         figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=144)
 
 
@@ -191,17 +191,18 @@ def _panel(axes: Axes, sky: Sky, projects: Sequence[Project]) -> None:
     segments = sum(len(beam.segment) for beam in judged)
     curves = (
         ("unranked: every track from start to end", from_start_to_end(judged), _GREY, "-"),
-        ("zones from the flags alone, ranked", ranked(flagged), _ORANGE, "-"),
-        ("zones from the flags alone, in track order", in_track_order(flagged), _ORANGE, ":"),
-        ("zones with a model, ranked", ranked(judged), _BLUE, "-"),
+        ("zones of flags alone, in track order", in_track_order(flagged), _ORANGE, ":"),
+        ("zones of flags alone, ranked", ranked(flagged), _ORANGE, "-"),
         ("zones with a model, in track order", in_track_order(judged), _BLUE, ":"),
-        ("zones with a model, in the order of the truth", ideal(judged), _GREEN, "--"),
+        ("zones with a model, ranked", ranked(judged), _BLUE, "-"),
+        ("zones with a model, as the truth ranks them", ideal(judged), _GREEN, "--"),
     )
     for name, curve, colour, style in curves:
         _line(axes, name, curve, segments, colour, style)
     half = 50.0 * curves[0][1].wrong[0] / segments
     axes.axhline(half, color="#b0b0b0", linewidth=0.8)
-    axes.text(axes.get_xlim()[1], half, "half of the errors mended", ha="right", va="bottom", color=_GREY, fontsize=8)
+    halves = (("unranked", 0), ("with flags alone, ranked", 2), ("with a model, ranked", 4))
+    _tell_halves(axes, [(how, curves[at][1], curves[at][2]) for how, at in halves])
     axes.set_title(f"{sky.name}, synthetic pairs ({len(projects) * GRANULES} granules)", loc="left", fontsize=9.5)
     axes.set_xlabel("track looked at (km)")
     axes.set_xlim(left=0.0)
@@ -216,6 +217,23 @@ def _line(axes: Axes, name: str, curve: Curve, segments: int, colour: str, style
     half = curve.metres_to(0.5)
     if np.isfinite(half) and style == "-":
         axes.plot(half / 1e3, 50.0 * curve.wrong[0] / segments, "o", color=colour, markersize=5)
+
+
+def _tell_halves(axes: Axes, halves: Sequence[tuple[str, Curve, str]]) -> None:
+    """Say in the panel's corner after how much track half of the errors are mended."""
+    lines = [("half of the errors mended after", _GREY)]
+    lines += [(f"{curve.metres_to(0.5) / 1e3:.0f} km {how}", colour) for how, curve, colour in halves]
+    for number, (text, colour) in enumerate(lines):
+        axes.annotate(
+            text,
+            (0.99, 0.97),
+            (0, -13 * number),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=colour,
+        )
 
 
 @click.command()
