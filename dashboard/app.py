@@ -23,7 +23,6 @@ from dashboard.data import Workspace
 from dashboard.editing import carry_out
 from dashboard.keys import press
 from dashboard.pages.agreement import AgreementPage
-from dashboard.pages.agreement import AgreementPage
 from dashboard.pages.base import Page
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage

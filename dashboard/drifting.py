@@ -170,6 +170,11 @@ class Drifting:
             return None
         return overlays.classes_of(found)
 
+    @property
+    def previewing(self) -> bool:
+        """Whether the mask that a preview waits for is being worked out."""
+        return self._warming is not None and not self._warming[1].done()
+
     def apply(self, gesture: str = "") -> list[Event]:
         """Record the shift that is tried out and label the granule for it in the background; see ``Desk.apply_shift``.
 

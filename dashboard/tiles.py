@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -20,6 +21,7 @@ from dashboard.cache import ByteCache
 from dashboard.chunks import EDGE, SCALE, Chunk, SceneChunks
 from dashboard.data import Workspace
 from dashboard.state import CONTRASTS, IMAGES
+from processing.core import straighten
 from processing.errors import LeadlineError
 from processing.io.sentinel2 import Scene
 
@@ -34,6 +36,7 @@ ROUTE = (
     r"/(?P<zoom>\d{1,3})/(?P<col>\d{1,9})/(?P<row>\d{1,9})\.png"
 )
 _PICTURE_BYTES = 96 << 20
+_SAMPLE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ class TilePainter:
         self.chunks = SceneChunks(workspace)
         self.codes = overlays.SceneCodes(workspace, self.chunks)
         self._pictures: ByteCache[bytes] = ByteCache(_PICTURE_BYTES, len)
+        self._samples: ByteCache[NDArray[np.float32]] = ByteCache(_SAMPLE_BYTES, lambda sample: int(sample.nbytes))
         self._stretches: ByteCache[dict[str, Stretch]] = ByteCache(1 << 16, lambda _: 256)
 
     def picture(self, ident: str, image: str, contrast: str, zoom: int, col: int, row: int) -> bytes:
@@ -174,13 +178,29 @@ class TilePainter:
 
     def stretch(self, ident: str, image: str, contrast: str) -> Stretch:
         """Reflectance range of a contrast."""
-        scene = self.workspace.scene(ident)
         bands = bands_of(image)
 
         def look() -> dict[str, Stretch]:
-            return stretches(scene.read(bands, step=max(1, max(scene.shape) // 340)))
+            with ThreadPoolExecutor(len(bands)) as readers:
+                return stretches(np.stack(list(readers.map(partial(self._sample, ident), bands))))
 
         return self._stretches.get((ident, self._version(ident), image), look)[contrast]
+
+    def warm(self, most: int = 2) -> None:
+        """Have ready what the first look at the scenes needs, of as many as ``most``."""
+        for item in self.workspace.project.inputs("scenes")[:most]:
+            for image in images_of(self.workspace.scene(item.ident))[:1]:
+                self.picture(item.ident, image, CONTRASTS[0], 0, 0, 0)
+        straighten.sample(np.ones((1, 2, 2), np.uint16), np.ones((1, 1)), np.ones((1, 1)))
+
+    def _sample(self, ident: str, band: str) -> NDArray[np.float32]:
+        """A coarse look at a band, which several images share."""
+        scene = self.workspace.scene(ident)
+
+        def read() -> NDArray[np.float32]:
+            return scene.read((band,), step=max(1, max(scene.shape) // 340))[0]
+
+        return self._samples.get((ident, self._version(ident), band), read)
 
     def has_stretch(self, ident: str, image: str) -> bool:
         """Whether the contrast of an image is known already, so that nothing need be read for it."""

@@ -169,7 +169,8 @@ class DriftPanel:
 
     def _show_run(self) -> None:
         run = self.place.drifting.run
-        self._progress.object = run_html(run)
+        preparing = "<div class='soft'>Preparing the preview</div>" if self.place.drifting.previewing else ""
+        self._progress.object = preparing if preparing and (run is None or run.over) else run_html(run)
         self._cancel.visible = run is not None and not run.over
 
 
