@@ -67,7 +67,7 @@ def _named(desk: Desk, entry: Mapping[str, Any]) -> list[Event]:
         selection = Selection.from_descriptor(entry["selection"])
     except ValueError as error:
         raise InputError(f"an edit was not stored: {error}", mend="make it again") from None
-    analyst, gesture = desk.state.analyst or str(entry.get("analyst", "")), str(entry["gesture"])
+    analyst, gesture = str(entry.get("analyst", "")) or desk.state.analyst, str(entry["gesture"])
     if entry["kind"] == ADJUDICATE:
         return desk.record(selection, _label_of(entry), ADJUDICATED, gesture, analyst, IN_FORCE)
     layer = SECOND if entry.get("opinion") == "second" else IN_FORCE

@@ -104,8 +104,7 @@ def _nudged(place: Place, east: int, north: int, shift: bool) -> bool:
     if not state.drifting or state.page != "review":
         return False
     by = NUDGES[int(shift)]
-    x, y = place.shift_of(state.beam)
-    state.move(shift=(x + east * by, y + north * by))
+    place.drifting.nudge(east * by, north * by)
     return True
 
 
@@ -166,9 +165,9 @@ def _turn(name: str) -> Action:
 
 def _drift(place: Place, _: bool) -> None:
     if place.state.drifting:
-        place.state.move(drifting=False, shift=None)
+        place.drifting.leave()
     else:
-        place.state.move(drifting=True)
+        place.drifting.begin()
 
 
 def _zone(step: int) -> Action:
@@ -181,7 +180,7 @@ def _zone(step: int) -> Action:
 def _leave(place: Place, _: bool) -> None:
     """One step out: of the drift, of the lasso, then of the selection."""
     if place.state.drifting:
-        place.state.move(drifting=False, shift=None)
+        place.drifting.leave()
     elif place.state.lasso:
         place.state.move(lasso=False)
     else:
@@ -203,7 +202,7 @@ KEYS = (
     Key(("1", "2", "3", "0"), _LABELS, "Label", edits={key: ("paint", code) for key, code in LABEL_KEYS.items()},
         pages=_REVIEW),
     Key(("Enter",), "accept the labels as they are", "Label", edits=_ACCEPT, pages=_REVIEW),
-    Key(("Z", "Y"), "undo, redo", "Label", pages=_REVIEW,
+    Key(("Z", "Y"), "undo, redo", "Label", pages=("review", "agreement"),
         edits={"z": ("undo", None), "Z": ("undo", None), "y": ("redo", None), "Y": ("redo", None)}),
     Key(tuple(key.upper() for key in REASON_KEYS), "reason: " + ", ".join(REASON_KEYS.values()), "Label", pages=_REVIEW,
         acts={code: _set(reason=why) for code, why in _REASONS.items()}),

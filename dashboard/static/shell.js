@@ -4,6 +4,7 @@ const [{ Outbox, identifier }, { Link }] = await Promise.all([import(at("outbox.
 const THEME_YEAR = 31536000;
 const LONGEST_WAIT = 15000;
 const UNSTORED = 4000;
+const SETTLED = 30;
 const NAME = "leadline-analyst";
 const REPEATING = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "+", "-", "=", "_"];
 
@@ -189,9 +190,10 @@ export function render({ model, el }) {
   }
 
   // What is selected is not known here between something that may change it and the server's answer.
-  function look() {
+  function look(pause = 0) {
     const n = ++looked;
-    model.send_msg({ type: "look", n });
+    if (pause) setTimeout(() => model.send_msg({ type: "look", n }), pause);
+    else model.send_msg({ type: "look", n });
   }
 
   function edit({ kind, label = null, selection = undefined }) {
@@ -252,8 +254,7 @@ export function render({ model, el }) {
   const onPress = (event) => pressed(event.detail.key, Boolean(event.detail.shift));
   const onPointer = (event) => {
     if (!begun || link.lost || model.page !== "review" || event.composedPath().includes(el)) return;
-    known = -1;
-    setTimeout(look, 30);
+    look(SETTLED);
   };
   const listeners = { keydown: onKey, popstate: onHistory, "leadline-edit": onEdit, "leadline-key": onPress, pointerup: onPointer };
   overlay.addEventListener("click", (event) => { if (event.target === overlay) toggleHelp(false); });

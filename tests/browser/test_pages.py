@@ -244,11 +244,11 @@ def test_the_command_serves_and_a_lost_server_is_told(tab: Any, small_root: Path
             assert server.stdout is not None
             assert f"http://localhost:{port}/" in server.stdout.readline()
             _open(tab, f"http://localhost:{port}/", "overview")
-            assert not tab.get_by_text("Connection to the server lost").is_visible()
+            assert not tab.get_by_text("Connection lost at").is_visible()
         finally:
             server.send_signal(signal.SIGINT)
         assert server.wait(20) == 0
-    tab.get_by_text("Connection to the server lost").wait_for()
+    tab.get_by_text("Connection lost at").wait_for()
 
 
 def test_only_known_users_see_the_page_and_its_tiles(tab: Any, small_root: Path) -> None:
