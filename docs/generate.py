@@ -40,6 +40,7 @@ PROJECT/project.toml                      name, hemisphere, stage parameters tha
   inputs/truth/granule=G/beam=B/          only when the inputs came from the twin
   segments/granule=G/beam=B/              SEGMENT
   autolabels/granule=G/beam=B/            LABEL            autolabels/drift/  correlation surfaces of the drift
+  autolabels/figures/                     what the labels of a scene rest on as a whole, to label any window of it alike
   snapshots/vNNNN/granule=G/beam=B/       SNAPSHOT         snapshots/vNNNN/manifest.json
   models/RUN/                             model, card, training record
   predictions/RUN/granule=G/beam=B/       PREDICTION
