@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dashboard import palette
 from dashboard.cache import ByteCache
 from dashboard.chunks import SceneChunks, as_reflectance
+from dashboard.yielding import give_way
 from processing.core.tiles import Window
 from processing.errors import LeadlineError
 from processing.io.figures import figures_path, read_figures
@@ -53,7 +54,7 @@ class SceneCodes:
     def __init__(self, workspace: Workspace, chunks: SceneChunks) -> None:
         self.workspace = workspace
         self.chunks = chunks
-        self.pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-overlay")
+        self.pool = ThreadPoolExecutor(1, "leadline-overlay", initializer=give_way)
         self._kept: ByteCache[Bytes] = ByteCache(_CODE_BYTES, lambda codes: int(codes.nbytes))
         self._figures: ByteCache[tuple[Figures, Autolabel]] = ByteCache(64, lambda _: 1)
 

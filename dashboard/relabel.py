@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dashboard.yielding import give_way
 from processing.errors import LeadlineError
 from processing.history import recorded
 from processing.interrupt import stop_if_asked, stopped_by
@@ -113,6 +114,7 @@ class Relabeller:
             return self._runs.get(granule)
 
     def _work(self, run: Run) -> None:
+        give_way()
         with self._turn:
             try:
                 self._label(run)
