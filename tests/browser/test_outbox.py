@@ -155,9 +155,7 @@ def _open(tab: Any, server: Server) -> None:
     tab.add_init_script("localStorage.setItem('leadline-analyst', 'Ada')")
     tab.goto(f"{server.address}?page=review&beam=gt1l")
     tab.wait_for_function(_READY)
-    tab.locator(".queue-list .row").first.wait_for()
-    tab.keyboard.press("n")
-    tab.get_by_text("segments", exact=False).first.wait_for()
+    tab.locator(".queue-list .row").first.click()
     tab.locator(".zone-panel .where").wait_for()
 
 
@@ -243,3 +241,37 @@ def test_an_undo_that_was_not_confirmed_is_told_and_not_repeated(tab: Any, serve
     _back(tab)
     tab.locator(".toast", has_text="undo was not confirmed").wait_for()
     assert [event.reason for event in server.events] == ["cloud"]
+
+
+def _keep(tab: Any, gesture: str, writer: str) -> None:
+    """Leave an unconfirmed edit in the browser as tab ``writer`` would."""
+    tab.evaluate(
+        """([gesture, tab, selection]) => {
+          const entry = { gesture, kind: "paint", label: 2, reason: "cloud", analyst: "Ada", opinion: "first",
+            selection, tab, made: Date.now() };
+          localStorage.setItem(`leadline-outbox:small:${gesture}`, JSON.stringify(entry)); }""",
+        [gesture, writer, _stretch()],
+    )
+
+
+def _stretch() -> dict[str, Any]:
+    first = int(small_project.START // 2)
+    return {"granule": small_project.GRANULE, "beam": "gt1l", "runs": [[first + 100, first + 200]], "zone": ""}
+
+
+def test_what_a_living_tab_keeps_is_left_to_it_and_taken_over_when_it_is_gone(tab: Any, server: Server) -> None:
+    _open(tab, server)
+    first = tab.context.new_page()
+    first.goto(f"{server.address}?page=overview")
+    first.wait_for_function("document.documentElement.dataset.ready === 'overview'")
+    _keep(tab, "7" * 32, first.evaluate("sessionStorage.getItem('leadline-tab')"))
+    tab.reload()
+    tab.wait_for_function(_READY)
+    tab.keyboard.press("w")
+    tab.locator(".zone-panel [aria-checked=true]", has_text="shadow").wait_for()
+    assert tab.evaluate(_KEPT) == 1
+    assert server.events == []
+    first.close()
+    tab.reload()
+    _back(tab)
+    assert [(event.gesture, event.label) for event in server.events] == [("7" * 32, 2)]
