@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "dashboard"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 import small_project
 

@@ -6,6 +6,7 @@ All of it is synthetic and seeded. It takes a second to make, so that tests of t
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def make(root: Path, seed: int = 7, stages: bool = True) -> Project:
     if stages:
         for name, beam in beams.items():
             _write_tables(project, name, beam, rng)
+        _write_manifest(project)
     return project
 
 
@@ -136,6 +138,12 @@ def _write_tables(project: Project, name: str, beam: _Beam, rng: np.random.Gener
     level = Stamp("freeboard", Freeboard().values_dict(), {"segments": segments.fingerprint})
     _write(project, FREEBOARD, "freeboard", name, "lstm-v0001", key | _freeboard_columns(beam), level)
     _write(project, TRUTH, "inputs/truth", name, "", key | _truth_columns(beam), Stamp("twin"))
+
+
+def _write_manifest(project: Project) -> None:
+    """What a snapshot says of itself."""
+    told = {"name": "v0001", "created": "2026-01-05T10:00:00+00:00", "note": "", "fingerprint": "", "last_event": 0}
+    (project.root / "snapshots" / "v0001" / "manifest.json").write_text(json.dumps(told), encoding="utf-8")
 
 
 def _write(
