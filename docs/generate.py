@@ -57,10 +57,10 @@ track), the class, a reason, the analyst, the time and the event it takes back, 
 the labels in force are the auto-labels with the events painted over in order, and undo is one more event. So the whole
 history stays, and a snapshot freezes one state by name.
 
-Events of one action of an analyst share a `gesture`, which is recorded once however often it is sent and is undone whole.
-`layer` is empty for the labels in force and `second` for second opinions, which are compared but never painted over them.
-An event of reason `shift` gives a drift set by hand (`scene_id`, `shift_x`, `shift_y` in m; empty for the estimate again),
-`adjudicated` settles a disagreement.
+Events of one action of an analyst share a `gesture`, which is recorded once however often it is sent and is undone
+whole. `layer` is empty for the labels in force and `second` for second opinions, which are compared but never painted
+over them. An event of reason `shift` gives a drift set by hand (`scene_id`, `shift_x`, `shift_y` in m; empty for the
+estimate again), `adjudicated` settles a disagreement.
 """
 
 _PARAMETERS_HEAD = """# Parameters
