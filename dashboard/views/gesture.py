@@ -158,8 +158,10 @@ class Gestures:
     def _select(self, drawn: Drawn) -> None:
         """Select, and answer when that is drawn, so that the browser takes back what it drew itself."""
         origin = self.place.origin
-        self.place.desk.select(drawn.start + origin, drawn.end + origin, free=drawn.free, add=drawn.add)
-        self.later(self._answer)
+        try:
+            self.place.desk.select(drawn.start + origin, drawn.end + origin, free=drawn.free, add=drawn.add)
+        finally:
+            self.later(self._answer)
 
     def _click(self, clicked: Clicked) -> None:
         desk, x = self.place.desk, clicked.x + self.place.origin
