@@ -24,6 +24,12 @@ _FRAME = """name => { const model = Bokeh.documents.map(held => held.get_model_b
     x: [model.x_range.start, model.x_range.end], y: [model.y_range.start, model.y_range.end] } }"""
 _DRAWING = """() => !Bokeh.documents.map(held => held.get_model_by_name("scene-map")).find(Boolean)
   .toolbar.tools.find(tool => tool.type === "PanTool").active"""
+_STILL = """() => new Promise(resolve => { let held = null, frames = 0
+  const map = () => Bokeh.documents.map(held => held.get_model_by_name("scene-map")).find(Boolean)
+  const look = () => { const { x_range, y_range } = map(), now = [x_range.start, x_range.end, y_range.start].join()
+    frames = now === held ? frames + 1 : 0; held = now
+    frames > 30 ? resolve() : requestAnimationFrame(look) }
+  look() })"""
 
 
 class Analyst:
@@ -81,6 +87,7 @@ class Analyst:
         """Draw a loop on the map around a stretch of the beam in ``row``, and wait until segments are selected."""
         self.tab.keyboard.press("l")
         self.tab.wait_for_function(_DRAWING)
+        self.tab.evaluate(_STILL)
         corners = [(start, -45.0), (start, 45.0), (end, 45.0), (end, -45.0), (start, -45.0)]
         self._drag([self.on_map(along, aside, row, drift) for along, aside in corners])
         self.tab.wait_for_function(f"() => ({DATA})('selected').x0.length > 0")
