@@ -24,6 +24,7 @@ _PIXELS = 1.5
 _LEAST, _MOST = 300, 2_400
 
 Edges = NDArray[np.float64]
+Cells = tuple[float, float, int]
 
 
 @dataclass(frozen=True)
@@ -37,27 +38,36 @@ class Runs:
 @dataclass(frozen=True)
 class _Drawn:
     version: Version
-    cells: tuple[float, float, int]
+    cells: Cells
     runs: Runs
 
 
-def find_runs(x: NDArray[np.float64], rank: NDArray[np.int8], cells: tuple[float, float, int]) -> Runs:
-    """Stretches of one rank in equal bins of sorted ``x``, the highest rank in each; empty bins are in none.
+def find_runs(x: NDArray[np.float64], rank: NDArray[np.int8], cells: Cells, mean: bool = False) -> Runs:
+    """Stretches of one rank in equal bins of sorted ``x``; empty bins are in none.
 
-    ``cells`` are start, end and number of bins, see :func:`dashboard.detail.cells`.
+    ``cells`` are start, end and number of bins, see :func:`dashboard.detail.cells`. A bin has its highest rank, or
+    with ``mean`` the mean rank of those above 1, which stands for nothing known.
     """
     start, end, bins = cells
     width = (end - start) / bins
-    first = np.searchsorted(x, start + width * np.arange(bins + 1))
-    filled = np.flatnonzero(first[1:] > first[:-1])
-    top = np.zeros(bins, np.int64)
+    bounds = np.searchsorted(x, start + width * np.arange(bins + 1))
+    filled = np.flatnonzero(bounds[1:] > bounds[:-1])
+    shown = np.zeros(bins, np.int64)
     if len(filled):
-        top[filled] = np.maximum.reduceat(rank[: first[-1]], first[filled])
-    cuts = np.flatnonzero(np.diff(top)) + 1
+        shown[filled] = (_means if mean else np.maximum.reduceat)(rank[: bounds[-1]], bounds[filled])
+    cuts = np.flatnonzero(np.diff(shown)) + 1
     begins, stops = np.concatenate([[0], cuts]), np.concatenate([cuts, [bins]])
-    known = top[begins] > 0
+    known = shown[begins] > 0
     edges = np.column_stack([start + begins * width, start + stops * width])[known]
-    return Runs(edges, top[begins][known])
+    return Runs(edges, shown[begins][known])
+
+
+def _means(rank: NDArray[np.int8], firsts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Mean rank, rounded, of the ranks above 1 in each stretch that begins at ``firsts``; 1 where there are none."""
+    known = rank > 1
+    count = np.add.reduceat(known, firsts, dtype=np.int64)
+    total = np.add.reduceat(rank * known, firsts, dtype=np.int64)
+    return np.where(count > 0, np.rint(total / np.maximum(count, 1)), 1).astype(np.int64)
 
 
 class BeamLines:
@@ -96,7 +106,7 @@ class BeamLines:
         before = self._drawn.get((granule, beam))
         if before and before.cells == cells and SegmentRanks.same(before.version, version):
             return before.runs
-        found = find_runs(track.x_atc, self.ranks.ranks(beam), cells)
+        found = find_runs(track.x_atc, self.ranks.ranks(beam), cells, mean=self.ranks.mode == "confidence")
         self._drawn[granule, beam] = _Drawn(version, cells, found)
         return found
 

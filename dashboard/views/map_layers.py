@@ -105,8 +105,8 @@ class MapLayers:
         plot.multi_line("xs", "ys", source=self.stretch, line_color=palette.over_scene("stretch"), line_width=17,
                         line_alpha=0.32, line_cap="butt")  # fmt: skip
         for source, role in ((self.done, "zone-done"), (self.zones, "zone")):
-            plot.multi_line("xs", "ys", source=source, line_color=dark, line_width=3.4, line_alpha=0.65)
-            plot.multi_line("xs", "ys", source=source, line_color=palette.over_scene(role), line_width=1.4)
+            plot.multi_line("xs", "ys", source=source, line_color=dark, line_width=3, line_alpha=0.55)
+            plot.multi_line("xs", "ys", source=source, line_color=palette.over_scene(role), line_width=1.2)
         self._draw_lines(self.others, self.other_casing, OTHER)
         chosen = palette.over_scene("selection")
         plot.multi_line("xs", "ys", source=self.selection, line_color=dark, line_width=20, line_alpha=0.8)
@@ -133,11 +133,8 @@ class MapLayers:
 
     def _build_legend(self) -> Legend:
         nowhere = ColumnDataSource({"x": [math.nan], "y": [math.nan]})
-        dots = [
-            self.figure.scatter("x", "y", source=nowhere, marker="square", size=18, line_color=None)
-            for _ in range(_ENTRIES)
-        ]
-        self._items = [LegendItem(label=value(""), renderers=[dot]) for dot in dots]
+        swatches = [self.figure.quad("x", "x", "y", "y", source=nowhere, line_color=None) for _ in range(_ENTRIES)]
+        self._items = [LegendItem(label=value(""), renderers=[swatch]) for swatch in swatches]
         legend = Legend(
             items=[],
             location="bottom_left",

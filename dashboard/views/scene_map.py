@@ -180,14 +180,13 @@ class SceneMap:
                 return
             x_atc, _ = line.nearest(frame.x, frame.y)
             span = state.span * scale / max(self._asked.scale, 1e-9)
-            self._asked = frame
+            self._asked, before = frame, (state.x, state.span)
             state.move(origin=ORIGIN, x=x_atc, span=min(span, self._longest()))
             (cx,), (cy,) = line.at(state.x)
             self._offset = (frame.x - float(cx), frame.y - float(cy))
             self._zoom = scale / self._fit_scale(line)
-            if self._drawn is None or not self._drawn.serves(self._asked):
-                self._draw(anew=True)
-                self._draw_marks()
+            if (state.x, state.span) == before and not (self._drawn and self._drawn.serves(frame)):
+                self._draw_all()
 
     def _longest(self) -> float:
         low, high = self.place.extent

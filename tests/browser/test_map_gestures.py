@@ -131,7 +131,7 @@ def test_without_the_lasso_a_drag_moves_the_map(scene_map: Map) -> None:
 def test_a_click_on_a_zone_takes_it_whole(scene_map: Map, small_root: Any) -> None:
     tab = scene_map.tab
     tab.get_by_text("3 zones").first.wait_for()
-    tab.wait_for_function(f"({_DRAWN})(1.4) > 0")
+    tab.wait_for_function(f"({_DRAWN})(1.2) > 0")
     x, y = _places(Workspace(small_root), "gt1l")
     tab.mouse.click(*scene_map.pixel(x[800], y[800]))
     tab.wait_for_function(f"({_DRAWN})({HAND}) > 0")

@@ -33,6 +33,13 @@ def test_a_rare_rank_keeps_its_colour_from_afar() -> None:
     assert runs.edges.tolist() == [[0.0, 1000.0], [1000.0, 1100.0], [1100.0, 2000.0]]
 
 
+def test_from_afar_sureness_is_the_mean_of_what_is_known() -> None:
+    x = np.arange(1.0, 24.0, 2.0)
+    rank = np.array([2, 2, 7, 1, 2, 7, 7, 1, 1, 1, 1, 1], np.int8)
+    runs = find_runs(x, rank, (0.0, 24.0, 3), mean=True)
+    assert runs.ranks.tolist() == [4, 5, 1]
+
+
 @given(st.integers(0, 10_000))
 def test_runs_are_what_the_columns_say(seed: int) -> None:
     rng = np.random.default_rng(seed)
