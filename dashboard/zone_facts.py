@@ -49,7 +49,7 @@ def zone_facts(place: Place) -> dict[str, Any]:
         "where": f"{selection.beam} · {(start - place.origin) / 1000:,.3f} to {(end - place.origin) / 1000:,.3f} km",
         "position": _position(track, rows),
         "length": words.metres(selection.metres(track.window)),
-        "segments": f"{len(rows):,} segments",
+        "segments": f"{len(rows):,} segment{'s' if len(rows) != 1 else ''}",
         "runs": len(selection.runs),
         "labels": [[code, float(np.mean(labels == code))] for code in palette.CLASS_CODES if (labels == code).any()],
     }
