@@ -110,9 +110,7 @@ def synthetic_evidence(count: int) -> Evidence:
 def unranked(shown: Sequence[Beam]) -> float:
     """Metres to half of the errors from start to end, in the better of the two directions."""
     forward = from_start_to_end(shown)
-    total = float(forward.metres[-1])
-    half = forward.metres_to(0.5)
-    return min(half, total - half)
+    return min(forward.metres_to(0.5), forward.backwards.metres_to(0.5))
 
 
 def _review_row(sky: Sky, projects: Sequence[Project], *, model: bool) -> Row:

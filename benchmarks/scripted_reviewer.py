@@ -27,8 +27,6 @@ from processing.schema import TRUTH
 from processing.stages import Autolabel, Classify, Resample, Review, Snapshot, Train
 from processing.twin.make import make_twin
 from processing.twin.parameters import Twin
-from training.classify import classify
-from training.train import train
 
 TEACHER = 31_830
 """Seed of the granule that the model learns from."""
@@ -67,13 +65,22 @@ class Curve:
     def metres_to(self, share: float) -> float:
         """Metres after which ``share`` of the wrong labels are mended, m; infinite when that is never so."""
         left = self.wrong[0] * (1.0 - share)
-        if self.wrong[-1] > left:
+        after = int(np.argmax(self.wrong <= left))
+        if self.wrong[after] > left:
             return float("inf")
-        return float(np.interp(-left, -self.wrong, self.metres))
+        stretch = slice(max(after - 1, 0), after + 1)
+        return float(np.interp(-left, -self.wrong[stretch], self.metres[stretch]))
+
+    @property
+    def backwards(self) -> Curve:
+        """The same looked at from the other end."""
+        return Curve(self.metres[-1] - self.metres[::-1], self.wrong[0] + self.wrong[-1] - self.wrong[::-1])
 
 
 def learn(folder: Path, kilometres: float) -> Project:
     """A project with a small model, learned from the labels of one granule that is never reviewed."""
+    from training.train import train  # brings torch, which the arithmetic of a review does not need
+
     project = _labelled(folder, Twin(seed=TEACHER, granules=1, km=kilometres))
     snapshot(project, Snapshot())
     train(project, Train(epochs=EPOCHS))
@@ -82,6 +89,8 @@ def learn(folder: Path, kilometres: float) -> Project:
 
 def make_project(folder: Path, teacher: Project, twin: Twin) -> Project:
     """Synthetic pairs, labelled, and classified by the teacher's model."""
+    from training.classify import classify
+
     project = _labelled(folder, twin)
     shutil.copytree(teacher.root / "models", project.root / "models")
     classify(project, Classify())
