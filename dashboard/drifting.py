@@ -238,7 +238,7 @@ class Drifting:
                 return
             self.later(lambda: self.state.move(edits=self.state.edits + 1))
 
-        self._warming = (key, codes.pool.submit(work))
+        self._warming = (key, codes.previews.submit(work))
 
 
 def codes_around(rows: Floats, cols: Floats) -> frozenset[tuple[int, int]]:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from dashboard import palette
 from dashboard.cache import ByteCache
 from dashboard.chunks import SceneChunks, as_reflectance
-from dashboard.yielding import give_way
 from processing.core.tiles import Window
 from processing.errors import LeadlineError
 from processing.io.figures import figures_path, read_figures
@@ -48,13 +47,15 @@ class SceneCodes:
 
     Attributes
     ----------
-    pool : a thread of its own for whoever waits for codes, so that nothing else waits behind them.
+    pool : a thread of its own for tiles of codes, so that nothing else waits behind them.
+    previews : one for what an analyst tries out, which does not wait behind those tiles.
     """
 
     def __init__(self, workspace: Workspace, chunks: SceneChunks) -> None:
         self.workspace = workspace
         self.chunks = chunks
-        self.pool = ThreadPoolExecutor(1, "leadline-overlay", initializer=give_way)
+        self.pool = ThreadPoolExecutor(1, "leadline-overlay")
+        self.previews = ThreadPoolExecutor(1, "leadline-preview")
         self._kept: ByteCache[Bytes] = ByteCache(_CODE_BYTES, lambda codes: int(codes.nbytes))
         self._figures: ByteCache[tuple[Figures, Autolabel]] = ByteCache(64, lambda _: 1)
 

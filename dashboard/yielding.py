@@ -1,9 +1,12 @@
-"""Threads of the server that give way to what the analyst is waiting for."""
+"""Threads of the server that give way to the others."""
 
 from __future__ import annotations
 
 import os
 import sys
+
+_POLITE = 5
+"""Enough to come after the page, not so much that a job beside the server would stop the work altogether."""
 
 
 def give_way() -> None:
@@ -12,4 +15,4 @@ def give_way() -> None:
     Only where priorities are a thread's own; elsewhere the whole server would slow down.
     """
     if sys.platform == "linux":
-        os.nice(10)
+        os.nice(_POLITE)

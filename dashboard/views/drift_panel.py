@@ -21,7 +21,7 @@ from dashboard.state import Change
 from dashboard.views import figure as looks
 
 ORIGIN = "drift"
-_EDGE = 238
+_EDGE = 204
 _SIDE = 196
 _REACH = 1_000.0
 _NOTHING: dict[str, list[Any]] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
@@ -69,7 +69,7 @@ class DriftPanel:
         self._x, self._y = Range1d(-_REACH, _REACH), Range1d(-_REACH, _REACH)
         plot = figure(
             x_range=self._x, y_range=self._y, width=_EDGE, height=_EDGE, tools=[], toolbar_location=None,
-            min_border_left=44, min_border_right=16, min_border_top=10, min_border_bottom=36, name="drift",
+            min_border_left=42, min_border_right=15, min_border_top=8, min_border_bottom=33, name="drift",
         )  # fmt: skip
         self._surface = ColumnDataSource(dict(_NOTHING))
         self._cross = ColumnDataSource({"x": [], "y": []})
@@ -106,7 +106,7 @@ class DriftPanel:
         self._cancel.visible = False
         buttons = pn.Row(apply, self._back, leave, margin=0, styles={"gap": "5px"})
         run = pn.Row(self._progress, self._cancel, margin=0, styles={"gap": "6px", "align-items": "center"})
-        styles = {"gap": "6px", "padding": "8px 10px 6px 4px"}
+        styles = {"gap": "5px", "padding": "7px 10px 4px 4px"}
         return pn.Column(self._text, buttons, run, width=_SIDE + 14, margin=0, styles=styles)
 
     def _guarded(self, doing: str, call: Any) -> Any:
@@ -178,11 +178,10 @@ def facts_html(place: Place, found: Evidence | None) -> str:
     """The shift, the estimate, how sure that is and how far track and scene are apart in time."""
     drifting = place.drifting
     event = drifting.by_hand
-    lines = [("Shift", f"<b>{_metres(drifting.shift)}</b>")]
+    lines = [("Drift", f"<b>{_metres(drifting.shift)}</b>")]
     if found is not None:
-        lines.append(("Estimate", _metres(found.estimate)))
-        if np.isfinite(found.sigma).all():
-            lines.append(("Uncertainty", _metres(found.sigma, "±")))
+        spread = f" title='give or take {_metres(found.sigma, '±')}'" if np.isfinite(found.sigma).all() else ""
+        lines.append(("Estimate", f"<span{spread}>{_metres(found.estimate)}</span>"))
         unsure = "" if found.applied or event is not None else " <span class='warn'>unsure</span>"
         lines.append(("Confidence", f"{found.confidence:.2f}{unsure}"))
     pair = place.pair
@@ -192,7 +191,7 @@ def facts_html(place: Place, found: Evidence | None) -> str:
         lines.append(("Set by", escape(event.analyst)))
     body = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in lines)
     told = "" if found is not None else "<p class='soft'>No drift was estimated for this scene.</p>"
-    return f"<h3>Drift</h3><dl>{body}</dl>{told}"
+    return f"<dl>{body}</dl>{told}"
 
 
 def run_html(run: Run | None) -> str:

@@ -70,7 +70,7 @@ def place(made: Path) -> Iterator[Place]:
 def _warm(drifting: Drifting) -> None:
     """Ask for a preview and wait until it is worked out."""
     assert drifting.preview(BEAM, *STRETCH) is None
-    drifting.place.workspace.painter.codes.pool.submit(int).result()
+    drifting.place.workspace.painter.codes.previews.submit(int).result()
 
 
 def _labels(place: Place) -> np.ndarray:
