@@ -186,9 +186,9 @@ def test_the_theme_turns_and_is_remembered(tab: Any, address: str) -> None:
 def test_the_help_lists_the_keys_of_the_page(tab: Any, address: str) -> None:
     _open(tab, address, "review")
     tab.keyboard.press("?")
-    tab.get_by_text("next colour view of the scene").wait_for()
+    tab.get_by_text("next image (Shift: before)").wait_for()
     tab.keyboard.press("Escape")
-    tab.get_by_text("next colour view of the scene").wait_for(state="hidden")
+    tab.get_by_text("next image (Shift: before)").wait_for(state="hidden")
 
 
 def test_an_address_that_cannot_be_is_told_and_the_page_lives(tab: Any, address: str) -> None:
