@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from bokeh.models import TileRenderer, WMTSTileSource
+from bokeh.models import CustomJS, TileRenderer, WMTSTileSource
 from bokeh.plotting import figure
 
 from dashboard import tiles
 from dashboard.place import Place
 from dashboard.state import Change
 from processing.io.sentinel2 import Scene
+
+_FETCH = """
+  const begun = (layer) => {
+    const view = Bokeh.index.find_one(plot);
+    return [...(view?.renderer_views.values() ?? [])].some((drawn) => drawn.model === layer && drawn.map_initialized);
+  };
+  const fetch = (tries) => {
+    const idle = layers.filter((layer) => layer.visible && layer.tile_source.url && !begun(layer));
+    for (const layer of idle) layer.change.emit();
+    if (idle.length && tries) setTimeout(() => fetch(tries - 1), 100);
+  };
+  fetch(100);
+"""
+"""A layer that joins a figure asks for tiles only when it is painted again, and nothing else may ask for that."""
 
 
 class SceneImages:
@@ -24,6 +38,10 @@ class SceneImages:
         self._plot = plot
         self.image, self.overlay = _layer(), _layer()
         self.note = ""
+        fetch = CustomJS(args={"plot": plot, "layers": [self.image, self.overlay]}, code=_FETCH)
+        plot.js_on_change("renderers", fetch)
+        for layer in (self.image, self.overlay):
+            layer.js_on_change("visible", fetch)
 
     def update(self, change: Change) -> None:
         """Show the state's image and overlay."""
