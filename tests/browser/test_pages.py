@@ -129,7 +129,7 @@ def test_one_step_back_leaves_a_page_that_was_opened_bare(tab: Any, address: str
     tab.goto("about:blank")
     tab.goto(address)
     tab.wait_for_function("() => location.search.includes('granule=')")
-    tab.get_by_role("link", name="Track").click()
+    tab.get_by_role("link", name="Review").click()
     tab.wait_for_function(_READY, arg="review")
     tab.go_back()
     tab.wait_for_function(_READY, arg="overview")
