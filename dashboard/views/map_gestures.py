@@ -100,11 +100,17 @@ class MapGestures:
             return
         self._owed = True
         with self.place.guard("following the mouse on the map"):
-            found = understood(data["message"][0])
-            if isinstance(found, Loop):
-                self._select(found)
-            else:
-                self._carry(found)
+            try:
+                self._do(understood(data["message"][0]))
+            except Exception:
+                self.follow()
+                raise
+
+    def _do(self, told: Loop | Carried) -> None:
+        if isinstance(told, Loop):
+            self._select(told)
+        else:
+            self._carry(told)
 
     def _select(self, loop: Loop) -> None:
         found = held(self._beams(), self.place.state.beam, loop.xs, loop.ys)
