@@ -4,6 +4,7 @@ const [{ Outbox, identifier }, { Link }] = await Promise.all([import(at("outbox.
 const THEME_YEAR = 31536000;
 const LONGEST_WAIT = 15000;
 const UNSTORED = 4000;
+const DEAF = 20000;
 const SETTLED = 30;
 const NAME = "leadline-analyst";
 const REPEATING = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "+", "-", "=", "_"];
@@ -219,6 +220,8 @@ export function render({ model, el }) {
       drawSaved();
       link.suspect();
     }, UNSTORED);
+    // A server that answers, but not here: the page's own connection is dead without having ended.
+    setTimeout(() => { if (sent.has(entry.gesture)) link.down(null); }, DEAF);
   }
 
   function answered({ gesture, at: when }, stored) {

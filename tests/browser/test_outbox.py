@@ -196,6 +196,17 @@ def test_an_edit_that_never_arrived_is_stored_when_the_line_is_mended(tab: Any, 
     assert (event.label, event.analyst) == (2, "Ada")
 
 
+def test_a_line_that_falls_silent_without_ending_is_noticed_by_the_edit_that_waits(tab: Any, server: Server) -> None:
+    _open(tab, server)
+    server.line.held = {"there"}
+    tab.keyboard.press("3")
+    tab.locator(".saved.late", has_text="1 edit not stored").wait_for()
+    _gone(tab)
+    server.line.mend()
+    _back(tab)
+    assert [event.label for event in server.events] == [2]
+
+
 def test_an_edit_whose_confirmation_was_lost_with_the_server_is_stored_once(tab: Any, server: Server) -> None:
     _open(tab, server)
     server.line.held = {"back"}
