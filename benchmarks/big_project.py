@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from benchmarks import synthetic_scene
 from processing.io import tables
 from processing.io.sentinel2 import identify
+from processing.local.snapshot import freeze
 from processing.project import Project
 from processing.provenance import Stamp, digest
-from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, AutoFlag, Table
+from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, AutoFlag, Table
 from processing.stages import Autolabel, Classify, Freeboard, Resample, Snapshot
 
 GRANULE = "ATL03_20220413150300_03351502_006_01"
 RUN = "lstm-v0001"
-FROZEN = "v0001"
 BEAMS = ("gt1r", "gt2r", "gt3r")
 SEGMENTS = 1_000_000
 WINDOW = 2.0
@@ -137,6 +137,7 @@ def make(root: Path, segments: int = SEGMENTS, seed: int = SEED) -> Project:
     stamps = {name: Stamp("resample", Resample().values_dict(), {f"granule:{GRANULE}": granule}) for name in BEAMS}
     for row, beam in enumerate(beams):
         _write_tables(project, beam, scene.ident, stamps, np.random.default_rng([seed, row, 1]))
+    freeze(project, Snapshot())
     return project
 
 
@@ -234,10 +235,7 @@ def _write_tables(
     others = {f"segments:{name}": other.fingerprint for name, other in resampled.items() if name != beam.name}
     seen = {f"scene:{scene}": project.input("scenes", scene).fingerprint}
     auto = Stamp("autolabel", Autolabel().values_dict(), {"segments": stamp.fingerprint} | others | seen)
-    labels = _label_columns(beam, scene)
-    write(LABEL, "autolabels", labels, auto)
-    frozen = Stamp("snapshot", Snapshot().values_dict(), {"autolabels": auto.fingerprint})
-    write(SNAPSHOT, "snapshots", labels | _frozen_columns(beam), frozen, FROZEN)
+    write(LABEL, "autolabels", _label_columns(beam, scene), auto)
     predicted = Stamp("classify", Classify().values_dict(), {"segments": stamp.fingerprint})
     write(PREDICTION, "predictions", _prediction_columns(beam, rng), predicted, RUN)
     level = Stamp("freeboard", Freeboard().values_dict() | {"run_name": RUN}, {"predictions": predicted.fingerprint})
@@ -287,12 +285,6 @@ def _label_columns(beam: Beam, scene: str) -> dict[str, object]:
         "drift_y": np.full(count, _DRIFT[1], np.float32),
         "drift_confidence": np.full(count, _DRIFT[2], np.float32),
     }
-
-
-def _frozen_columns(beam: Beam) -> dict[str, object]:
-    count = len(beam)
-    nobody = {"label_source": np.zeros(count, np.int8), "analyst": "", "event_id": np.full(count, -1)}
-    return nobody | {"label": beam.auto}
 
 
 def _prediction_columns(beam: Beam, rng: np.random.Generator) -> dict[str, object]:
