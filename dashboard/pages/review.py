@@ -52,7 +52,7 @@ class ReviewPage(Page):
         body = controls.body(
             controls.card(self.queue, sizing_mode="stretch_height", width=_QUEUE),
             self._pictures(),
-            controls.card(self.panel, sizing_mode="stretch_height", width=_SIDE),
+            self._side(),
         )
         return pn.Column(self._bar, body, sizing_mode="stretch_both", margin=0)
 
@@ -91,11 +91,16 @@ class ReviewPage(Page):
             margin=0,
             styles=style,
         )
-        corner = {"position": "absolute", "left": "10px", "bottom": "10px", "z-index": "3"}
-        self._drift_card = controls.card(self.drift.view, visible=False, styles=corner)
         chart = pn.pane.Bokeh(self.map.figure, sizing_mode="stretch_both", margin=0)
-        return pn.Column(chart, tools, self._drift_card, sizing_mode="stretch_both", margin=0,
+        return pn.Column(chart, tools, sizing_mode="stretch_both", margin=0, styles={"position": "relative"})
+
+    def _side(self) -> pn.Column:
+        """The panel about the zone; the drift lies over its lower part while it is being set."""
+        low = {"position": "absolute", "left": "-1px", "right": "-1px", "bottom": "-1px", "z-index": "3"}
+        self._drift_card = controls.card(self.drift.view, visible=False, styles=low)
+        both = pn.Column(self.panel, self._drift_card, sizing_mode="stretch_both", margin=0,
                          styles={"position": "relative"})  # fmt: skip
+        return controls.card(both, sizing_mode="stretch_height", width=_SIDE)
 
     def _controls(self) -> None:
         state = self.place.state

@@ -21,8 +21,8 @@ from dashboard.state import Change
 from dashboard.views import figure as looks
 
 ORIGIN = "drift"
-_EDGE = 204
-_SIDE = 196
+_WIDTH, _HEIGHT = 284, 264
+_SIDE = 270
 _REACH = 1_000.0
 _NOTHING: dict[str, list[Any]] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 _SHOWN_BY = ("granule", "beam", "scene", "shift", "drifting", "edits")
@@ -40,7 +40,7 @@ class DriftPanel:
         self.figure = self._build()
         self._text = controls.html("drift-facts", width=_SIDE)
         self._progress = controls.html("drift-progress", sizing_mode="stretch_width")
-        self.view = pn.Row(pn.pane.Bokeh(self.figure, margin=0), self._side(), margin=0, styles={"gap": "4px"})
+        self.view = pn.Column(pn.pane.Bokeh(self.figure, margin=0), self._side(), margin=0)
         self.paint(theme)
 
     def paint(self, theme: str) -> None:
@@ -68,7 +68,7 @@ class DriftPanel:
     def _build(self) -> figure:
         self._x, self._y = Range1d(-_REACH, _REACH), Range1d(-_REACH, _REACH)
         plot = figure(
-            x_range=self._x, y_range=self._y, width=_EDGE, height=_EDGE, tools=[], toolbar_location=None,
+            x_range=self._x, y_range=self._y, width=_WIDTH, height=_HEIGHT, tools=[], toolbar_location=None,
             min_border_left=42, min_border_right=15, min_border_top=8, min_border_bottom=33, name="drift",
         )  # fmt: skip
         self._surface = ColumnDataSource(dict(_NOTHING))
@@ -106,8 +106,8 @@ class DriftPanel:
         self._cancel.visible = False
         buttons = pn.Row(apply, self._back, leave, margin=0, styles={"gap": "5px"})
         run = pn.Row(self._progress, self._cancel, margin=0, styles={"gap": "6px", "align-items": "center"})
-        styles = {"gap": "5px", "padding": "7px 10px 4px 4px"}
-        return pn.Column(self._text, buttons, run, width=_SIDE + 14, margin=0, styles=styles)
+        styles = {"gap": "8px", "padding": "2px 12px 12px"}
+        return pn.Column(self._text, buttons, run, width=_SIDE + 24, margin=0, styles=styles)
 
     def _guarded(self, doing: str, call: Any) -> Any:
         def act() -> None:

@@ -169,12 +169,11 @@ def test_a_small_pan_draws_nothing_anew(desk: Desk) -> None:
 def test_an_overlay_that_is_not_there_is_told(desk: Desk) -> None:
     desk.place.opened = True
     desk.state.move(overlay="labels", opacity=0.25)
-    assert not desk.map.images.overlay.visible
+    assert "overlay" not in desk.map.images.layers
     assert "leadline autolabel" in desk.map.images.note
-    assert desk.map.images.overlay.alpha == 0.25
     desk.state.move(overlay="none")
     assert desk.map.images.note == ""
-    assert desk.map.images.image.visible
+    assert desk.map.images.layers["image"].visible
 
 
 def test_a_move_of_the_maps_own_keeps_its_frame(desk: Desk) -> None:
