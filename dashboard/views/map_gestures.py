@@ -137,11 +137,10 @@ class MapGestures:
             return
         if carried.drag != self._drag:
             self._drag, self._base = carried.drag, self.place.shift_of(state.beam)
-        shift = (self._base[0] + carried.x, self._base[1] + carried.y)
-        if shift == state.shift:
+        before = state.shift
+        self.place.drifting.set(self._base[0] + carried.x, self._base[1] + carried.y)
+        if state.shift == before:
             self.follow()
-            return
-        state.move(shift=shift)
 
 
 @lru_cache(maxsize=1)

@@ -26,8 +26,10 @@ _FRAME = f"""() => {{ {_MAP} const view = Bokeh.index.find_one(map), {{x_range, 
     inner.width, inner.height] }}"""
 _DRAWN = f"""width => {{ {_MAP} return map.renderers.filter(drawn => drawn.glyph?.line_width?.value === width)
   .flatMap(drawn => drawn.data_source.data.xs ?? []).reduce((sum, xs) => sum + xs.length, 0) }}"""
-_LEFT = f"""() => {{ {_MAP} const beam = map.renderers.filter(drawn => drawn.glyph?.line_width?.value === 6)[0]
-  return Math.min(...[...beam.data_source.data.xs].flatMap(xs => [...xs]).filter(Number.isFinite)) }}"""
+_LEFT = f"""() => {{ {_MAP} const ends = map.renderers.find(drawn => drawn.glyph?.type === "Segment")
+  return (ends.data_source.data.x0[0] + ends.data_source.data.x1[0]) / 2 }}"""
+_FITTED = f"""() => {{ const [x0, x1, y0, y1, , , width, height] = ({_FRAME})()
+  return Math.abs((x1 - x0) / width / ((y1 - y0) / height) - 1) < 1e-6 }}"""
 _LOOP = f"""() => {{ {_MAP} const loop = map.renderers.find(drawn => drawn.glyph?.type === "Patch")
   return loop.data_source.data.x.length }}"""
 _PANS = f"""() => {{ {_MAP} return map.toolbar.tools.find(tool => tool.type === "PanTool").active }}"""
@@ -68,6 +70,7 @@ def scene_map(tab: Any, address: str) -> Map:
     tab.goto(f"{address}?page=review&granule={GRANULE}&beam=gt1l&span=1500&x={START + 1200}")
     tab.wait_for_function("document.documentElement.dataset.ready === 'review'")
     tab.wait_for_function(f"({_DRAWN})(6) > 0")
+    tab.wait_for_function(_FITTED)
     return Map(tab)
 
 
