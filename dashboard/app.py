@@ -75,6 +75,7 @@ class Application:
         self._looking = False
         self._made, self._builder = False, threading.current_thread()
         self._early: list[Callable[[], None]] = []
+        self._behind: set[Track] = set()
         self._open(query)
         self._made = True
         while self._early:
@@ -91,12 +92,23 @@ class Application:
         self.state.listen(self._changed)
         self._changed(Change(frozenset(self.state.parts())))
 
+    @property
+    def _watched(self) -> bool:
+        """Whether a browser is connected. A page that was left or lost its line lives on for a while unseen."""
+        context = self._document.session_context if self._document is not None else None
+        session = getattr(context, "session", None)
+        return session is None or session.connection_count > 0
+
     def _opened(self) -> None:
         self.place.opened = True
+        self._catch_up()
         self._changed(Change(frozenset({"image"})))
 
     def poll(self) -> None:
         """Look whether a stage has written something since; everything in sight is then drawn again."""
+        if not self._watched:
+            return
+        self._catch_up()
         if not self._looking:
             self._looking = True
             self.place.workspace.workers.submit(self._look)
@@ -184,7 +196,7 @@ class Application:
         elif not self._made:
             self._early.append(call)
         elif context is not None and not context.destroyed:
-            self._document.add_next_tick_callback(call)
+            self._document.add_next_tick_callback(lambda: _as_one_message(call))
 
     def _key(self, key: str, shift: bool) -> None:
         with self.shell.guard(f"key {key}"):
@@ -192,19 +204,37 @@ class Application:
 
     def _edit(self, entry: Entry) -> None:
         """Carry out an edit of the browser's; it is answered once it is on disk."""
+        self._catch_up()
         done = carry_out(self.place.desk, entry)
         if done.told:
             self.shell.tell(done.told)
         self.shell.stored(str(entry["gesture"]), max((event.at for event in done.events), default=None))
 
     def _labels_changed(self, tracks: set[Track]) -> None:
-        """Another session or program recorded events."""
-        if not self.place.desk.writing:
+        """Another session or program recorded events; a page that nobody sees follows when it is seen again."""
+        if self.place.desk.writing:
+            return
+        if self._watched:
             self._later(lambda: self.place.desk.follow(tracks))
+        else:
+            self._behind.update(tracks)
+
+    def _catch_up(self) -> None:
+        """Follow what was recorded while nobody saw the page."""
+        behind = set()
+        while self._behind:
+            behind.add(self._behind.pop())
+        self.place.desk.follow(behind)
 
     def close(self) -> None:
         """Let go of what outlives the session."""
         self._stop_listening()
+
+
+def _as_one_message(call: Callable[[], None]) -> None:
+    """Run ``call`` and send what it changed as one message: fifty small ones take the browser longer than drawing."""
+    with pn.io.unlocked():
+        call()
 
 
 def make_page(workspace: Workspace) -> Callable[[], pn.Template]:

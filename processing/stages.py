@@ -20,7 +20,8 @@ class Stage(param.Parameterized):
 
     def values_dict(self) -> dict[str, Any]:
         """The parameters as plain JSON values, in order of declaration."""
-        return {name: _plain(self.param[name], getattr(self, name)) for name in self.own_parameters()}
+        declared = type(self).param  # of the class: an instance would copy every parameter that it is asked for
+        return {name: _plain(declared[name], getattr(self, name)) for name in self.own_parameters()}
 
     @classmethod
     def own_parameters(cls) -> list[str]:

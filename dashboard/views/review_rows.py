@@ -275,7 +275,8 @@ class ReviewRows(ThinRows):
         entries = desk.queue_of.of_track(state.granule, state.beam)
         first = bisect_right(entries, self.drawn.start, key=lambda entry: entry.zone.x_end)
         last = bisect_left(entries, self.drawn.end, key=lambda entry: entry.zone.x_start)
-        found = [entry for entry in entries[first:last] if desk.filter.lets_pass(entry)]
+        wanted = desk.filter
+        found = [entry for entry in entries[first:last] if wanted.lets_pass(entry)]
         if len(found) > _MOST_ZONES:
             found = sorted(found, key=lambda entry: -entry.zone.score)[:_MOST_ZONES]
         origin, least = self.place.origin, 3.0 * self._metres_a_pixel()
