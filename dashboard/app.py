@@ -344,10 +344,11 @@ def run(root: Path, address: Address, auth: Path | None = None, show: bool = Tru
 def warm(workspace: Workspace) -> None:
     """Compile and read what the first look needs, before anybody looks."""
     try:
-        from dashboard import catalog
+        from dashboard import catalog, effects
 
         detail.warm()
-        workspace.catalog(catalog.signature(workspace.project))
+        workspace.catalog((*catalog.signature(workspace.project), workspace.book.last_id))
         workspace.painter.warm()
+        effects.warm()
     except Exception:
         log.exception("warming up failed; the first look will be slower")

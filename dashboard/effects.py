@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from processing.core.effect import Effect, Survey, effects_of, revise, survey
 from processing.core.sea_surface import Rules
 from processing.stages import Freeboard
@@ -62,3 +64,16 @@ class Effects:
             rules,
             str(stage.estimator),
         )
+
+
+def warm() -> None:
+    """Have everything compiled that the effects of an edit need."""
+    x = 1.0 + 2.0 * np.arange(2_000)
+    label = np.where(np.arange(len(x)) % 400 < 20, 2, 0).astype(np.int8)
+    height, spread, count = (
+        np.zeros(len(x), np.float32),
+        np.full(len(x), 0.02, np.float32),
+        np.full(len(x), 9, np.int32),
+    )
+    before = survey(x, height, spread, count, label, Rules(1_000.0, 500.0, 1, 2.0), "robust")
+    effects_of(before, np.arange(30))
