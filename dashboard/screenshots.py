@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from dashboard.app import PAGES, Address, make_server
+from dashboard.app import Address, make_server
 from dashboard.auth import Secret
 from processing.errors import InputError, LeadlineError, MissingError
 
@@ -30,6 +31,23 @@ _STILL = 4
 _LONGEST = 40
 _SPAN = 6_000
 _PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a page after some keys were pressed."""
+
+    name: str
+    page: str
+    keys: tuple[str, ...] = ()
+
+
+PICTURES = (
+    Picture("overview", "overview"),
+    Picture("review", "review", ("n",)),
+    Picture("drift", "review", ("n", "d", "Shift+ArrowRight", "m")),
+    Picture("freeboard", "freeboard"),
+)
 
 
 def window_size(text: str) -> tuple[int, int]:
@@ -91,18 +109,21 @@ def draw_all(root: Path, out: Path, chromium: str, size: tuple[int, int], scale:
         for theme in ("light", "dark"):
             context = browser.new_context(viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale)
             context.add_cookies([{"name": "leadline-theme", "value": theme, "url": address}])
-            for page in PAGES:
-                target = out / f"{page.key}-{theme}.png"
-                _draw(context.new_page(), f"{address}?page={page.key}&span={_SPAN}", page.key, target)
+            for picture in PICTURES:
+                target = out / f"{picture.name}-{theme}.png"
+                _draw(context.new_page(), address, picture, target)
                 yield target
             context.close()
         browser.close()
 
 
-def _draw(tab: Any, address: str, page: str, target: Path) -> None:
-    tab.goto(address)
-    tab.wait_for_function(_READY.format(page=page), timeout=60_000)
+def _draw(tab: Any, address: str, picture: Picture, target: Path) -> None:
+    tab.goto(f"{address}?page={picture.page}&span={_SPAN}")
+    tab.wait_for_function(_READY.format(page=picture.page), timeout=60_000)
     tab.wait_for_function(_QUIET)
+    for key in picture.keys:
+        _when_still(tab)
+        tab.keyboard.press(key)
     target.write_bytes(_when_still(tab))
     tab.close()
 
