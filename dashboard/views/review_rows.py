@@ -96,7 +96,7 @@ class ThinRows(AlongTrack):
         self.slots = [slot for pool in self._pools.values() for slot in pool]
         for kind, pool in self._pools.items():
             for slot in pool:
-                plot.image("image", "x", "y", "dw", "dh", source=slot, color_mapper=self.mappers[kind])
+                looks.draw(plot, "image", "image", "x", "y", "dw", "dh", source=slot, color_mapper=self.mappers[kind])
         plot.xaxis.formatter = looks.kilometre_ticks()
         plot.grid.visible = False
         plot.min_border_top = 2
@@ -211,11 +211,13 @@ class ThinRows(AlongTrack):
 
 
 class ClassRows(ThinRows):
-    """One row a class source and one for the flags of the auto-labels."""
+    """One row a kind of class source, of its runs the chosen or else the newest, and one for the auto-labels' flags."""
 
     def _rows(self) -> Iterator[Row]:
-        found = self.place.sources[: _SLOTS[CLASS]]
-        for source in found:
+        newest = {source.kind: source for source in reversed(self.place.sources)}
+        chosen = self.place.source
+        kinds = newest | ({chosen.kind: chosen} if chosen else {})
+        for source in reversed(kinds.values()):
             yield Row(short_title(source), CLASS, lambda cells, source=source: self._source_row(source, cells))  # type: ignore[misc]
         yield Row("flags", FLAG, self._flag_row)
 
@@ -254,8 +256,8 @@ class ReviewRows(ThinRows):
         plot = super()._build()
         self._marked: tuple[Any, ...] = ()
         self._zones = ColumnDataSource(dict(_ZONES), name="zone-marks")
-        self._bars = plot.quad(
-            left="left", right="right", bottom=0.0, top=1.0, source=self._zones,
+        self._bars = looks.draw(
+            plot, "quad", left="left", right="right", bottom=0.0, top=1.0, source=self._zones,
             fill_alpha="alpha", line_width="line")  # fmt: skip
         return plot
 
