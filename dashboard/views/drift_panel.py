@@ -76,12 +76,32 @@ class DriftPanel:
         self._ring = ColumnDataSource({"x": [], "y": []})
         self._wire, self._answer = ColumnDataSource({"x": [], "y": []}), ColumnDataSource({"n": [0]})
         self._mapper = LinearColorMapper(palette=Cividis256, low=0.0, high=1.0, nan_color="#00000000")
-        plot.image("image", "x", "y", "dw", "dh", source=self._surface, color_mapper=self._mapper)
+        looks.draw(plot, "image", "image", "x", "y", "dw", "dh", source=self._surface, color_mapper=self._mapper)
         dark, mark = palette.over_scene("casing"), palette.theme("light")["mark"]
         for colour, width in ((dark, 4), ("#ffffff", 2)):
-            plot.scatter("x", "y", source=self._ring, size=16, fill_alpha=0.0, line_color=colour, line_width=width)
+            looks.draw(
+                plot,
+                "scatter",
+                "x",
+                "y",
+                source=self._ring,
+                size=16,
+                fill_alpha=0.0,
+                line_color=colour,
+                line_width=width,
+            )
         for colour, width in (("#ffffff", 5), (mark, 2)):
-            plot.scatter("x", "y", source=self._cross, marker="cross", size=20, line_color=colour, line_width=width)
+            looks.draw(
+                plot,
+                "scatter",
+                "x",
+                "y",
+                source=self._cross,
+                marker="cross",
+                size=20,
+                line_color=colour,
+                line_width=width,
+            )
         plot.xaxis.axis_label, plot.yaxis.axis_label = "Ice moved in x (m)", "in y (m)"
         self._wire.on_change("data", self._pointed)
         hook = CustomJS(args={"cross": self._cross, "wire": self._wire, "answer": self._answer}, code=_script())

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from bokeh.core.property.descriptors import UnsetValueError
-from bokeh.models import CustomJSTickFormatter, PanTool, Range1d, WheelZoomTool
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJSTickFormatter,
+    Glyph,
+    GlyphRenderer,
+    PanTool,
+    Range1d,
+    WheelZoomTool,
+    glyphs,
+)
 from bokeh.plotting import figure
 
 from dashboard import palette
@@ -47,6 +56,39 @@ def map_figure(x_range: Range1d, y_range: Range1d, **options: Any) -> figure:
     plot.grid.visible = False
     plot.outline_line_width = 0
     return plot
+
+
+_GLYPHS: dict[str, type[Glyph]] = {
+    "image": glyphs.Image,
+    "image_rgba": glyphs.ImageRGBA,
+    "line": glyphs.Line,
+    "multi_line": glyphs.MultiLine,
+    "patch": glyphs.Patch,
+    "quad": glyphs.Quad,
+    "scatter": glyphs.Scatter,
+    "segment": glyphs.Segment,
+    "text": glyphs.Text,
+    "vspan": glyphs.VSpan,
+    "vstrip": glyphs.VStrip,
+}
+_OF_RENDERER = ("level", "name", "visible", "coordinates")
+
+
+def draw(plot: figure, kind: str, *places: Any, source: ColumnDataSource, **how: Any) -> GlyphRenderer:
+    """Draw with one glyph, as ``plot.KIND(...)`` does with three.
+
+    Nothing here is selected or muted by the figure itself, and the glyphs for that would be two thirds of what a
+    page's session makes and a browser takes in.
+    """
+    renderer = {name: how.pop(name) for name in _OF_RENDERER if name in how}
+    kept = _GLYPHS[kind]
+    traits = {trait: how.pop(trait) for trait in ("color", "alpha") if trait in how}
+    for trait, value in traits.items():
+        fits = (f"{part}_{trait}" for part in ("line", "fill", "text"))
+        how = {name: value for name in fits if name in kept.properties()} | how
+    glyph = kept(**dict(zip(kept._args, places, strict=False)), **how)
+    none = dict.fromkeys(("selection_glyph", "nonselection_glyph", "hover_glyph", "muted_glyph"))
+    return plot.add_glyph(source, glyph, **none, **renderer)
 
 
 def kilometre_ticks() -> CustomJSTickFormatter:

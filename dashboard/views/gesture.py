@@ -17,6 +17,7 @@ from dashboard.controls import STATIC
 from dashboard.place import Place
 from dashboard.selection import Selection
 from dashboard.state import SPANS, Change
+from dashboard.views import figure as looks
 from dashboard.views.along_track import ORIGIN, Later
 from dashboard.views.review_rows import ReviewRows
 
@@ -86,11 +87,42 @@ class SelectionBand:
         """
         dark = palette.over_scene("casing")
         zone, chosen = palette.over_scene("zone-at-hand"), palette.over_scene("selection")
-        plot.vstrip("x0", "x1", source=self.zone, fill_alpha=0.0, line_color=zone, line_dash=[6, 4], line_width=2)
+        looks.draw(
+            plot,
+            "vstrip",
+            "x0",
+            "x1",
+            source=self.zone,
+            fill_alpha=0.0,
+            line_color=zone,
+            line_dash=[6, 4],
+            line_width=2,
+        )
         for source, alpha, level in ((self.chosen, 0.2, "glyph"), (self.preview, 0.32, "overlay")):
-            plot.vstrip("x0", "x1", source=source, fill_color=chosen, fill_alpha=alpha, line_color=dark, line_width=4,
-                        line_alpha=0.8, level=level)  # fmt: skip
-            plot.vstrip("x0", "x1", source=source, fill_alpha=0.0, line_color=chosen, line_width=1.6, level=level)
+            looks.draw(
+                plot,
+                "vstrip",
+                "x0",
+                "x1",
+                source=source,
+                fill_color=chosen,
+                fill_alpha=alpha,
+                line_color=dark,
+                line_width=4,
+                line_alpha=0.8,
+                level=level,
+            )
+            looks.draw(
+                plot,
+                "vstrip",
+                "x0",
+                "x1",
+                source=source,
+                fill_alpha=0.0,
+                line_color=chosen,
+                line_width=1.6,
+                level=level,
+            )
 
     def follow(self, place: Place) -> None:
         """Show the selection of the current beam and its zone; what was being drawn has become the selection."""

@@ -12,6 +12,7 @@ from bokeh.plotting import figure
 from dashboard import palette
 from dashboard.controls import STATIC
 from dashboard.place import Place
+from dashboard.views import figure as looks
 from dashboard.views.review_rows import FLAG_NAMES, ThinRows
 
 CLASS_NAMES = ("", *(palette.class_name(code) for code in (-1, 0, 1, 2)))
@@ -69,13 +70,37 @@ class HoverLink:
 
     def _mark(self, plot: figure) -> None:
         for colour, width in ((palette.over_scene("casing"), 2.4), (palette.over_scene("stretch"), 1.0)):
-            plot.vspan("x", source=self.spot, line_color=colour, line_width=width, line_alpha=0.9, level="overlay")
+            looks.draw(
+                plot,
+                "vspan",
+                "x",
+                source=self.spot,
+                line_color=colour,
+                line_width=width,
+                line_alpha=0.9,
+                level="overlay",
+            )
 
     def _tell(self, plot: figure) -> None:
         """What each row says of the spot, beside it."""
-        plot.text("x", "y", "text", source=self.told, text_font_size="10.5px", text_baseline="middle", level="overlay",
-                  text_align="align", x_offset="offset", text_color="#ffffff", background_fill_color="#0b0f14",
-                  background_fill_alpha=0.82, padding=(4, 1), border_radius=3)  # fmt: skip
+        looks.draw(
+            plot,
+            "text",
+            "x",
+            "y",
+            "text",
+            source=self.told,
+            text_font_size="10.5px",
+            text_baseline="middle",
+            level="overlay",
+            text_align="align",
+            x_offset="offset",
+            text_color="#ffffff",
+            background_fill_color="#0b0f14",
+            background_fill_alpha=0.82,
+            padding=(4, 1),
+            border_radius=3,
+        )
 
 
 def link(scene_map: Map, views: tuple[Along, ...]) -> HoverLink:

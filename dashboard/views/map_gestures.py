@@ -16,6 +16,7 @@ from dashboard import palette
 from dashboard.controls import STATIC
 from dashboard.geometry import Array, MapLine
 from dashboard.place import Place
+from dashboard.views import figure as looks
 from dashboard.views.lasso import held
 
 
@@ -92,8 +93,18 @@ class MapGestures:
 
     def _draw_loop(self) -> None:
         colour, dark = palette.over_scene("loop"), palette.over_scene("casing")
-        self._plot.patch("x", "y", source=self._loop, fill_color=colour, fill_alpha=0.16, line_color=dark, line_width=4)
-        self._plot.patch("x", "y", source=self._loop, fill_alpha=0.0, line_color=colour, line_width=2)
+        looks.draw(
+            self._plot,
+            "patch",
+            "x",
+            "y",
+            source=self._loop,
+            fill_color=colour,
+            fill_alpha=0.16,
+            line_color=dark,
+            line_width=4,
+        )
+        looks.draw(self._plot, "patch", "x", "y", source=self._loop, fill_alpha=0.0, line_color=colour, line_width=2)
 
     def _told(self, _name: str, _old: Any, data: Mapping[str, Any]) -> None:
         if not len(data["message"]):

@@ -102,34 +102,61 @@ class MapLayers:
 
     def _draw_beams(self) -> None:
         dark, plot = palette.over_scene("casing"), self.figure
-        plot.multi_line("xs", "ys", source=self.stretch, line_color=palette.over_scene("stretch"), line_width=17,
-                        line_alpha=0.32, line_cap="butt")  # fmt: skip
+        looks.draw(
+            plot,
+            "multi_line",
+            "xs",
+            "ys",
+            source=self.stretch,
+            line_color=palette.over_scene("stretch"),
+            line_width=17,
+            line_alpha=0.32,
+            line_cap="butt",
+        )
         for source, role in ((self.done, "zone-done"), (self.zones, "zone")):
-            plot.multi_line("xs", "ys", source=source, line_color=dark, line_width=3, line_alpha=0.55)
-            plot.multi_line("xs", "ys", source=source, line_color=palette.over_scene(role), line_width=1.2)
+            looks.draw(plot, "multi_line", "xs", "ys", source=source, line_color=dark, line_width=3, line_alpha=0.55)
+            looks.draw(
+                plot, "multi_line", "xs", "ys", source=source, line_color=palette.over_scene(role), line_width=1.2
+            )
         self._draw_lines(self.others, self.other_casing, OTHER)
         chosen = palette.over_scene("selection")
-        plot.multi_line("xs", "ys", source=self.selection, line_color=dark, line_width=20, line_alpha=0.8)
-        plot.multi_line("xs", "ys", source=self.selection, line_color=chosen, line_width=16)
+        looks.draw(
+            plot, "multi_line", "xs", "ys", source=self.selection, line_color=dark, line_width=20, line_alpha=0.8
+        )
+        looks.draw(plot, "multi_line", "xs", "ys", source=self.selection, line_color=chosen, line_width=16)
         self._draw_lines(self.current, self.current_casing, CURRENT)
 
     def _draw_lines(self, lines: ColumnDataSource, casing: ColumnDataSource, width: float) -> None:
         dark, plot = palette.over_scene("casing"), self.figure
-        plot.multi_line("xs", "ys", source=casing, line_color=dark, line_width=width + _CASING, line_alpha=0.75)
-        plot.multi_line("xs", "ys", source=lines, line_color="colour", line_width=width, line_cap="butt")
+        looks.draw(
+            plot, "multi_line", "xs", "ys", source=casing, line_color=dark, line_width=width + _CASING, line_alpha=0.75
+        )
+        looks.draw(plot, "multi_line", "xs", "ys", source=lines, line_color="colour", line_width=width, line_cap="butt")
 
     def _draw_marks(self) -> None:
         dark, plot = palette.over_scene("casing"), self.figure
-        plot.segment("x0", "y0", "x1", "y1", source=self.ends, line_color=dark, line_width=4)
-        plot.segment("x0", "y0", "x1", "y1", source=self.ends, line_color=palette.over_scene("stretch"), line_width=2)
+        looks.draw(plot, "segment", "x0", "y0", "x1", "y1", source=self.ends, line_color=dark, line_width=4)
+        looks.draw(
+            plot,
+            "segment",
+            "x0",
+            "y0",
+            "x1",
+            "y1",
+            source=self.ends,
+            line_color=palette.over_scene("stretch"),
+            line_width=2,
+        )
         hand = palette.over_scene("zone-at-hand")
-        plot.multi_line("xs", "ys", source=self.hand, line_color=dark, line_width=5, line_alpha=0.8)
-        plot.multi_line("xs", "ys", source=self.hand, line_color=hand, line_width=2.5)
-        plot.text("x", "y", "name", source=self.names, text_color="#ffffff", background_fill_color=dark,
+        looks.draw(plot, "multi_line", "xs", "ys", source=self.hand, line_color=dark, line_width=5, line_alpha=0.8)
+        looks.draw(plot, "multi_line", "xs", "ys", source=self.hand, line_color=hand, line_width=2.5)
+        looks.draw(plot, "text", "x", "y", "name", source=self.names, text_color="#ffffff", background_fill_color=dark,
                   background_fill_alpha=0.66, padding=(6, 3), border_radius=4, text_font=value(looks.FONT),
                   text_font_size="11px", text_baseline="middle", x_offset=10)  # fmt: skip
         mark = palette.theme("light")["mark"]
-        plot.scatter("x", "y", source=self.hover, size=12, fill_color=mark, line_color="#ffffff", line_width=2)
+        looks.draw(
+            plot, "scatter", "x", "y", source=self.hover, size=12, fill_color=mark, line_color="#ffffff", line_width=2
+        )
 
     def _build_legend(self) -> Legend:
         nowhere = ColumnDataSource({"x": [math.nan], "y": [math.nan]})

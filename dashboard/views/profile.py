@@ -120,8 +120,12 @@ class Profile(AlongTrack):
         self._level = ColumnDataSource({"x": [], "y": []})
         self._classes = class_mapper()
         self._confidence = LinearColorMapper(palette=["#00000000"] * 8, low=-0.5, high=7.5)
-        plot.image("image", "x", "y", "dw", "dh", source=self._photon_image, color_mapper=self._confidence)
-        plot.scatter(
+        looks.draw(
+            plot, "image", "image", "x", "y", "dw", "dh", source=self._photon_image, color_mapper=self._confidence
+        )
+        looks.draw(
+            plot,
+            "scatter",
             "x",
             "y",
             source=self._photons,
@@ -129,9 +133,11 @@ class Profile(AlongTrack):
             color={"field": "rank", "transform": self._confidence},
             line_color=None,
         )
-        plot.image("image", "x", "y", "dw", "dh", source=self._segment_image, color_mapper=self._classes)
-        self._surface = plot.line("x", "y", source=self._level, line_width=2)
-        bars = plot.segment(
+        looks.draw(plot, "image", "image", "x", "y", "dw", "dh", source=self._segment_image, color_mapper=self._classes)
+        self._surface = looks.draw(plot, "line", "x", "y", source=self._level, line_width=2)
+        bars = looks.draw(
+            plot,
+            "segment",
             "x0",
             "y",
             "x1",

@@ -75,8 +75,8 @@ class Strip(AlongTrack):
         self.image = ColumnDataSource(dict(NO_IMAGE))
         self.ribbon = ColumnDataSource(dict(NO_IMAGE))
         self._classes = class_mapper()
-        plot.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
-        plot.image("image", "x", "y", "dw", "dh", source=self.ribbon, color_mapper=self._classes)
+        looks.draw(plot, "image_rgba", "image", "x", "y", "dw", "dh", source=self.image)
+        looks.draw(plot, "image", "image", "x", "y", "dw", "dh", source=self.ribbon, color_mapper=self._classes)
         for colour, dash in (("#0b0f14", "solid"), ("#ffffff", [7, 5])):
             line = Span(location=0, dimension="width", line_width=1, line_color=colour, line_dash=dash, line_alpha=0.6)
             plot.add_layout(line)
