@@ -111,13 +111,15 @@ class Desk:
         entry = self.queue_of.zone(ident)
         if entry is None:
             raise InputError(f"zone {ident} is not in the queue", mend="choose another zone")
-        segment = self.workspace.track(entry.granule, entry.beam).segment[entry.rows]
+        track = self.workspace.track(entry.granule, entry.beam)
+        segment = track.segment[entry.rows]
         length = entry.zone.x_end - entry.zone.x_start
+        room = float(np.clip(ROOM * length, _SHORTEST, max(_LONGEST, 1.5 * length)))
         self.state.move(
             granule=entry.granule,
             beam=entry.beam,
             x=(entry.zone.x_start + entry.zone.x_end) / 2,
-            span=float(np.clip(ROOM * length, _SHORTEST, max(_LONGEST, 1.5 * length))),
+            span=max(min(room, 1.2 * track.length), 1.1 * length, 100.0),
             zone=ident,
             selection=Selection.of(entry.granule, entry.beam, segment),
         )
