@@ -72,10 +72,10 @@ class Application:
         self._missed: dict[str, set[str]] = {}
         self._moved: set[str] = set()
         self._origin = ""
-        self._looking = False
+        self._looking = self._zones_due = False
         self._made, self._builder = False, threading.current_thread()
         self._early: list[Callable[[], None]] = []
-        self._behind: set[Track] = set()
+        self._behind = False
         self._open(query)
         self._made = True
         while self._early:
@@ -146,8 +146,10 @@ class Application:
     def _flush(self) -> None:
         with self.shell.guard("finding the place"):
             self.place.settle()
-            if self.state.page == "review":
+            self._zones_due |= not self._moved.isdisjoint(("page", "granule"))  # both move after every new look
+            if self._zones_due and self.state.page == "review":
                 self._zones.follow()
+                self._zones_due = False
         names, self._moved = frozenset(self._moved), set()
         self._dispatch(Change(names, self._origin))
 
@@ -210,21 +212,20 @@ class Application:
             self.shell.tell(done.told)
         self.shell.stored(str(entry["gesture"]), max((event.at for event in done.events), default=None))
 
-    def _labels_changed(self, tracks: set[Track]) -> None:
+    def _labels_changed(self, _: set[Track]) -> None:
         """Another session or program recorded events; a page that nobody sees follows when it is seen again."""
         if self.place.desk.writing:
             return
         if self._watched:
-            self._later(lambda: self.place.desk.follow(tracks))
+            self._later(self.place.desk.follow)
         else:
-            self._behind.update(tracks)
+            self._behind = True
 
     def _catch_up(self) -> None:
         """Follow what was recorded while nobody saw the page."""
-        behind = set()
-        while self._behind:
-            behind.add(self._behind.pop())
-        self.place.desk.follow(behind)
+        if self._behind:
+            self._behind = False
+            self.place.desk.follow()
 
     def close(self) -> None:
         """Let go of what outlives the session."""

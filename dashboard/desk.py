@@ -7,7 +7,7 @@ It has no display. Every correction is an event in the label log, on disk before
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from dashboard.current import TrackLabels, View
 from dashboard.detail import rows_in
 from dashboard.selection import Selection
+from dashboard.state import Change
 from dashboard.zone_queue import Filter, Progress, RankedZone, Track, ZoneQueue, next_to_do, one_before
-from processing.errors import InputError
-from processing.labels import SHIFT, Event, Stroke
+from processing.errors import InputError, LeadlineError
+from processing.labels import Event, Stroke
 from processing.schema import SurfaceClass
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ ROOM = 5.0
 """How many times a zone's own length is shown when one comes to it."""
 
 _SHORTEST, _LONGEST = 1_000.0, 20_000.0
+_FEW = 32
+"""Events on a track after which only the zones they touch are judged again; after more of them all are."""
 
 
 class Desk:
@@ -48,6 +51,16 @@ class Desk:
         self.writing = False
         self._effects: tuple[Any, dict[int, Effect]] = ((), {})
         self._opinion = self._view_of("", "")
+        self._seen = 0
+        with suppress(LeadlineError):  # a database that cannot be read is told of where the project is looked at
+            self._seen = self.workspace.book.last_id
+        self.state.listen(self._let_go)
+
+    def _let_go(self, change: Change) -> None:
+        """What is selected stays in sight: a label must not go to another granule than the one that is shown."""
+        selection = self.state.selection
+        if change.touches("granule") and selection is not None and selection.granule != self.state.granule:
+            self.state.move(selection=None)
 
     def labels(self, beam: str | None = None) -> TrackLabels:
         """Labels of a beam of the present granule as this analyst may see them: those in force or the blind second."""
@@ -202,32 +215,31 @@ class Desk:
     def write(self, strokes: list[Stroke], gesture: str, analyst: str, layer: str) -> list[Event]:
         """Record strokes as one gesture; one that is recorded already is not recorded again."""
         with self._own():
-            events = self.workspace.book.add_all(strokes, analyst, gesture=gesture or None, layer=layer)
-        self.follow({(event.granule_id, event.beam) for event in events}, events)
-        return events
+            return self.workspace.book.add_all(strokes, analyst, gesture=gesture or None, layer=layer)
 
     def _turn(self, call: Callable[[], list[Event]]) -> list[Event]:
         with self._own():
             events = call()
-        self.follow({(event.granule_id, event.beam) for event in events}, events)
         self._show(events)
         self.place.drifting.relabel({event.granule_id for event in events if event.scene_id})
         return events
 
     @contextmanager
     def _own(self) -> Iterator[None]:
-        """While this session writes, it does not follow its own events a second time."""
+        """While this session writes it does not listen; then it follows its own events and what came between."""
         self.writing = True
         try:
             yield
         finally:
             self.writing = False
+            self.follow()
 
     def _show(self, events: list[Event]) -> None:
         """Bring the stretch of events into sight when it is not."""
-        painted = [event for event in events if event.scene_id is None]
+        painted = [event for event in events if event.beam]
         if not painted:
             return
+        painted = [event for event in painted if event.track == painted[0].track]
         start, end = min(event.x_start for event in painted), max(event.x_end for event in painted)
         low, high = self.state.window
         event = painted[0]
@@ -264,16 +276,25 @@ class Desk:
             raise InputError("there are no segments in the selection", mend="select a stretch with photons")
         return strokes
 
-    def follow(self, tracks: Collection[Track], events: Collection[Event] = ()) -> None:
-        """Take over that events of tracks changed, here or elsewhere; without ``events`` whole tracks are judged."""
-        for granule, beam in tracks:
-            if (granule, beam) not in self.queue_of.tracks:
-                continue
-            places = [event for event in events if (event.granule_id, event.beam) == (granule, beam)]
-            for rows in [self._rows(event) for event in places if event.reason != SHIFT] if places else [None]:
-                self.queue_of.judge(granule, beam, rows)
-        if tracks:
+    def follow(self) -> None:
+        """Take over the events that are in the book since this was last done, whoever recorded them."""
+        found: dict[Track, list[Event]] = {}
+        for event in self.workspace.book.events(after=self._seen):
+            found.setdefault(event.track, []).append(event)
+            self._seen = event.id
+        for track in found.keys() & set(self.queue_of.tracks):
+            # What is recorded stands, also where a table has gone that would tell which zones it does.
+            with suppress(LeadlineError):
+                self._judge(track, found[track])
+        if found:
             self.state.move(edits=self.state.edits + 1)
+
+    def _judge(self, track: Track, events: Collection[Event]) -> None:
+        if len(events) > _FEW:
+            self.queue_of.judge(*track)
+            return
+        for event in events:
+            self.queue_of.judge(*track, self._rows(event))
 
     def judge_all(self) -> None:
         """Look again what is done, as when the opinion or the analyst changes."""
@@ -303,7 +324,7 @@ class Desk:
     def next_zone(self, step: int) -> bool:
         """Go to the next zone that is to be done, or to the one before in the queue; whether there is one."""
         entries = self.queue()
-        if self.state.todo and step > 0:
+        if self.state.todo:  # the zone at hand may be done by now, and keeps its place
             entries = self.queue_of.ranked(replace(self.filter, todo=False))
         now = self.state.zone
         entry = next_to_do(entries, now) if step > 0 else one_before(entries, now)
@@ -342,7 +363,8 @@ class Desk:
         if selection is None:
             return {}
         view = self._view_of(selection.granule, selection.beam)
-        key = (selection, view, self.workspace.current.get(view).last)
+        made = self.workspace.labels_version(selection.granule, selection.beam)
+        key = (selection, view, made, self.workspace.current.get(view).last)
         if self._effects[0] != key:
             self._effects = (key, self.workspace.effects.of(view, selection, CANDIDATES))
         return self._effects[1]

@@ -168,5 +168,5 @@ class AgreementPage(Page):
         if not analyst:
             self.place.tell("give your name at the top of the page first", "warning")
             return
-        events = self.place.workspace.book.undo(analyst, layer=IN_FORCE)
-        self.place.desk.follow({event.track for event in events}, events)
+        self.place.workspace.book.undo(analyst, layer=IN_FORCE)
+        self.place.desk.follow()

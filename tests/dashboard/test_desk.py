@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import small_project
 from small_project import GRANULE, START
@@ -17,7 +18,9 @@ from dashboard.state import State
 from processing.core.painting import paint
 from processing.core.zones import Zone
 from processing.errors import InputError
+from processing.io import tables
 from processing.labels import LabelStore
+from processing.schema import LABEL
 
 FIRST = int(START / 2)
 
@@ -198,8 +201,69 @@ def test_events_of_another_program_show_after_a_look(desk: Desk) -> None:
     with LabelStore(desk.workspace.project.database_url) as store:
         store.add(GRANULE, "gt1l", START, START + 10, 2, "other", "Cy")
     touched = desk.workspace.book.refresh()
-    desk.follow(touched)
+    assert touched
+    desk.follow()
     assert (desk.labels().label[:5] == 2).all()
+
+
+def test_events_of_others_that_come_in_with_an_own_edit_are_followed(desk: Desk) -> None:
+    desk.queue_of.take(GRANULE, "gt2l", [_zone(0, 5, 0.5)])
+    desk.queue_of.take(GRANULE, "gt1l", [_zone(0, 5, 0.4), _zone(300, 305, 0.3)])
+    desk.workspace.book.listen(lambda tracks: heard.append((tracks, desk.writing)))
+    heard: list[tuple[set[tuple[str, str]], bool]] = []
+    with LabelStore(desk.workspace.project.database_url) as store:
+        store.add(GRANULE, "gt1l", START, START + 10, 2, "other", "Cy")
+        store.add(GRANULE, "gt2l", START, START + 10, 2, "other", "Cy")
+    desk.select(START + 600, START + 610, free=True)
+    desk.paint(1)
+    assert heard == [({(GRANULE, "gt1l"), (GRANULE, "gt2l")}, True)]
+    assert all(entry.done for entry in desk.queue())
+    edits = desk.state.edits
+    desk.follow()
+    assert desk.state.edits == edits
+
+
+def test_an_undo_comes_to_where_it_was(desk: Desk) -> None:
+    desk.select(START + 100, START + 200, free=True)
+    desk.paint(2)
+    desk.state.move(beam="gt2l", x=START + 3000, span=600)
+    desk.undo()
+    assert (desk.state.beam, desk.state.x, desk.state.span) == ("gt1l", START + 150, 600)
+
+
+def test_the_selection_is_let_go_where_another_granule_is_shown(desk: Desk) -> None:
+    desk.select(START + 100, START + 200, free=True)
+    desk.state.move(beam="gt2l", x=START + 3000)
+    assert desk.state.selection is not None
+    desk.state.move(granule="another")
+    assert desk.state.selection is None
+
+
+def test_the_zone_before_is_found_from_one_that_was_just_done(desk: Desk) -> None:
+    desk.queue_of.take(GRANULE, "gt1l", [_zone(100, 110, 0.9), _zone(300, 310, 0.5)])
+    desk.select_zone(f"{GRANULE}/gt1l/{FIRST + 300}")
+    desk.state.move(todo=True)
+    desk.accept()
+    assert desk.next_zone(-1)
+    assert desk.state.zone.endswith(str(FIRST + 100))
+
+
+def test_effects_follow_labels_that_are_made_anew(desk: Desk) -> None:
+    desk.select(START, START + 4000, free=True)
+    before = desk.effects()[0].segments
+    path = desk.workspace.project.table_path("autolabels", GRANULE, "gt1l")
+    kept = path.read_bytes()
+    try:
+        table = tables.read(path, LABEL)
+        label = np.zeros(table.num_rows, np.int8)
+        place = table.schema.get_field_index("label_auto")
+        stamp = tables.read_stamp(path)
+        assert stamp is not None
+        tables.write(path, LABEL, table.set_column(place, table.schema.field(place), pa.array(label)), stamp)
+        assert before > 0
+        assert desk.effects()[0].segments == 0
+    finally:
+        path.write_bytes(kept)
 
 
 def test_effects_are_told_for_every_class_and_warn_of_the_last_lead(desk: Desk) -> None:
