@@ -15,6 +15,8 @@ export class Link {
     this.lost = null;
     this.ended = false;
     this.tried = false;
+    this.leaving = false;
+    window.addEventListener("beforeunload", () => { this.leaving = true; });
   }
 
   watch(held) {
@@ -38,9 +40,9 @@ export class Link {
     this.changed();
   }
 
-  // Whether a server that has not answered for a while is still there; a cut line alone does not end a connection.
-  async suspect() {
-    if (!this.lost && !(await this.answers())) this.down(null);
+  // Whether a server that owes an answer for a while is still there; a cut line alone does not end a connection.
+  async suspect(owes) {
+    if (!this.lost && !(await this.answers()) && owes()) this.down(null);
   }
 
   async answers() {
@@ -55,7 +57,10 @@ export class Link {
   async poll() {
     for (let pause = FIRST; this.lost && !this.ended; pause = Math.min(pause * 1.5, LONGEST)) {
       await wait(pause);
-      if (!this.lost || this.ended || !(await this.answers())) continue;
+      if (!this.lost || this.ended || this.leaving) return;
+      // Pictures that were asked for over the dead line hold every connection that the browser grants a server.
+      window.stop();
+      if (!(await this.answers()) || !this.lost || this.ended || this.leaving) continue;
       if (!this.event || this.tried || Date.now() - this.lost > SESSION) {
         location.reload();
         return;

@@ -190,9 +190,12 @@ export function render({ model, el }) {
       element("div", { class: "buttons" }, element("button", { class: "main", onclick: () => location.reload() }, "Reload now"))));
   }
 
+  const markKnown = () => { document.documentElement.dataset.selection = known === looked ? "known" : "asked"; };
+
   // What is selected is not known here between something that may change it and the server's answer.
   function look(pause = 0) {
     const n = ++looked;
+    markKnown();
     if (pause) setTimeout(() => model.send_msg({ type: "look", n }), pause);
     else model.send_msg({ type: "look", n });
   }
@@ -211,17 +214,22 @@ export function render({ model, el }) {
   }
 
   function send(entry) {
-    sent.set(entry.gesture, Date.now());
     model.send_msg({ type: "edit", entry });
     look();
+    expect(entry.gesture);
     drawSaved();
+  }
+
+  function expect(gesture) {
+    const owed = () => sent.has(gesture);
+    sent.set(gesture, Date.now());
     setTimeout(() => {
-      if (!sent.has(entry.gesture)) return;
+      if (!owed()) return;
       drawSaved();
-      link.suspect();
+      link.suspect(owed);
     }, UNSTORED);
     // A server that answers, but not here: the page's own connection is dead without having ended.
-    setTimeout(() => { if (sent.has(entry.gesture)) link.down(null); }, DEAF);
+    setTimeout(() => { if (owed()) link.down(null); }, DEAF);
   }
 
   function answered({ gesture, at: when }, stored) {
@@ -277,7 +285,8 @@ export function render({ model, el }) {
     },
     selection: (message) => {
       descriptor = message.descriptor;
-      if (message.n !== undefined) known = message.n;
+      known = Math.max(known, message.n ?? 0);
+      markKnown();
     },
   };
   model.on("msg:custom", (message) => told[message.type]?.(message));
@@ -293,8 +302,9 @@ export function render({ model, el }) {
     begun = true;
     for (const held of globalThis.Bokeh?.documents ?? []) link.watch(held);
     model.send_msg({ type: "hello", analyst: analyst() });
-    for (const { gesture } of waiting) sent.set(gesture, Date.now());
+    for (const { gesture } of waiting) expect(gesture);
     if (waiting.length) model.send_msg({ type: "replay", entries: waiting });
+    look();
     drawSaved();
   }
 

@@ -157,6 +157,7 @@ def _open(tab: Any, server: Server) -> None:
     tab.wait_for_function(_READY)
     tab.locator(".queue-list .row").first.click()
     tab.locator(".zone-panel .where").wait_for()
+    tab.wait_for_function("document.documentElement.dataset.selection === 'known'")
 
 
 def _gone(tab: Any) -> None:
