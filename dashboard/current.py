@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from dashboard.data import Track, Workspace
 from dashboard.detail import rows_in
 from processing.core.painting import NO_EVENT, NOBODY, Strokes, paint
-from processing.labels import SHIFT
 from processing.schema import LabelSource, SurfaceClass
 
 if TYPE_CHECKING:
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
 
 KEPT = 24
 """Tracks whose labels are kept; one of 1 M segments takes 14 MB."""
+
+
+_MANY = 256
+"""Events after which what lies between the ends of all is painted at once."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,11 @@ class CurrentLabels:
 
     def get(self, view: View) -> TrackLabels:
         """The labels as of the events the book knows now."""
+        # Asked before the tables are read: what is made anew between is then read again, not kept under its name.
+        key = (view, self.workspace.labels_version(view.granule, view.beam))
         track = self.workspace.track(view.granule, view.beam)
         auto = self.auto(view.granule, view.beam)
         with self._lock:
-            key = (view, self.workspace.labels_version(view.granule, view.beam))
             found = self._kept.pop(key, None)
             if found is None or len(found.label) != len(track):
                 found = _bare(auto)
@@ -95,7 +99,7 @@ class CurrentLabels:
             return
         strokes = self.book.strokes(view.granule, view.beam, view.layer, view.analyst)
         _name(labels, strokes)
-        for start, end in _united([(e.x_start, e.x_end) for e in newer if e.reason != SHIFT]):
+        for start, end in _united([(e.x_start, e.x_end) for e in newer]):
             rows = rows_in(track.x_atc, start, end)
             _repaint(labels, rows, track, auto, strokes)
         labels.last = newer[-1].id
@@ -127,7 +131,9 @@ def _repaint(labels: TrackLabels, rows: slice, track: Track, auto: NDArray[np.in
 
 
 def _united(intervals: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Intervals joined where they touch."""
+    """Intervals joined where they touch; a single one of them all when they are many."""
+    if len(intervals) > _MANY:
+        return [(min(start for start, _ in intervals), max(end for _, end in intervals))]
     joined: list[tuple[float, float]] = []
     for start, end in sorted(intervals):
         if joined and start <= joined[-1][1]:

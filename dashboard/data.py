@@ -287,12 +287,26 @@ class Workspace:
         first, second = (self._modified(self.project.table_path(kind, granule, beam)) for kind in kinds)
         return first, second
 
+    def prediction(self, granule: str, beam: str) -> str:
+        """The newest run that classified the beam's present segments; empty when there is none."""
+        from processing.local.zones import newest_prediction
+
+        runs = self.project.runs("predictions")
+        made = tuple((run, self._modified(self.project.table_path("predictions", granule, beam, run))) for run in runs)
+
+        def find() -> str:
+            path = newest_prediction(self.project, granule, beam)
+            return "" if path is None else path.parents[2].name
+
+        found: str = self.kept(("prediction", made), self.project.table_path("segments", granule, beam), find)
+        return found
+
     def zones_version(self, granule: str, beam: str) -> tuple[Any, ...]:
         """Changes when what the beam's zones follow from does."""
         from processing.stages import Review
 
-        runs = self.project.runs("predictions")
-        path = self.project.table_path("predictions", granule, beam, runs[-1]) if runs else self.root / "predictions"
+        run = self.prediction(granule, beam)
+        path = self.project.table_path("predictions", granule, beam, run) if run else self.root / "predictions"
         weights = self.project.stage(Review).values_dict()
         return (*self.labels_version(granule, beam), str(path), self._modified(path), tuple(weights.items()))
 
@@ -337,7 +351,8 @@ class Workspace:
         if not path.exists():
             return {}
         track = self.track(granule, beam)
-        return self.kept("facts", path, lambda: _read_facts(path, track))
+        owner = self.project.table_path("segments", granule, beam)
+        return self.kept(("facts", self._modified(owner)), path, lambda: _read_facts(path, track))
 
     def model_facts(self, granule: str, beam: str, run: str) -> dict[str, NDArray[Any]]:
         """``predicted`` (i1) and ``entropy`` (f4, 0 where a model is sure, 1 where it knows nothing) of a prediction,

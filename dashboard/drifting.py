@@ -123,9 +123,10 @@ class Drifting:
         if pair is None:
             return None
         path = drift_path(workspace.project, self.state.granule, pair.scene)
-        if not path.exists():
+        facts = path.with_suffix(".json")  # written last
+        if not facts.exists():
             return None
-        found: Evidence = workspace.kept("drift", path, lambda: _read(path))
+        found: Evidence = workspace.kept("drift", facts, lambda: _read(path))
         return found
 
     def begin(self) -> None:
@@ -226,7 +227,8 @@ class Drifting:
 
     def _warm(self, granule: str, scene: str, rows: Floats, cols: Floats) -> None:
         """Have the mask along some pixels worked out; only one stretch at a time, and none twice in vain."""
-        codes, key = self.place.workspace.painter.codes, (granule, scene, codes_around(rows, cols))
+        codes = self.place.workspace.painter.codes
+        key = (granule, scene, codes.version(granule, scene), codes_around(rows, cols))
         if self._warming is not None and (not self._warming[1].done() or self._warming[0] == key):
             return
 

@@ -56,7 +56,7 @@ def _again(desk: Desk, entry: Mapping[str, Any]) -> Done:
         return Done(known)
     if kind in (UNDO, REDO):
         raise InputError(f"an {kind} was not confirmed before the connection was lost", mend="look whether it was done")
-    if kind == SHIFT or not entry.get("selection"):
+    if kind not in (PAINT, ACCEPT, ADJUDICATE) or not entry.get("selection"):
         raise InputError("an edit was not stored before the connection was lost", mend="make it again")
     return Done(_named(desk, entry), "an edit made before the connection was lost is stored now")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,8 +92,9 @@ class Selection:
         try:
             runs = tuple((int(start), int(stop)) for start, stop in value["runs"])  # type: ignore[index]
             granule, beam = str(value["granule"]), str(value["beam"])  # type: ignore[index]
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, OverflowError) as error:
             raise ValueError(f"no selection: {value!r}") from error
-        if not runs or any(start >= stop for start, stop in runs):
+        edges = [edge for run in runs for edge in run]
+        if not runs or any(edge >= after for edge, after in pairwise(edges)):
             raise ValueError(f"no selection: {value!r}")
         return cls(granule, beam, runs)

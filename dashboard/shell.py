@@ -59,6 +59,8 @@ class Shell(JSComponent):
             stylesheets=[sheet("shell.css")],
         )
         self.state = state
+        # What the browser may set are the parameters; who is logged in is not for it to say.
+        self._login = self.user
         self.on_key: Callable[[str, bool], None] = _no_key
         self.on_open: Callable[[], None] = _nothing
         self.on_edit: Callable[[Entry], None] = _no_edit
@@ -122,7 +124,8 @@ class Shell(JSComponent):
         }
         answer = answers.get(str(data.get("type")))
         if answer is not None:
-            answer(data)
+            with self.guard("answering the page"):
+                answer(data)
 
     def _replay(self, data: dict[str, Any]) -> None:
         for entry in data["entries"]:
@@ -141,12 +144,12 @@ class Shell(JSComponent):
 
     def _call_analyst(self, name: object) -> None:
         """The login is who corrects; without one, the name that the browser keeps."""
-        self.state.move(analyst=self.user or str(name).strip()[:100])
+        self.state.move(analyst=self._login or str(name or "").strip()[:100])
 
     def _edit(self, entry: Entry) -> None:
         gesture = str(entry.get("gesture", ""))
-        if self.user:
-            entry = entry | {"analyst": self.user}
+        if self._login:
+            entry = entry | {"analyst": self._login}
         try:
             self.on_edit(entry)
         except LeadlineError as error:
@@ -157,6 +160,8 @@ class Shell(JSComponent):
             self.refused(gesture, f"the edit is not stored ({type(error).__name__}: {error})", "error")
 
     def _follow(self, change: Change) -> None:
+        if self._login and change.touches("analyst"):
+            self.state.move(analyst=self._login)
         if change.touches("selection", "zone"):
             selection = self.state.selection
             self.show_selection(None if selection is None else selection.descriptor() | {"zone": self.state.zone})

@@ -84,8 +84,7 @@ def _found(place: Place, selection: Selection, rows: NDArray[np.int64]) -> Itera
             yield name, float(np.mean((flags & flag) != 0))
     auto = workspace.current.auto(*track)[rows]
     yield "unlabelled", float(np.mean(auto == SurfaceClass.UNLABELLED))
-    runs = workspace.project.runs("predictions")
-    run = next((run for run in reversed(runs) if workspace.project.table_path("predictions", *track, run).exists()), "")
+    run = workspace.prediction(*track)
     if run:
         model = workspace.model_facts(*track, run)
         predicted, entropy = model["predicted"][rows], model["entropy"][rows]
@@ -146,10 +145,11 @@ def drift_facts(place: Place) -> dict[str, Any] | None:
     found = place.drift(state.beam)
     if found is None:
         return None
-    x, y = state.shift if state.drifting and state.shift is not None else (found.x, found.y)
+    tried = state.drifting and state.shift is not None
+    x, y = state.shift if tried and state.shift is not None else (found.x, found.y)
     return {
         "text": f"{x:+.0f}, {y:+.0f} m".replace("-", "−"),
-        "tried": bool(state.drifting and state.shift is not None),
+        "tried": tried and (round(x), round(y)) != (round(found.x), round(found.y)),
         "confidence": f"{found.confidence:.2f}" if np.isfinite(found.confidence) else "–",
         "minutes": words.minutes_apart(found.minutes).replace("-", "−"),
         "manual": _manual(place),

@@ -303,11 +303,11 @@ class ReviewRows(ThinRows):
         yield Row("label", CLASS, self._label_row, edited=True)
         if place.state.opinion != "second":
             yield Row("2nd", CLASS, self._second_row, edited=True)
-        run = next((source.run for source in place.sources if source.kind == "predictions"), None)
-        if run is not None:
+        run = place.workspace.prediction(place.state.granule, place.state.beam)
+        if run:
             yield Row("model", CLASS, lambda cells: self._class_row(self._model(run)["predicted"], cells))
         yield Row("flags", FLAG, self._flag_row)
-        if run is not None:
+        if run:
             yield Row("doubt", SHARE, lambda cells: self._highs(self._model(run)["entropy"], cells))
         yield Row("photons", RATE, lambda cells: self._means(place.track.photon_rate, cells))
         yield Row("backgr.", HERTZ, lambda cells: self._means(place.track.background_rate, cells))

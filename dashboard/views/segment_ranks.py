@@ -81,21 +81,21 @@ class SegmentRanks:
         if self.mode == "flag":
             return workspace.label_facts(granule, beam).get("auto_flags")
         run = self._run(beam)
-        return None if run is None else workspace.model_facts(granule, beam, run)["entropy"]
+        return None if not run else workspace.model_facts(granule, beam, run)["entropy"]
 
-    def _run(self, beam: str) -> str | None:
-        sources = self.place.workspace.sources(self.place.state.granule, beam)
-        return next((source.run for source in sources if source.kind == "predictions"), None)
+    def _run(self, beam: str) -> str:
+        return self.place.workspace.prediction(self.place.state.granule, beam)
 
     def _kept(self, beam: str, facts: Any) -> Ranks:
         """Ranks of what edits do not change, made once for every session."""
         workspace, granule = self.place.workspace, self.place.state.granule
-        kind, run = ("autolabels", "") if self.mode == "flag" else ("predictions", self._run(beam) or "")
+        kind, run = ("autolabels", "") if self.mode == "flag" else ("predictions", self._run(beam))
         make: Callable[[], Ranks] = (
             (lambda: colouring.flag_ranks(facts))
             if self.mode == "flag"
             else (lambda: colouring.confidence_ranks(np.float32(1.0) - facts))
         )
         path = workspace.project.table_path(kind, granule, beam, run)
-        found: Ranks = workspace.kept(("ranks", self.mode), path, make)
+        owner = workspace.labels_version(granule, beam)
+        found: Ranks = workspace.kept(("ranks", self.mode, owner), path, make)
         return found

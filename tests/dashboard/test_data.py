@@ -16,7 +16,8 @@ from dashboard.data import Workspace
 from processing.errors import MissingError, StaleError
 from processing.io import tables
 from processing.project import Project
-from processing.schema import PREDICTION, TRUTH, Table
+from processing.provenance import Stamp
+from processing.schema import PREDICTION, SEGMENT, TRUTH, Table
 from processing.stages import Resample
 
 
@@ -61,6 +62,20 @@ def test_truth_may_know_windows_without_photons_but_predictions_may_not(own: Wor
     _rewrite(own, "predictions", PREDICTION, "lstm-v0001", moved)
     with pytest.raises(StaleError, match="not of the track's present segments"):
         own.classes(GRANULE, "gt1l", sources["prediction:lstm-v0001"])
+
+
+def test_after_a_resampling_facts_lie_with_the_new_segments_and_old_predictions_are_passed_over(own: Workspace) -> None:
+    before = own.label_facts(GRANULE, "gt1l")["auto_flags"]
+    assert own.prediction(GRANULE, "gt1l") == "lstm-v0001"
+    path = own.project.table_path("segments", GRANULE, "gt1l")
+    table, first = tables.read(path, SEGMENT), tables.read(path, SEGMENT).slice(0, 1)
+    for name, by in (("segment", 1), ("x_atc", 2.0)):
+        place = table.schema.get_field_index(name)
+        first = first.set_column(place, table.schema.field(place), pa.array(first[name].to_numpy() - by))
+    tables.write(path, SEGMENT, pa.concat_tables([first, table]), Stamp("resample", {}, {"granule": "another"}))
+    after = own.label_facts(GRANULE, "gt1l")["auto_flags"]
+    assert np.array_equal(after[1:], before)
+    assert own.prediction(GRANULE, "gt1l") == ""
 
 
 def test_a_missing_track_names_the_command_that_makes_it(workspace: Workspace) -> None:

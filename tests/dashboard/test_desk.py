@@ -19,7 +19,7 @@ from processing.core.painting import paint
 from processing.core.zones import Zone
 from processing.errors import InputError
 from processing.io import tables
-from processing.labels import LabelStore
+from processing.labels import LabelStore, Stroke
 from processing.schema import LABEL
 
 FIRST = int(START / 2)
@@ -102,6 +102,15 @@ def test_undo_and_redo_walk_through_gestures(desk: Desk) -> None:
     assert np.array_equal(desk.labels().label, _rebuilt(desk))
     assert desk.undo() != []
     assert desk.undo() == []
+
+
+def test_many_events_at_once_give_the_labels_that_each_alone_would(desk: Desk) -> None:
+    rng = np.random.default_rng(3)
+    starts = START + 8 * rng.permutation(400)
+    strokes = [Stroke(GRANULE, "gt1l", x, x + rng.uniform(0.5, 9), int(rng.integers(-1, 3)), "other") for x in starts]
+    desk.write(strokes, "", "Ada", "")
+    assert np.array_equal(desk.labels().label, _rebuilt(desk))
+    assert np.array_equal(desk.labels().covered, desk.labels().event_id >= 0)
 
 
 def test_accepting_repeats_the_labels_in_runs_and_judges_them(desk: Desk) -> None:

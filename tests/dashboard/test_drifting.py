@@ -102,6 +102,13 @@ def test_the_preview_is_what_the_stage_makes_of_it(place: Place) -> None:
     assert drifting.shift == BY
     assert place.shift_of(BEAM) == pytest.approx(BY)
     assert drifting.apply("one-gesture") == [event]
+    run = drifting.run
+    assert run is not None
+    assert run.wait(60)
+    _warm(drifting)
+    again = drifting.preview(BEAM, *STRETCH)
+    assert again is not None
+    assert np.array_equal(again, moved)
 
 
 def test_undoing_a_shift_labels_anew_and_so_does_the_estimate(place: Place) -> None:

@@ -50,7 +50,12 @@ def test_of_two_tracks_the_new_one_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [None, {}, {"granule": "G", "beam": "b", "runs": []}, {"granule": "G", "beam": "b", "runs": [[4, 4]]}]
+    "broken",
+    [
+        *(None, {}, {"granule": "G", "beam": "b"}),
+        *({"granule": "G", "beam": "b", "runs": runs} for runs in ([], [[4, 4]], [[5, 9], [1, 3]], [[1, 5], [4, 9]])),
+        {"granule": "G", "beam": "b", "runs": [[0, float("inf")]]},
+    ],
 )
 def test_what_is_no_descriptor_is_refused(broken: object) -> None:
     with pytest.raises(ValueError, match="no selection"):

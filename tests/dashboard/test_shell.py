@@ -141,11 +141,25 @@ def test_a_login_is_the_analyst_whatever_the_browser_says(tmp_path: Path) -> Non
     session = Session(tmp_path / "small", user="grace")
     session.hear(type="hello", analyst="Ada")
     session.hear(type="analyst", name="Ada")
+    session.shell.user = "Ada"
+    session.state.move(analyst="Ada")
     assert session.state.analyst == "grace"
     session.desk.select(START + 200, START + 400, free=True)
     session.hear(type="edit", entry=_entry("3" * 32))
     session.hear(type="replay", entries=[_entry("4" * 32, selection=_stretch())])
     assert {analyst for _, _, analyst in session.stored} == {"grace"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{"type": "navigate"}, {"type": "navigate", "page": "nowhere"}, {"type": "edit", "entry": 3},
+     {"type": "replay", "entries": [None]}, {"type": "address", "query": 1}, {"type": "look"}],
+)  # fmt: skip
+def test_a_message_that_makes_no_sense_is_told_and_harms_nothing(session: Session, message: dict[str, Any]) -> None:
+    (answer,) = session.hear(**message)
+    assert (answer["type"], answer["level"]) == ("toast", "error")
+    assert session.state.page == "review"
+    assert not (session.root / "leadline.db").exists()
 
 
 def test_the_browser_is_told_what_is_selected_and_that_it_is_up_to_date(session: Session) -> None:
