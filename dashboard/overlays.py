@@ -35,7 +35,7 @@ EDGE = 512
 _CODE_BYTES = 64 << 20
 _BANDS = ("B04", "B03", "B02", "B11")
 _CLASS, _CLOUD, _SHADOW, _SATURATED = 3, 4, 8, 16
-_SATURATED_COLOUR = "#fff04d"
+SATURATED_COLOUR = "#fff04d"
 
 Bytes = NDArray[np.uint8]
 
@@ -177,7 +177,7 @@ def colours(overlay: str) -> NDArray[np.uint32]:
             table[code & _CLASS == label + 1] = palette.rgba(palette.class_colour(label, "scene"))
         return table
     flags = palette.flag_colours("scene")
-    for bit, colour in ((_SATURATED, _SATURATED_COLOUR), (_SHADOW, flags["shadow"]), (_CLOUD, flags["cloud"])):
+    for bit, colour in ((_SATURATED, SATURATED_COLOUR), (_SHADOW, flags["shadow"]), (_CLOUD, flags["cloud"])):
         table[code & bit > 0] = palette.rgba(colour)
     return table
 

@@ -13,6 +13,10 @@ _SERVES = 0.5
 _SAME_SCALE = 0.05
 _PLACES = 400
 _APART = 2.0
+_TOOLS = (250, 56)
+"""What the map's buttons cover in its upper right corner, pixels."""
+_NAME = 50
+"""How far a name reaches to the right of its beam, pixels."""
 SHORT = 5.0
 """A mark is no shorter than this many pixels."""
 
@@ -60,6 +64,9 @@ class Frame:
         x, y = line.at(along)
         inside = np.abs(x - self.x) < 0.46 * self.width * self.scale
         inside &= np.abs(y - self.y) < 0.44 * self.height * self.scale
+        wide, high = _TOOLS
+        right, top = self.x + self.scale * self.width / 2, self.y + self.scale * self.height / 2
+        inside &= (x < right - (wide + _NAME) * self.scale) | (y < top - high * self.scale)
         return float(along[inside][np.argmax(y[inside])]) if inside.any() else (start + end) / 2
 
 

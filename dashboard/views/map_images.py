@@ -38,6 +38,7 @@ class SceneImages:
     Attributes
     ----------
     layers : by ``image`` and ``overlay``, those that have been shown; one belongs to one grid of tiles.
+    overlaid : which overlay is shown; ``none`` where there is none.
     note : why what was asked for is not there, in one line; empty when it is.
     """
 
@@ -47,6 +48,7 @@ class SceneImages:
         self.layers: dict[str, TileRenderer] = {}
         self._grids: dict[str, tiles.Grid] = {}
         self.note = ""
+        self.overlaid = "none"
         plot.js_on_change("renderers", CustomJS(args={"plot": plot}, code=_SETTLE))
 
     def update(self, change: Change) -> None:
@@ -56,10 +58,10 @@ class SceneImages:
         scene, state = self.place.scene, self.place.state
         self.note = "" if scene else "no scene under this granule: leadline add PROJECT SCENE"
         known = self.place.opened and scene is not None
-        over = state.overlay if known and self._has_overlay() else "none"
+        self.overlaid = state.overlay if known and self._has_overlay() else "none"
         shown = state.image if known and scene is not None and state.image in tiles.images_of(scene) else "none"
         self._show("image", scene, shown, 1.0)
-        self._show("overlay", scene, over, state.opacity)
+        self._show("overlay", scene, self.overlaid, state.opacity)
 
     def _has_overlay(self) -> bool:
         """Whether there is what the state wants over the image; says so when there is not."""

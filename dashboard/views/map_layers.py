@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 
 from bokeh.core.properties import value
-from bokeh.models import ColumnDataSource, Label, Legend, LegendItem, Range1d, ScaleBar
+from bokeh.models import ColumnDataSource, Label, Range1d, ScaleBar
 
 from dashboard import palette
 from dashboard.views import figure as looks
 from dashboard.views.beam_lines import NO_CASING, NO_LINES
-from dashboard.views.colouring import Entry, Scheme
+from dashboard.views.colouring import Scheme
+from dashboard.views.map_legend import SHADE, MapLegend, overlay_entries
 from dashboard.views.map_marks import NO_ENDS, NO_MARKS
 
 CURRENT, OTHER = 6.0, 3.0
@@ -21,11 +21,8 @@ HAND_ROOM = 12.0
 """The same for the zone at hand."""
 _CASING = 3.0
 _BAR = 80
-_ENTRIES = 8
+_ENTRIES, _OVERLAID = 8, 3
 _LINE = 64
-_AIR = "\u2002"
-"""Room after a name: it is measured before the page's own type, which is wider, has come."""
-_SHADE = 0.62
 
 
 class MapLayers:
@@ -55,19 +52,16 @@ class MapLayers:
                            text_font_size="12px", padding=(18, 6), border_radius=4, visible=False)  # fmt: skip
         self.figure.add_layout(self._note)
         self.figure.add_layout(_scale_bar(x))
-        self._explained: tuple[Entry, ...] = ()
-        self._legend = self._build_legend()
+        self.legend = MapLegend(self.figure, _ENTRIES, up=10)
+        self.overlay_legend = MapLegend(self.figure, _OVERLAID, up=40)
 
     def paint(self, theme: str) -> None:
         """Follow the theme; what lies over the image keeps its colours."""
         looks.paint(self.figure, theme, "sea")
         colours = palette.theme(theme)
         self._note.update(text_color=colours["ink"], background_fill_color=colours["card"], background_fill_alpha=0.88)
-        self._legend.update(
-            label_text_color="#ffffff",
-            background_fill_color=palette.over_scene("casing"),
-            background_fill_alpha=_SHADE,
-        )
+        self.legend.paint()
+        self.overlay_legend.paint()
 
     def clear(self) -> None:
         """Draw nothing of any beam."""
@@ -89,16 +83,11 @@ class MapLayers:
         if text != self._note.text:
             self._note.update(text=text, visible=bool(text))
 
-    def explain(self, scheme: Scheme) -> None:
-        """Name the colours of the beams."""
-        shown = scheme.legend
-        if shown == self._explained:
-            return
-        self._explained = shown
-        for entry, item in zip(shown, self._items, strict=False):
-            item.label = value(f"{entry.name}{_AIR}")
-            item.renderers[0].glyph.update(fill_color=entry.colour)
-        self._legend.items = self._items[: len(shown)]
+    def explain(self, scheme: Scheme, overlay: str) -> None:
+        """Name the colours of the beams, and those of the overlay where they are others."""
+        self.legend.explain(scheme.legend)
+        same = (scheme.mode, overlay) == ("label", "labels")
+        self.overlay_legend.explain(() if same else overlay_entries(overlay))
 
     def _draw_beams(self) -> None:
         dark, plot = palette.over_scene("casing"), self.figure
@@ -158,25 +147,6 @@ class MapLayers:
             plot, "scatter", "x", "y", source=self.hover, size=12, fill_color=mark, line_color="#ffffff", line_width=2
         )
 
-    def _build_legend(self) -> Legend:
-        nowhere = ColumnDataSource({"x": [math.nan], "y": [math.nan]})
-        swatches = [self.figure.quad("x", "x", "y", "y", source=nowhere, line_color=None) for _ in range(_ENTRIES)]
-        self._items = [LegendItem(label=value(""), renderers=[swatch]) for swatch in swatches]
-        legend = Legend(
-            items=[],
-            location="bottom_left",
-            orientation="horizontal",
-            border_radius=4,
-            label_standoff=4,
-            glyph_width=12,
-            glyph_height=12,
-            spacing=4,
-            padding=5,
-            margin=10,
-        )
-        self.figure.add_layout(legend)
-        return legend
-
 
 def _scale_bar(x: Range1d) -> ScaleBar:
     return ScaleBar(
@@ -187,7 +157,7 @@ def _scale_bar(x: Range1d) -> ScaleBar:
         bar_length_units="screen",
         bar_line_width=3,
         background_fill_color=palette.over_scene("casing"),
-        background_fill_alpha=_SHADE,
+        background_fill_alpha=SHADE,
         border_line_color=None,
         bar_line_color="#ffffff",
         label_text_color="#ffffff",

@@ -94,6 +94,8 @@ class SceneMap:
         if change.touches("granule", "beam", "x", "span", "scene") and change.origin != ORIGIN:
             self._follow()
         served = self._drawn is not None and self._drawn.serves(self._asked)
+        if change.touches(*_BEAM_PARTS, "overlay", "page") or not served:
+            self.layers.explain(self.ranks.scheme("scene"), self.images.overlaid)
         if change.touches(*_BEAM_PARTS) or not served:
             self._draw(anew=change.touches("granule", "beam", "scene", "shift", "drifting") or not served)
         if change.touches(*_MARK_PARTS) or not served:
@@ -213,7 +215,6 @@ class SceneMap:
     def _draw(self, anew: bool) -> None:
         """Beams in sight as runs of one colour, the current one wider; without ``anew`` only those that changed."""
         scheme = self.ranks.scheme("scene")
-        self.layers.explain(scheme)
         frame = self._asked if anew or self._drawn is None else self._drawn
         runs: dict[str, Runs] = {}
         sights: dict[str, Sight] = {}
