@@ -4,12 +4,13 @@
 
 const APART = 3;
 const PATIENCE = 2000;
+const CURSORS = { pan: "default", loop: "crosshair", carry: "grab", carrying: "grabbing" };
 let told = 0;
 let drag = null;
 let asked = 0;
 let waiting = null;
 
-export default function install({ plot, mode, loop, wire, answer }, event) {
+export default function install({ plot, mode, loop, wire, answer }, event, _data, { index }) {
   const how = mode.data.how[0];
 
   const say = (message) => {
@@ -19,7 +20,21 @@ export default function install({ plot, mode, loop, wire, answer }, event) {
 
   const draw = (x, y) => loop.setv({ data: { x, y } }, { sync: false });
 
+  // The mouse shows what a drag would do; the figure sets its own cursor at every move.
+  function point(to = how) {
+    const canvas = index.find_one(plot)?.canvas_view;
+    if (!canvas) return;
+    if (!canvas.el.dataset.how) {
+      const style = document.createElement("style");
+      style.textContent = Object.entries(CURSORS).map(([name, cursor]) =>
+        `:host([data-how="${name}"]) .bk-events { cursor: ${cursor} !important; }`).join("\n");
+      canvas.shadow_el.append(style);
+    }
+    canvas.el.dataset.how = to;
+  }
+
   function settle() {
+    point();
     const pan = plot.toolbar.tools.find((tool) => tool.type === "PanTool");
     if (pan) pan.active = how === "pan";
     drag = null;
@@ -42,6 +57,7 @@ export default function install({ plot, mode, loop, wire, answer }, event) {
 
   function begins() {
     drag = { number: told + 1, x: event.x, y: event.y, sx: event.sx, sy: event.sy, xs: [event.x], ys: [event.y] };
+    if (how === "carry") point("carrying");
   }
 
   function moves() {
@@ -60,6 +76,7 @@ export default function install({ plot, mode, loop, wire, answer }, event) {
   function ends() {
     if (!drag) return;
     moves();
+    point();
     const { xs, ys } = drag;
     drag = null;
     if (how !== "loop") return;
@@ -69,5 +86,6 @@ export default function install({ plot, mode, loop, wire, answer }, event) {
 
   if (event === mode) settle();
   else if (event === answer) answered();
+  else if (event.event_name === "mouseenter") point();
   else if (how !== "pan") ({ panstart: begins, pan: moves, panend: ends })[event.event_name]?.();
 }

@@ -69,7 +69,7 @@ class MapGestures:
         self._draw_loop()
         hook = CustomJS(args={"plot": plot, "mode": self._mode, "loop": self._loop, "wire": self._wire,
                               "answer": self._answer}, code=_script())  # fmt: skip
-        for event in ("panstart", "pan", "panend"):
+        for event in ("mouseenter", "panstart", "pan", "panend"):
             plot.js_on_event(event, hook)
         for source in (self._mode, self._answer):
             source.js_on_change("data", hook)
