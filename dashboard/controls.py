@@ -90,7 +90,7 @@ def slider(state: State, name: str, label: str, width: int) -> Slid:
     low, high = state.param[name].bounds
     widget = pn.widgets.FloatSlider(
         label=label, start=low, end=high, step=(high - low) / 20, value=getattr(state, name), width=width, margin=0,
-        height=48, show_value=False, align="end", css_classes=["slid"],
+        height=47, show_value=False, align="end", css_classes=["slid"],
         stylesheets=[sheet("widgets.css"), f'.bk-slider-title::before {{ content: "{label}"; }}'],
     )  # fmt: skip
     return Slid(state, name, widget)
@@ -122,11 +122,18 @@ def button(label: str, meaning: str, call: Callable[[], None]) -> pn.widgets.But
     return made
 
 
+def press(made: pn.widgets.Button, on: bool) -> None:
+    """Show a small button as pressed, as one that turns a mode on is."""
+    looks = ["solo", "on"] if on else ["solo"]
+    if made.css_classes != looks:
+        made.css_classes = looks
+
+
 def bar(*controls: Any) -> pn.Row:
     """The line of controls at the top of a page."""
     style = {
         "gap": "10px",
-        "padding": "6px 14px 8px",
+        "padding": "4px 14px 6px",
         "align-items": "flex-end",
         "border-bottom": "1px solid var(--line)",
         "background": "var(--card)",

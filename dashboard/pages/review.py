@@ -26,8 +26,8 @@ COMPOSITES = {"True colour": "true", "False colour": "false", "SWIR": "swir"}
 CONTRASTS = {"Whole range": "auto", "Detail in snow": "bright", "Detail in the dark": "dark"}
 OVERLAYS = {"No overlay": "none", "Auto-labels": "labels", "Cloud evidence": "cloud"}
 COLOURS = {"Label": "label", "Source": "source", "Flags": "flag", "Confidence": "confidence"}
-_QUEUE, _SIDE, _STRIP, _LEAST = 248, 300, 92, 404
-"""Widths of the columns at the sides, height of the strip and least height of the pictures along the track, pixels."""
+_QUEUE, _SIDE, _LEAST = 248, 300, 404
+"""Widths of the columns at the sides and least height of the pictures along the track, pixels."""
 
 
 class ReviewPage(Page):
@@ -57,11 +57,11 @@ class ReviewPage(Page):
         return pn.Column(self._bar, body, sizing_mode="stretch_both", margin=0)
 
     def _pictures(self) -> pn.Column:
-        def chart(figure: Any, mode: str, **options: Any) -> pn.pane.Bokeh:
-            return pn.pane.Bokeh(figure, sizing_mode=mode, margin=0, **options)
+        def chart(figure: Any, mode: str) -> pn.pane.Bokeh:
+            return pn.pane.Bokeh(figure, sizing_mode=mode, margin=0)
 
         along = pn.Column(
-            chart(self.strip.figure, "stretch_width", height=_STRIP),
+            chart(self.strip.figure, "stretch_both"),
             chart(self.profile.figure, "stretch_both"),
             chart(self.rows.figure, "stretch_width"),
             sizing_mode="stretch_both",
@@ -82,8 +82,11 @@ class ReviewPage(Page):
     def _map_with_tools(self) -> pn.Column:
         style = {"position": "absolute", "right": "10px", "top": "10px", "gap": "6px", "z-index": "2"}
         state = self.place.state
+        self._lasso = controls.button(
+            "Lasso", "Draw a loop around segments (L)", lambda: state.move(lasso=not state.lasso)
+        )
         tools = pn.Row(
-            controls.button("Lasso", "Draw a loop around segments (L)", lambda: state.move(lasso=not state.lasso)),
+            self._lasso,
             controls.button("Whole track", "The whole track (Home)", self.place.show_whole),
             controls.button(
                 "Centre", "The stretch back to the middle of the map", lambda: self.later(self.map.recentre)
@@ -97,7 +100,7 @@ class ReviewPage(Page):
     def _side(self) -> pn.Column:
         """The panel about the zone; the drift lies over its lower part while it is being set."""
         low = {"position": "absolute", "left": "-1px", "right": "-1px", "bottom": "-1px", "z-index": "3"}
-        self._drift_card = controls.card(self.drift.view, visible=False, styles=low)
+        self._drift_card = controls.card(self.drift.view, visible=False, sizing_mode="stretch_width", styles=low)
         both = pn.Column(self.panel, self._drift_card, sizing_mode="stretch_both", margin=0,
                          styles={"position": "relative"})  # fmt: skip
         return controls.card(both, sizing_mode="stretch_height", width=_SIDE)
@@ -156,7 +159,7 @@ class ReviewPage(Page):
             self.drift.update(change)
 
     def _follow_controls(self, change: Change) -> None:
-        shown = ("granule", "beam", "scene", "image", "contrast", "overlay", "opacity", "colour", "page")
+        shown = ("granule", "beam", "scene", "image", "contrast", "overlay", "opacity", "colour", "lasso", "page")
         if not change.touches(*shown):
             return
         place = self.place
@@ -172,3 +175,6 @@ class ReviewPage(Page):
         self._overlay.follow(OVERLAYS)
         self._opacity.follow()
         self._colour.follow(COLOURS)
+        self._contrast.widget.disabled = place.state.image == "none"
+        self._opacity.widget.disabled = place.state.overlay == "none"
+        controls.press(self._lasso, place.state.lasso)

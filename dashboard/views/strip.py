@@ -28,6 +28,8 @@ from dashboard.views.along_track import (
 HALF_WIDTH = 250.0
 """What is shown either side of the beam, m."""
 
+_HEIGHT = "calc(37px + 7.15vh)"
+"""92 pixels on a page 768 high, 140 on one 1440 high."""
 _RIBBON = 26.0
 _ROOM = 8.0
 _BINS = 2400
@@ -64,7 +66,8 @@ class Strip(AlongTrack):
         super().update(change)
 
     def _build(self) -> figure:
-        plot = looks.profile_figure(self.x, self.y, sizing_mode="stretch_width", height=92, name="strip")
+        plot = looks.profile_figure(self.x, self.y, sizing_mode="stretch_both", name="strip")
+        plot.styles = {"flex": "none", "height": _HEIGHT}
         plot.xaxis.visible = False
         plot.min_border_top = 6
         plot.min_border_bottom = 2
