@@ -100,19 +100,20 @@ export function render({ model, el }) {
   }
 
   function drawEffects() {
-    const { rows, trouble } = read("effects");
-    const waiting = !rows && !trouble;
-    const chosen = Boolean(read("zone").where);
-    if (waiting && chosen && effects.querySelector("table")) {
+    const { rows, trouble, waiting } = read("effects");
+    if (waiting && effects.querySelector("table")) {
       effects.classList.add("old");
+      effects.setAttribute("aria-busy", "true");
       return;
     }
+    effects.removeAttribute("aria-busy");
     effects.classList.remove("old");
     const head = element("tr", {}, ...["", "segments", "sea surface", "freeboard"].map((name) => element("th", {}, name)));
     const windows = Math.max(...(rows ?? []).map((row) => row.bare), 0);
     const warning = windows === 1 ? "a 10 km window loses its last lead" : `${windows} windows of 10 km lose their last lead`;
     const body = rows ? [element("table", {}, head, ...rows.map(effectRow))]
-      : [element("p", { class: "soft" }, trouble ?? "Select a stretch to see what a label would do to sea surface and freeboard.")];
+      : [element("p", { class: "soft" }, trouble ?? (waiting ? "Working out what each label would do…"
+        : "Select a stretch to see what a label would do to sea surface and freeboard."))];
     const heading = windows ? element("div", { class: "warning", role: "note" }, `▲ ${warning}`) : element("h3", {}, "What this edit does");
     effects.replaceChildren(heading, element("div", { class: "table" }, ...body));
   }
@@ -122,7 +123,7 @@ export function render({ model, el }) {
     const button = element("button", { "aria-pressed": Boolean(told?.drifting), onmousedown: kept, disabled: told ? null : "",
       title: "Set the drift by hand (D)", onclick: () => tell("leadline-key", { key: "d" }) },
       element("kbd", {}, "D"), told?.drifting ? "leave" : "set");
-    const about = told?.tried ? "tried out, not applied yet" : told?.manual ? `set by ${told.manual}` : `confidence ${told?.confidence}`;
+    const about = told?.tried ? "not applied yet" : told?.manual ? `set by ${told.manual}` : `confidence ${told?.confidence}`;
     drift.replaceChildren(element("div", { class: "text" },
       element("div", {}, "Drift ", told ? element("b", {}, told.text) : element("span", { class: "soft" }, "unknown")),
       element("div", { class: "soft" }, told ? `${about} · scene ${told.minutes}` : "the auto-labels come first")), button);

@@ -59,12 +59,13 @@ class ZonePanel(JSComponent):
         self.param.update(**{name: json.dumps(value) for name, value in values.items()})
 
     def _ask_effects(self) -> None:
-        """Work the effects out beside the page; what is no longer asked for is not shown."""
+        """Work the effects out beside the page, and say so; what is no longer asked for is not shown."""
         self._asked += 1
         asked = self._asked
         if self.place.state.selection is None:
             self.effects = "{}"
             return
+        self.effects = '{"waiting": true}'
         self.place.workspace.workers.submit(self._find_effects, asked)
 
     def _find_effects(self, asked: int) -> None:
