@@ -137,7 +137,7 @@ class AgreementPage(Page):
             elif "undo" in values:
                 self._undo()
             elif "opinion" in values:
-                self.place.state.move(page="review", opinion="second")
+                self.place.state.move(page="review", opinion=str(values["opinion"]))
 
     def _choose(self, names: str) -> None:
         """Show one pair; all again when it is chosen once more."""

@@ -113,7 +113,8 @@ def empty(analysts: Sequence[str]) -> str:
         "the top of the page and chooses the second opinion in Review: the first one is then hidden, and what is said "
         "stays beside the labels in force."
     )
-    button = f"<button class='main' {_go(opinion='second')}>Give a second opinion</button>"
+    opinion, text = ("second", "Give a second opinion") if analysts else ("first", "Judge labels in Review")
+    button = f"<button class='main' {_go(opinion=opinion)}>{text}</button>"
     return f"<div class='empty'><h2>{headline}</h2><p>{told}</p>{button}</div>"
 
 
