@@ -22,6 +22,7 @@ from dashboard.controls import STATIC
 from dashboard.data import Workspace
 from dashboard.editing import carry_out
 from dashboard.keys import press
+from dashboard.one_message import as_one_message
 from dashboard.pages.agreement import AgreementPage
 from dashboard.pages.base import Page
 from dashboard.pages.freeboard import FreeboardPage
@@ -198,7 +199,8 @@ class Application:
         elif not self._made:
             self._early.append(call)
         elif context is not None and not context.destroyed:
-            self._document.add_next_tick_callback(lambda: _as_one_message(call))
+            document = self._document
+            document.add_next_tick_callback(lambda: as_one_message(document, call))
 
     def _key(self, key: str, shift: bool) -> None:
         with self.shell.guard(f"key {key}"):
@@ -230,12 +232,6 @@ class Application:
     def close(self) -> None:
         """Let go of what outlives the session."""
         self._stop_listening()
-
-
-def _as_one_message(call: Callable[[], None]) -> None:
-    """Run ``call`` and send what it changed as one message: fifty small ones take the browser longer than drawing."""
-    with pn.io.unlocked():
-        call()
 
 
 def make_page(workspace: Workspace) -> Callable[[], pn.Template]:
