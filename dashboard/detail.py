@@ -108,16 +108,6 @@ def column_means(
     return np.divide(total, count, out=np.full(bins, np.nan), where=count > 0).astype(np.float32)
 
 
-def column_highs(
-    x: NDArray[np.float64], values: NDArray[np.float32], start: float, end: float, bins: int
-) -> NDArray[np.float32]:
-    """Greatest of ``values`` in each of ``bins`` equal bins of sorted ``x``; NaN is skipped and marks an empty bin."""
-    inside = rows_in(x, start, end)
-    result = np.full(bins, np.nan, np.float32)
-    _raise_values(x[inside], values[inside], start, bins / (end - start), result)
-    return result
-
-
 def raster(x: NDArray[np.float64], y: NDArray[np.float32], rank: NDArray[np.int8], view: View) -> NDArray[np.uint8]:
     """What ``highest`` gives, as u1 (height, width), made in one pass for points that are drawn anew at every edit."""
     result = np.zeros((view.height, view.width), np.uint8)
@@ -134,7 +124,6 @@ def warm() -> None:
     raster(x, y, rank, view)
     column_ranks(x, rank, 0.0, 1.0, 2)
     column_means(x, y, 0.0, 1.0, 2)
-    column_highs(x, y, 0.0, 1.0, 2)
 
 
 @numba.njit(cache=True)
@@ -153,15 +142,6 @@ def _sum_columns(x, values, start, scale, total, count):  # type: ignore[no-unty
             column = min(int((x[row] - start) * scale), last)
             total[column] += values[row]
             count[column] += 1
-
-
-@numba.njit(cache=True)
-def _raise_values(x, values, start, scale, result):  # type: ignore[no-untyped-def]
-    last = len(result) - 1
-    for row in range(len(x)):
-        column = min(int((x[row] - start) * scale), last)
-        if not values[row] <= result[column] and not np.isnan(values[row]):
-            result[column] = values[row]
 
 
 @numba.njit(cache=True)

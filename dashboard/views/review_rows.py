@@ -27,6 +27,8 @@ _BINS = 2400
 _MOST_ZONES = 1500
 _ZONES: dict[str, list[Any]] = {name: [] for name in ("left", "right", "ident", "alpha", "line")}
 _CLEAR = "#00000000"
+_DOUBT = 0.75
+"""Uncertainty of the deepest colour: a model torn between two classes has 0.63, one between all three has 1."""
 Cells = tuple[float, float, int]
 """Start, end and number of the bins that the rows are drawn in."""
 
@@ -73,9 +75,10 @@ class ThinRows(AlongTrack):
         self.mappers[CLASS].palette = class_palette(theme)
         flags = palette.flag_colours(theme)
         self.mappers[FLAG].palette = [_CLEAR, *(flags[name] for name in FLAG_NAMES)]
-        quiet, steps = palette.sureness_colours(theme)
-        self.mappers[SHARE].palette = _ramp([palette.theme(theme)["grid"], quiet, steps[-2], steps[-1]])
-        grey = _ramp([palette.theme(theme)["grid"], palette.theme(theme)["soft"], palette.theme(theme)["ink"]])
+        doubtful, ink = palette.sureness_colours(theme)[1][-1], palette.theme(theme)
+        doubt = [ink["grid"], doubtful, ink["warn"]] if theme == "light" else [ink["grid"], doubtful]
+        self.mappers[SHARE].palette = _ramp(doubt, bend=1.5)
+        grey = _ramp([ink["grid"], ink["soft"], ink["ink"]])
         self.mappers[RATE].palette = grey
         self.mappers[HERTZ].palette = grey
 
@@ -88,7 +91,7 @@ class ThinRows(AlongTrack):
         self.mappers: dict[str, ColorMapper] = {
             CLASS: class_mapper(),
             FLAG: LinearColorMapper(palette=[_CLEAR] * 5, low=-0.5, high=4.5),
-            SHARE: LinearColorMapper(palette=[_CLEAR], low=0.0, high=1.0, nan_color=_CLEAR),
+            SHARE: LinearColorMapper(palette=[_CLEAR], low=0.0, high=_DOUBT, nan_color=_CLEAR),
             RATE: LinearColorMapper(palette=[_CLEAR], low=0.0, high=12.0, nan_color=_CLEAR),
             HERTZ: LogColorMapper(palette=[_CLEAR], low=1e4, high=1e7, nan_color=_CLEAR),
         }
@@ -308,7 +311,7 @@ class ReviewRows(ThinRows):
             yield Row("model", CLASS, lambda cells: self._class_row(self._model(run)["predicted"], cells))
         yield Row("flags", FLAG, self._flag_row)
         if run:
-            yield Row("doubt", SHARE, lambda cells: self._highs(self._model(run)["entropy"], cells))
+            yield Row("doubt", SHARE, lambda cells: self._means(self._model(run)["entropy"], cells))
         yield Row("photons", RATE, lambda cells: self._means(place.track.photon_rate, cells))
         yield Row("backgr.", HERTZ, lambda cells: self._means(place.track.background_rate, cells))
 
@@ -338,13 +341,10 @@ class ReviewRows(ThinRows):
     def _means(self, values: NDArray[np.float32], cells: Cells) -> NDArray[np.float32]:
         return detail.column_means(self.place.track.x_atc, values, *cells)
 
-    def _highs(self, values: NDArray[np.float32], cells: Cells) -> NDArray[np.float32]:
-        return detail.column_highs(self.place.track.x_atc, values, *cells)
 
-
-def _ramp(colours: list[str]) -> list[str]:
-    """64 colours that run through the given ones."""
-    at = np.linspace(0, len(colours) - 1, 64)
+def _ramp(colours: list[str], bend: float = 1.0) -> list[str]:
+    """64 colours that run through the given ones; with a ``bend`` above 1 the first ones last longer."""
+    at = np.linspace(0, 1, 64) ** bend * (len(colours) - 1)
     parts = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours], float)
     mixed = np.stack([np.interp(at, np.arange(len(colours)), parts[:, k]) for k in range(3)], axis=1).round()
     return [f"#{int(r):02x}{int(g):02x}{int(b):02x}" for r, g, b in mixed]
