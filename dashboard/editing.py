@@ -12,7 +12,8 @@ from dashboard.selection import Selection
 from processing.errors import InputError
 from processing.labels import IN_FORCE, Event
 
-PAINT, ACCEPT, UNDO, REDO, SHIFT = "paint", "accept", "undo", "redo", "shift"
+PAINT, ACCEPT, UNDO, REDO = "paint", "accept", "undo", "redo"
+SHIFT, ESTIMATE = "shift", "estimate"
 ADJUDICATE = "adjudicate"
 """Settles a disagreement: of the stretch that the entry names, not of what is selected, and always of the labels in
 force."""
@@ -41,8 +42,8 @@ def carry_out(desk: Desk, entry: Mapping[str, Any]) -> Done:
     if kind in (UNDO, REDO):
         events = desk.undo(gesture) if kind == UNDO else desk.redo(gesture)
         return Done(events, "" if events else f"there is nothing to {kind}")
-    if kind == SHIFT:
-        return Done(desk.apply_shift(gesture))
+    if kind in (SHIFT, ESTIMATE):
+        return Done(desk.apply_shift(gesture, estimate=kind == ESTIMATE))
     if kind == ADJUDICATE:
         return Done(_named(desk, entry))
     raise InputError(f"unknown edit {kind!r}")

@@ -26,7 +26,7 @@ from processing.errors import LeadlineError
 log = logging.getLogger(__name__)
 
 Entry = dict[str, Any]
-"""An edit as the browser keeps it: gesture, kind (paint, accept, undo, redo, shift), label, reason, analyst, opinion,
+"""An edit as the browser keeps it: gesture, kind (see ``editing``), label, reason, analyst, opinion,
 selection (descriptor or None when the browser does not know it), replay (whether it is sent again)."""
 
 

@@ -1,7 +1,6 @@
-// Watches the connection. While it is lost the server is asked quietly whether it is back: a session that still lives is
-// taken up again, otherwise the page is opened anew at its address.
+// Watches the connection. While it is lost the server is asked quietly whether it is back; the page is then opened anew at
+// its address. The session that was lost cannot be taken up: BokehJS drops the arrays of a document it fetches again.
 
-const SESSION = 12000;
 const FIRST = 300;
 const LONGEST = 5000;
 const ANSWER = 3000;
@@ -14,35 +13,23 @@ export class Link {
     this.changed = changed;
     this.lost = null;
     this.ended = false;
-    this.tried = false;
-    this.leaving = false;
-    window.addEventListener("beforeunload", () => { this.leaving = true; });
+    window.addEventListener("beforeunload", () => this.end());
   }
 
   watch(held) {
-    held.on_event("connection_lost", (_, event) => this.down(event));
-    held.on_event("client_reconnected", () => this.up());
+    held.on_event("connection_lost", () => this.down());
   }
 
-  down(event) {
-    if (this.ended) return;
-    this.event = event;
-    if (this.lost) return;
+  down() {
+    if (this.ended || this.lost) return;
     this.lost = new Date();
-    this.tried = false;
     this.changed();
     this.poll();
   }
 
-  up() {
-    if (this.ended || !this.lost) return;
-    this.lost = null;
-    this.changed();
-  }
-
   // Whether a server that owes an answer for a while is still there; a cut line alone does not end a connection.
   async suspect(owes) {
-    if (!this.lost && !(await this.answers()) && owes()) this.down(null);
+    if (!this.lost && !(await this.answers()) && owes()) this.down();
   }
 
   async answers() {
@@ -55,19 +42,12 @@ export class Link {
   }
 
   async poll() {
-    for (let pause = FIRST; this.lost && !this.ended; pause = Math.min(pause * 1.5, LONGEST)) {
+    for (let pause = FIRST; ; pause = Math.min(pause * 1.5, LONGEST)) {
       await wait(pause);
-      if (!this.lost || this.ended || this.leaving) return;
+      if (this.ended) return;
       // Pictures that were asked for over the dead line hold every connection that the browser grants a server.
       window.stop();
-      if (!(await this.answers()) || !this.lost || this.ended || this.leaving) continue;
-      if (!this.event || this.tried || Date.now() - this.lost > SESSION) {
-        location.reload();
-        return;
-      }
-      this.tried = true;
-      this.event.reconnect();
-      await wait(ANSWER);
+      if (await this.answers() && !this.ended) location.reload();
     }
   }
 

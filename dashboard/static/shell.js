@@ -229,7 +229,7 @@ export function render({ model, el }) {
       link.suspect(owed);
     }, UNSTORED);
     // A server that answers, but not here: the page's own connection is dead without having ended.
-    setTimeout(() => { if (owed()) link.down(null); }, DEAF);
+    setTimeout(() => { if (owed()) link.down(); }, DEAF);
   }
 
   function answered({ gesture, at: when }, stored) {

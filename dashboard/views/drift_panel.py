@@ -15,6 +15,7 @@ from bokeh.plotting import figure
 from dashboard import controls, palette, words
 from dashboard.controls import STATIC
 from dashboard.drifting import Evidence, Later
+from dashboard.editing import ESTIMATE, SHIFT
 from dashboard.place import Place
 from dashboard.relabel import DONE, Run
 from dashboard.state import Change
@@ -111,30 +112,15 @@ class DriftPanel:
         return plot
 
     def _side(self) -> pn.Column:
-        drifting = self.place.drifting
-        guarded = self._guarded
-        apply = controls.button(
-            "Apply",
-            "Record the shift and label the granule anew (Enter)",
-            guarded("applying the drift", drifting.apply),
-        )
-        leave = controls.button("Leave", "Leave the drift as it is (Esc)", drifting.leave)
-        self._back = controls.button(
-            "Estimate", "Take the estimate instead of the shift set by hand", guarded("going back", drifting.revert)
-        )
+        apply = _editing("Apply", "Record the shift and label the granule anew (Enter)", SHIFT)
+        leave = controls.button("Leave", "Leave the drift as it is (Esc)", self.place.drifting.leave)
+        self._back = _editing("Estimate", "Take the estimate instead of the shift set by hand", ESTIMATE)
         self._cancel = controls.button("Stop", "Stop labelling anew; the labels stay as they are", self._stop)
         self._cancel.visible = False
         buttons = pn.Row(apply, self._back, leave, margin=0, styles={"gap": "5px"})
         run = pn.Row(self._progress, self._cancel, margin=0, styles={"gap": "6px", "align-items": "center"})
         styles = {"gap": "8px", "padding": "2px 12px 12px"}
         return pn.Column(self._text, buttons, run, width=_SIDE + 24, margin=0, styles=styles)
-
-    def _guarded(self, doing: str, call: Any) -> Any:
-        def act() -> None:
-            with self.place.guard(doing):
-                call()
-
-        return act
 
     def _stop(self) -> None:
         run = self.place.drifting.run
@@ -192,6 +178,13 @@ class DriftPanel:
         preparing = "<div class='soft'>Preparing the preview</div>" if self.place.drifting.previewing else ""
         self._progress.object = preparing if preparing and (run is None or run.over) else run_html(run)
         self._cancel.visible = run is not None and not run.over
+
+
+def _editing(label: str, meaning: str, kind: str) -> pn.widgets.Button:
+    """A button of an edit; the browser keeps the edit until it is stored, as it does those of keys."""
+    made = controls.button(label, meaning, lambda: None)
+    made.js_on_click(code=f"window.dispatchEvent(new CustomEvent('leadline-edit', {{detail: {{kind: '{kind}'}}}}))")
+    return made
 
 
 def facts_html(place: Place, found: Evidence | None) -> str:

@@ -240,18 +240,22 @@ def test_an_edit_that_a_killed_server_never_saw_is_stored_after_a_reload(tab: An
     assert (event.label, event.analyst) == (2, "Ada")
 
 
-def test_an_undo_that_was_not_confirmed_is_told_and_not_repeated(tab: Any, server: Server) -> None:
+def test_an_undo_and_a_drift_that_were_not_confirmed_are_told_and_not_repeated(tab: Any, server: Server) -> None:
     _open(tab, server)
     tab.keyboard.press("2")
     tab.locator(".saved", has_text="saved").wait_for()
+    tab.keyboard.press("d")
+    tab.get_by_role("button", name="Apply", exact=True).wait_for()
     server.line.held = {"there"}
     tab.keyboard.press("z")
-    tab.wait_for_function(f"{_KEPT} === 1")
+    tab.get_by_role("button", name="Apply", exact=True).click()
+    tab.wait_for_function(f"{_KEPT} === 2")
     server.line.cut()
     _gone(tab)
     server.line.mend()
     _back(tab)
     tab.locator(".toast", has_text="undo was not confirmed").wait_for()
+    tab.locator(".toast", has_text="an edit was not stored").wait_for()
     assert [event.reason for event in server.events] == ["cloud"]
 
 
