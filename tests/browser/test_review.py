@@ -256,9 +256,10 @@ def test_a_drift_is_nudged_applied_and_followed_by_the_labels(arrive: Arrive, dr
     before = _auto(project)
     mia = arrive("mia", address=address)
     mia.press("d")
-    mia.panel("tried out, not applied yet")
+    shown = mia.tab.locator(".drift-facts")
+    shown.wait_for()
     mia.press("ArrowRight", "ArrowRight", "Shift+ArrowDown")
-    mia.panel("+20, −50 m")
+    shown.filter(has_text="+20, −50 m").wait_for()
     assert events_of(project, "mia") == []
     mia.edit("Enter")
     (event,) = events_of(project, "mia")
