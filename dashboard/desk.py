@@ -20,7 +20,7 @@ from dashboard.selection import Selection
 from dashboard.state import Change
 from dashboard.zone_queue import Filter, Progress, RankedZone, Track, ZoneQueue, next_to_do, one_before
 from processing.errors import InputError, LeadlineError
-from processing.labels import Event, Stroke
+from processing.labels import IN_FORCE, Event, Stroke
 from processing.schema import SurfaceClass
 
 if TYPE_CHECKING:
@@ -198,11 +198,16 @@ class Desk:
 
     def undo(self, gesture: str = "") -> list[Event]:
         """Take back this analyst's last correction or shift in this opinion; shows where it was."""
-        return self._turn(lambda: self.workspace.book.undo(self._analyst(), self.layer, gesture or None))
+        return self._turn(lambda: self.workspace.book.undo(self._analyst(), self._layer_in_sight, gesture or None))
 
     def redo(self, gesture: str = "") -> list[Event]:
         """Bring back what was last undone."""
-        return self._turn(lambda: self.workspace.book.redo(self._analyst(), self.layer, gesture or None))
+        return self._turn(lambda: self.workspace.book.redo(self._analyst(), self._layer_in_sight, gesture or None))
+
+    @property
+    def _layer_in_sight(self) -> str:
+        """Where an undo looks: what is settled on the agreement page is settled in the labels in force."""
+        return IN_FORCE if self.state.page == "agreement" else self.layer
 
     def apply_shift(self, gesture: str = "", estimate: bool = False) -> list[Event]:
         """Record the drift that is tried out, or that the estimate is to stand; the granule is labelled anew for it."""

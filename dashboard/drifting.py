@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from dashboard import overlays
 from dashboard.detail import rows_in
 from dashboard.relabel import DONE, FAILED, Run
+from dashboard.state import Change
 from processing.errors import InputError, LeadlineError
 from processing.labels import Event
 from processing.local.drift import drift_path
@@ -86,6 +87,12 @@ class Drifting:
         self.later: Later = lambda call: call()
         self._stretch: _Stretch | None = None
         self._warming: tuple[object, Future[None]] | None = None
+        self.state.listen(self._let_go)
+
+    def _let_go(self, change: Change) -> None:
+        """A shift that is tried out is of one granule in one scene; elsewhere it must not be applied."""
+        if self.state.shift is not None and change.touches("granule", "scene") and not change.touches("shift"):
+            self.leave()
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -144,6 +151,8 @@ class Drifting:
 
     def set(self, x: float, y: float, origin: str = "") -> None:
         """Try out a shift, m."""
+        if not (math.isfinite(x) and math.isfinite(y)):
+            return
         x, y = (min(max(float(value), -FARTHEST), FARTHEST) for value in (x, y))
         self.state.move(origin=origin, drifting=True, shift=(x, y))
 

@@ -54,10 +54,10 @@ class Run:
 
     def listen(self, call: Callable[[], None]) -> None:
         """Have ``call`` run on the run's own thread now and then, and once when it is over; at once if it is."""
-        if self.over:
+        self._listeners.append(call)
+        if self.over:  # it may have ended before it could be told of this listener
+            self._listeners.clear()
             call()
-        else:
-            self._listeners.append(call)
 
     def wait(self, seconds: float) -> bool:
         """Wait until it is over; whether it is."""

@@ -59,7 +59,7 @@ def read_figures(path: Path, command: str) -> tuple[Figures, Autolabel]:
             where=path.stem.removeprefix("scene="),
             mend=f"run: {command}",
         ) from None
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise StaleError(f"figures cannot be read ({error})", where=path, mend=f"run: {command}") from None
     if int(kept.get("version", 0)) != VERSION:
         raise StaleError("figures are of another version", where=path, mend=f"run: {command}")

@@ -172,7 +172,7 @@ def kept_drift(path: Path, basis: str, stage: Autolabel) -> Drift | None:
         if facts["basis"] != basis:
             return None
         estimate = {name: facts[name] for name in ESTIMATED}
-    except (OSError, ValueError, KeyError, BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return None
     known = {name: math.nan if value is None else value for name, value in estimate.items()}
     x, y, confidence = (float(known[name]) for name in ("estimate_x", "estimate_y", "confidence"))

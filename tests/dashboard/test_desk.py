@@ -113,6 +113,18 @@ def test_many_events_at_once_give_the_labels_that_each_alone_would(desk: Desk) -
     assert np.array_equal(desk.labels().covered, desk.labels().event_id >= 0)
 
 
+def test_an_undo_beside_disagreements_takes_back_what_was_settled(desk: Desk) -> None:
+    desk.select(START + 100, START + 200, free=True)
+    desk.record(desk._selected(), 2, "adjudicated", "", "Ada", "")
+    desk.state.move(opinion="second")
+    desk.paint(1)
+    desk.state.move(page="agreement")
+    assert [event.layer for event in desk.undo()] == [""]
+    assert [event.layer for event in desk.redo()] == [""]
+    desk.state.move(page="review")
+    assert [event.layer for event in desk.undo()] == ["second"]
+
+
 def test_accepting_repeats_the_labels_in_runs_and_judges_them(desk: Desk) -> None:
     desk.select(START, START + 2400, free=True)
     label = desk.labels().label.copy()

@@ -166,6 +166,15 @@ def test_a_run_can_be_stopped_and_a_newer_one_stops_it(place: Place) -> None:
     assert heard == [STOPPED]
 
 
+@pytest.mark.parametrize("elsewhere", [{"granule": "another"}, {"scene": "another"}])
+def test_a_shift_that_is_tried_out_does_not_go_along_elsewhere(place: Place, elsewhere: dict[str, str]) -> None:
+    place.drifting.set(*BY)
+    place.state.move(beam="gt2l")
+    assert place.state.shift == BY
+    place.state.move(**elsewhere)
+    assert (place.state.drifting, place.state.shift) == (False, None)
+
+
 def test_a_shift_stays_within_reason_and_begins_where_it_is(place: Place) -> None:
     drifting = place.drifting
     drifting.begin()
