@@ -45,7 +45,7 @@ class LabelBook:
         self._writer: LabelStore | None = None
         self._listeners: dict[int, Listener | WeakMethod[Listener]] = {}
         self._tickets = 0
-        self._strokes: OrderedDict[tuple[str, str, str, str | None, str | None], tuple[int, Strokes]] = OrderedDict()
+        self._strokes: OrderedDict[tuple[str, str, str, str | None], tuple[int, Strokes]] = OrderedDict()
 
     def close(self) -> None:
         """Let go of the database; the book opens it again when it is used."""
@@ -86,22 +86,13 @@ class LabelBook:
         with self._lock:
             return self._read().active(granule, beam, layer, analyst)
 
-    def strokes(
-        self,
-        granule: str,
-        beam: str,
-        layer: str = IN_FORCE,
-        analyst: str | None = None,
-        *,
-        without: str | None = None,
-    ) -> Strokes:
-        """The active painting events of a track, of all, of one or of all but one analyst, for ``painting.paint``."""
+    def strokes(self, granule: str, beam: str, layer: str = IN_FORCE, analyst: str | None = None) -> Strokes:
+        """The active painting events of a track, of all or of one analyst, for ``painting.paint``."""
         with self._lock:
-            key, version = (granule, beam, layer, analyst, without), self.version(granule, beam)
+            key, version = (granule, beam, layer, analyst), self.version(granule, beam)
             kept = self._strokes.pop(key, None)
             if kept is None or kept[0] != version:
-                events = self.active(granule, beam, layer, analyst)
-                kept = (version, as_strokes([event for event in events if event.analyst != without]))
+                kept = (version, as_strokes(self.active(granule, beam, layer, analyst)))
             self._strokes[key] = kept
             while len(self._strokes) > _KEPT:
                 self._strokes.popitem(last=False)

@@ -107,11 +107,6 @@ class Zone:
         return self.x_end - self.x_start
 
 
-def explain(zone: Zone) -> tuple[tuple[str, float], ...]:
-    """Why a zone is there: each reason with its share of the zone's doubt, the strongest first."""
-    return tuple(zip(zone.reasons, zone.shares, strict=False))
-
-
 def doubt(evidence: Evidence, review: Review) -> Singles:
     """Probability that each auto-label is wrong: (n,) f4, 0 outside the scene."""
     found = np.empty(len(evidence), np.float32)

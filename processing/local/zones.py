@@ -11,7 +11,6 @@ import pyarrow as pa
 from processing.core.zones import Evidence, Zone, find_zones
 from processing.io import tables
 from processing.project import Project
-from processing.provenance import digest
 from processing.schema import LABEL, PREDICTION
 from processing.stages import Resample, Review
 
@@ -48,16 +47,6 @@ def track_evidence(project: Project, granule: str, beam: str, *, model: bool = T
     )
 
 
-def fingerprint(project: Project, granule: str, beam: str, stage: Review) -> str:
-    """Changes when the zones of a track do: with auto-labels, the prediction that counts and the weights.
-
-    Reads no more than the tables' footers, so that it can be asked at every look.
-    """
-    prediction = newest_prediction(project, granule, beam)
-    paths = (project.table_path("autolabels", granule, beam), prediction)
-    return digest([*(_made(path) for path in paths), stage.values_dict()])
-
-
 def newest_prediction(project: Project, granule: str, beam: str) -> Path | None:
     """The newest run's table of this track that was made from its present segments; None when there is none."""
     segments = tables.read_stamp(project.table_path("segments", granule, beam))
@@ -69,11 +58,6 @@ def newest_prediction(project: Project, granule: str, beam: str) -> Path | None:
         if stamp is not None and stamp.inputs.get("segments") == segments.fingerprint:
             return path
     return None
-
-
-def _made(path: Path | None) -> str:
-    stamp = None if path is None else tables.read_stamp(path)
-    return "" if stamp is None else stamp.fingerprint
 
 
 def _window(project: Project, granule: str, beam: str) -> float:

@@ -102,7 +102,6 @@ def test_what_is_recorded_is_read_back_by_track(book: LabelBook) -> None:
     assert book.active(G, "gt2l") == first[:1]
     assert book.active(G, "gt2l", "second", "ada") == []
     assert book.active(G, "gt2l", "second", "bo") == second
-    assert len(book.strokes(G, "gt2l", "second", without="bo")) == 0
     assert book.events(G, "gt2l", after=1) == second
     assert book.gesture("one") == first
     assert (book.version(G, "gt1l"), book.version(G, "gt2l"), book.last_id) == (2, 3, 3)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from processing.core.zones import LEAST_SHARE, REASONS, Evidence, causes, doubt, explain, find_zones, holes
+from processing.core.zones import LEAST_SHARE, REASONS, Evidence, causes, doubt, find_zones, holes
 from processing.schema import AutoFlag
 from processing.stages import STAGES, Review
 
@@ -130,7 +130,7 @@ def test_runs_are_bridged_split_and_scored() -> None:
     assert bridged.wrong == pytest.approx(15 * 2.0 * review.cloud, rel=1e-3)
     assert bridged.score == pytest.approx(bridged.wrong / 60.0)
     assert [zone.reasons for zone in found] == [("cloud",)] * 3
-    assert explain(bridged) == (("cloud", 1.0),)
+    assert bridged.shares == (1.0,)
 
 
 def test_a_gap_one_window_longer_is_not_bridged() -> None:

@@ -1,4 +1,4 @@
-"""Zones of a project's track: which prediction counts, what changes the fingerprint, where the weights come from."""
+"""Zones of a project's track: which prediction counts, where the weights come from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from processing.errors import InputError
 from processing.io import tables
-from processing.local.zones import fingerprint, newest_prediction, track_evidence, track_zones
+from processing.local.zones import newest_prediction, track_evidence, track_zones
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import LABEL, PREDICTION, SEGMENT, AutoFlag
@@ -116,18 +116,6 @@ def test_a_prediction_of_some_segments_is_laid_beside_them(project: Project) -> 
     assert evidence.probability[2, 30:34].tolist() == [1.0] * 4
     assert evidence.minutes[0] == 10.0
     assert (130, 134, ("disagreement",)) in runs(project)
-
-
-def test_the_fingerprint_changes_with_what_zones_follow_from(project: Project) -> None:
-    segments = put_segments(project)
-    seen = [fingerprint(project, G, B, Review())]
-    assert fingerprint(project, G, B, Review()) == seen[0]
-    seen.append(fingerprint(project, G, B, Review(cloud=0.5)))
-    put_prediction(project, "old", segments, slice(20, 24))
-    seen.append(fingerprint(project, G, B, Review()))
-    put_labels(project, slice(5, 12), "again")
-    seen.append(fingerprint(project, G, B, Review()))
-    assert len(set(seen)) == len(seen)
 
 
 def test_weights_are_kept_in_the_project(project: Project) -> None:
