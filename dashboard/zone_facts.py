@@ -34,6 +34,8 @@ def zone_facts(place: Place) -> dict[str, Any]:
     """What is selected: title, why it is in the queue, place, length and the labels it has now."""
     selection, state = place.state.selection, place.state
     entry = place.desk.zone()
+    if entry is not None and selection is not None and _ends(selection) != (entry.zone.first, entry.zone.stop):
+        entry = None
     if selection is None:
         return {"title": "Nothing selected", "zone": False}
     track = place.workspace.track(selection.granule, selection.beam)
@@ -50,9 +52,14 @@ def zone_facts(place: Place) -> dict[str, Any]:
         "position": _position(track, rows),
         "length": words.metres(selection.metres(track.window)),
         "segments": f"{len(rows):,} segment{'s' if len(rows) != 1 else ''}",
-        "runs": len(selection.runs),
+        "parts": int((np.diff(rows) > 1).sum()) + 1,
         "labels": [[code, float(np.mean(labels == code))] for code in palette.CLASS_CODES if (labels == code).any()],
     }
+
+
+def _ends(selection: Selection) -> tuple[int, int]:
+    """The first segment of a selection and the one after its last."""
+    return selection.runs[0][0], selection.runs[-1][1]
 
 
 def _position(track: Any, rows: NDArray[np.int64]) -> str:

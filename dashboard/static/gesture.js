@@ -86,7 +86,7 @@ function controller({ x, preview, wire, answer }) {
     drag = null;
     const add = event.ctrlKey || event.metaKey;
     if (moved && pans) return;
-    if (moved) { say({ kind: "select", start: at.x, end: now.x, free: event.altKey, add }); return; }
+    if (moved) { say({ kind: "select", start: at.x, end: inside(now.x), free: event.altKey, add }); return; }
     const twice = event.timeStamp - clicked.time < TWICE && Math.abs(now.sx - clicked.at) < MOVED;
     clicked = { time: twice ? -Infinity : event.timeStamp, at: now.sx };
     if (twice) say({ kind: "run", x: now.x });

@@ -80,7 +80,7 @@ export function render({ model, el }) {
       element("div", { class: "reasons" }, ...(told.why.length ? told.why.slice(0, 4).map(whyLine)
         : [element("span", { class: "soft" }, "nothing is flagged here")])),
       element("div", { class: "where", title: told.position }, told.where,
-        element("span", { class: "soft" }, told.runs > 1 ? `${told.segments}, ${told.runs} parts` : told.segments)),
+        element("span", { class: "soft" }, told.parts > 1 ? `${told.segments}, ${told.parts} parts` : told.segments)),
       parts, element("div", { class: "now soft" }, now ? `now ${now}` : ""));
   }
 

@@ -116,6 +116,15 @@ def test_the_panel_tells_why_where_and_what_is_there(place: Place) -> None:
     assert effects[-1]["segments"] == 50
 
 
+def test_what_reaches_beyond_the_zone_at_hand_is_not_called_it(place: Place) -> None:
+    place.desk.select_zone(f"{GRANULE}/gt1l/{_FIRST + 800}")
+    assert (zone_facts.zone_facts(place)["title"], zone_facts.zone_facts(place)["parts"]) == ("Zone", 1)
+    place.desk.select(START + 1500, START + 1700, free=True)
+    told = zone_facts.zone_facts(place)
+    assert place.state.zone
+    assert (told["title"], told["zone"], told["length"]) == ("Selection", False, "200 m")
+
+
 def test_history_strikes_what_was_undone(place: Place) -> None:
     panel = ZonePanel(place, lambda call: call())
     place.desk.select(START + 200, START + 400, free=True)
