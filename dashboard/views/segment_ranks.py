@@ -46,7 +46,7 @@ class SegmentRanks:
         new = book.events(state.granule, after=self._seen[1])
         names = dict.fromkeys(event.analyst for event in new if event.paints and not event.layer)
         self._analysts += [name for name in names if name not in self._analysts]
-        self._seen = (state.granule, book.last_id)
+        self._seen = (state.granule, new[-1].id if new else self._seen[1])
         return self._analysts
 
     def version(self, beam: str) -> Version:
