@@ -288,17 +288,25 @@ class Workspace:
         return first, second
 
     def prediction(self, granule: str, beam: str) -> str:
-        """The newest run that classified the beam's present segments; empty when there is none."""
-        from processing.local.zones import newest_prediction
+        """The newest run that classified the beam's present segments; empty when there is none.
 
-        runs = self.project.runs("predictions")
-        made = tuple((run, self._modified(self.project.table_path("predictions", granule, beam, run))) for run in runs)
+        One whose table cannot be read is not passed over, so that whoever reads it tells.
+        """
+        owner = self.project.table_path("segments", granule, beam)
+        paths = {run: self.project.table_path("predictions", granule, beam, run)
+                 for run in reversed(self.project.runs("predictions"))}  # fmt: skip
+        made = tuple((run, self._modified(path)) for run, path in paths.items())
 
         def find() -> str:
-            path = newest_prediction(self.project, granule, beam)
-            return "" if path is None else path.parents[2].name
+            segments = tables.read_stamp(owner)
+            for run, path in paths.items():
+                stamp = tables.read_stamp(path)
+                foreign = stamp and segments and stamp.inputs.get("segments") != segments.fingerprint
+                if path.exists() and not foreign:
+                    return run
+            return ""
 
-        found: str = self.kept(("prediction", made), self.project.table_path("segments", granule, beam), find)
+        found: str = self.kept(("prediction", made), owner, find)
         return found
 
     def zones_version(self, granule: str, beam: str) -> tuple[Any, ...]:
