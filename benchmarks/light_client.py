@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +24,8 @@ _PATIENCE = 30.0
 
 def load_page(url: str, analyst: str = "ada") -> int:
     """Load the page at ``url``, wait until the server has sent what belongs on it and leave; bytes received."""
-    return asyncio.run(asyncio.wait_for(_load(url, analyst), _PATIENCE))
+    with ThreadPoolExecutor(1) as thread:  # the driver of a browser may have a loop running on this one
+        return thread.submit(lambda: asyncio.run(_load(url, analyst))).result(_PATIENCE)
 
 
 async def _load(url: str, analyst: str) -> int:

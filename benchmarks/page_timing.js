@@ -143,9 +143,11 @@
       }
       return null;
     },
-    acknowledged: (longest = 10000) => new Promise((resolve, reject) => {
+    acknowledged: (longest = 30000) => new Promise((resolve, reject) => {
       if (log.acks.length) return resolve();
-      const late = setTimeout(() => reject(new Error("an edit was not acknowledged")), longest);
+      const told = deep(".toasts")?.textContent ?? "";
+      const late = setTimeout(() => reject(new Error(`an edit was not acknowledged; the page says: ${told}`)), longest);
+      window.addEventListener("leadline-refused", () => reject(new Error("an edit was refused")), { once: true });
       window.addEventListener("leadline-stored", () => { clearTimeout(late); resolve(); }, { once: true });
     }),
     still: (quiet, longest = 10000) => new Promise((resolve) => {
