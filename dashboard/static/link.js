@@ -47,7 +47,9 @@ export class Link {
       if (this.ended) return;
       // Pictures that were asked for over the dead line hold every connection that the browser grants a server.
       window.stop();
-      if (await this.answers() && !this.ended) location.reload();
+      if (!(await this.answers()) || this.ended) continue;
+      location.reload();
+      return;
     }
   }
 
