@@ -33,6 +33,8 @@ def root(tmp_path: Path) -> Path:
 
 def _open(root: Path, page: str, **asked: str) -> tuple[Application, Any]:
     app = Application(Workspace(root), ASKED | {"page": page} | asked, "light")
+    # Zones are in: without a document they would come in on their own thread, while the test moves the state on its.
+    app.place.workspace.background.submit(int).result()
     return app, app._pages[page]
 
 
