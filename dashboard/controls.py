@@ -13,6 +13,8 @@ from dashboard import palette
 from dashboard.state import State
 
 STATIC = Path(__file__).resolve().parent / "static"
+_LET_GO = "Bokeh.index.find_one(cb_obj)?.input_el?.blur()"
+"""A list that was chosen from lets go of the keys: the next one is the page's, not a search in the list."""
 
 
 @lru_cache(maxsize=8)
@@ -97,8 +99,9 @@ def slider(state: State, name: str, label: str, width: int) -> Slid:
 
 
 def select(state: State, name: str, label: str, width: int) -> Bound:
-    """A drop-down list."""
+    """A drop-down list; once something is chosen it leaves the keys to the page."""
     widget = pn.widgets.Select(label=label, options={}, width=width, margin=0, stylesheets=[sheet("widgets.css")])
+    widget.jscallback(value=_LET_GO)
     return Bound(state, name, widget)
 
 

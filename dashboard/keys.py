@@ -166,6 +166,8 @@ def _turn(name: str) -> Action:
 def _drift(place: Place, _: bool) -> None:
     if place.state.drifting:
         place.drifting.leave()
+    elif place.drift(place.state.beam) is None:
+        place.tell("there is no drift to set yet: the auto-labels come first", "warning")
     else:
         place.drifting.begin()
 

@@ -168,8 +168,9 @@ class SceneMap:
 
     def _resized(self, _name: str, _old: Any, _new: Any) -> None:
         with self.place.guard("fitting the map"):
-            self._follow()
-            self._draw_all()
+            if self.place.granule is not None:
+                self._follow()
+                self._draw_all()
 
     def _moved(self, event: RangesUpdate) -> None:
         """The analyst moved the map: the profile goes to the nearest point of the beam and zooms as much."""
