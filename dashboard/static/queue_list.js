@@ -161,7 +161,7 @@ export function render({ model, el }) {
     title.lastChild.className = all ? "all" : "";
     title.lastChild.title = `${count(head.done)} of ${count(head.total)} zones; share of their length`;
     total.className = all ? "track full" : "track";
-    total.firstChild.style.width = `${100 * head.share}%`;
+    total.firstChild.style.width = `${head.total ? 100 * head.share : 0}%`;
     const now = JSON.stringify([head.filter, head.wheres]);
     if (now !== before) drawFilters();
     before = now;
