@@ -109,3 +109,12 @@ def test_a_frame_sees_a_line_with_half_a_map_to_spare() -> None:
     assert frame.serves(Frame(5_300.0, 100.0, 1.02, 1000, 500))
     assert not frame.serves(Frame(5_600.0, 0.0, 1.0, 1000, 500))
     assert not frame.serves(Frame(5_000.0, 0.0, 1.1, 1000, 500))
+
+
+def test_a_name_keeps_clear_of_the_buttons_in_the_corner() -> None:
+    frame = Frame(0.0, 0.0, 1.0, 800, 300)
+    knots = np.array([-400.0, 0.0, 400.0])
+    steep = MapLine(knots, np.array([240.0, 240.0, 240.0]), knots)
+    free = MapLine(knots, np.array([-200.0, -200.0, -200.0]), knots)
+    assert frame.place_of_name(steep, -400.0, 400.0) < 150.0 - 50.0
+    assert frame.place_of_name(free, -400.0, 400.0) > 125.0

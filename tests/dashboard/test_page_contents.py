@@ -222,3 +222,14 @@ def test_the_distribution_of_a_whole_beam_is_not_made_again_by_a_pan(
     assert len(made) == 2
     app.state.move(beam="gt2l", scope="beam")
     assert len(made) == 3
+
+
+def test_controls_show_what_is_on_and_idle_where_they_would_do_nothing(root: Path) -> None:
+    app, page = _open(root, "review")
+    state = app.place.state
+    state.move(lasso=True, image="none", overlay="cloud")
+    assert "on" in page._lasso.css_classes
+    assert (page._contrast.widget.disabled, page._opacity.widget.disabled) == (True, False)
+    state.move(lasso=False, image="true", overlay="none")
+    assert "on" not in page._lasso.css_classes
+    assert (page._contrast.widget.disabled, page._opacity.widget.disabled) == (False, True)

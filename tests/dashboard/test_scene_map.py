@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import small_project
 from bokeh.events import RangesUpdate, Tap
+from bokeh.models import Range1d
 from small_project import GRANULE, START
 
 from dashboard import palette
@@ -18,7 +19,9 @@ from dashboard.data import Workspace
 from dashboard.place import Place
 from dashboard.selection import Selection
 from dashboard.state import Change, State
+from dashboard.views import colouring
 from dashboard.views.map_gestures import Carried
+from dashboard.views.map_layers import MapLayers
 from dashboard.views.scene_map import ORIGIN, SceneMap
 from processing.core.zones import Zone
 
@@ -182,3 +185,13 @@ def test_a_move_of_the_maps_own_keeps_its_frame(desk: Desk) -> None:
     assert (desk.map._x.start, desk.map._y.start) == frame
     desk.state.move(x=START + 1400.0)
     assert (desk.map._x.start, desk.map._y.start) != frame
+
+
+def test_the_legend_names_the_overlay_where_its_colours_are_not_the_beams() -> None:
+    layers = MapLayers(Range1d(0, 1), Range1d(0, 1))
+    layers.explain(colouring.scheme("label", "scene"), "labels")
+    assert (layers.legend.names[0], layers.overlay_legend.names) == ("thick ice", ())
+    layers.explain(colouring.scheme("flag", "scene"), "cloud")
+    assert layers.overlay_legend.names == ("overlay: cloud", "shadow", "saturated")
+    layers.explain(colouring.scheme("flag", "scene"), "none")
+    assert layers.overlay_legend.names == ()
