@@ -159,7 +159,7 @@ class Application:
         for key in self._missed:
             self._missed[key] |= change.names
         key = self.state.page
-        with self.shell.guard(f"drawing the {key} page"):
+        with self.place.workspace.steady(), self.shell.guard(f"drawing the {key} page"):
             page = self._page(key)
             self._missed[key] |= change.names
             for other, built in self._pages.items():

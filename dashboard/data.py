@@ -8,12 +8,13 @@ threads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -140,6 +141,14 @@ def _nbytes(value: Any) -> int:
     return 64
 
 
+def _modified(path: Path) -> int:
+    """When a file was last written, ns; 0 when it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 def _one(_: Any) -> int:
     return 1
 
@@ -150,6 +159,7 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
         self._project = Project(self.root)
+        self._seen = local()
         self._settings_at = self._modified(self.root / "project.toml")
         self._tracks: ByteCache[Any] = ByteCache(_TRACK_BYTES, _nbytes)
         self._cells: ByteCache[Any] = ByteCache(_PHOTON_BYTES, _nbytes)
@@ -460,12 +470,25 @@ class Workspace:
         """What ``make`` gives, kept by ``name`` until the file it comes from changes."""
         return self._tracks.get((name, str(path), self._modified(path)), make)
 
-    @staticmethod
-    def _modified(path: Path) -> int:
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Ask the disk but once for each file while a change is drawn on this thread."""
+        if getattr(self._seen, "files", None) is not None:
+            yield
+            return
+        self._seen.files = {}
         try:
-            return path.stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0
+            yield
+        finally:
+            self._seen.files = None
+
+    def _modified(self, path: Path) -> int:
+        seen: dict[Path, int] | None = getattr(self._seen, "files", None)
+        if seen is None:
+            return _modified(path)
+        if path not in seen:
+            seen[path] = _modified(path)
+        return seen[path]
 
     def _read_track(self, path: Path, granule: str, beam: str) -> Track:
         table = tables.read(path, SEGMENT, _SEGMENT_COLUMNS, command=self.command("resample"))

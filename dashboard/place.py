@@ -71,6 +71,7 @@ class Place:
         self.opened = False
         self.desk = Desk(self)
         self.drifting = Drifting(self)
+        self._origin: tuple[Granule | None, float] = (None, 0.0)
         self._signature: tuple[int, ...] = ()
         self._sources: dict[tuple[str, str], list[ClassSource]] = {}
         self._runs: dict[tuple[str, str], list[str]] = {}
@@ -129,8 +130,11 @@ class Place:
     @property
     def origin(self) -> float:
         """Along-track distance that axes of this granule count from: its first beam's start, whole kilometres."""
-        starts = [beam.x_start for beam in self.granule.beams if not beam.line.empty] if self.granule else []
-        return math.floor(min(starts, default=0.0) / 1000.0) * 1000.0
+        granule = self.granule
+        if self._origin[0] is not granule:
+            starts = [beam.x_start for beam in granule.beams if not beam.line.empty] if granule else []
+            self._origin = (granule, math.floor(min(starts, default=0.0) / 1000.0) * 1000.0)
+        return self._origin[1]
 
     @property
     def pair(self) -> Pair | None:

@@ -90,6 +90,7 @@ class ZoneQueue:
         self._starts: dict[Track, NDArray[np.int64]] = {}
         self._ranked: list[RankedZone] | None = None
         self._by_ident: dict[str, RankedZone] = {}
+        self._progress: dict[Track, Progress] = {}
         self.version = 0
 
     @property
@@ -128,6 +129,8 @@ class ZoneQueue:
             if done != entry.done:
                 entry.done = done
                 changed.append(entry)
+        if changed:
+            self._progress.pop((granule, beam), None)
         return changed
 
     def _touched(self, granule: str, beam: str, rows: slice | None) -> list[RankedZone]:
@@ -158,11 +161,14 @@ class ZoneQueue:
 
     def progress(self) -> dict[Track, Progress]:
         """How far each track is done."""
-        return {track: _progress(entries) for track, entries in self._tracks.items()}
+        for track in self._tracks.keys() - self._progress.keys():
+            self._progress[track] = _progress(self._tracks[track])
+        return {track: self._progress[track] for track in self._tracks}
 
     def _changed(self) -> None:
         self._ranked = None
         self._by_ident = {}
+        self._progress = {}
         self.version += 1
 
 
