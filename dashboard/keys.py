@@ -174,7 +174,8 @@ def _drift(place: Place, _: bool) -> None:
 
 def _zone(step: int) -> Action:
     def act(place: Place, _: bool) -> None:
-        place.desk.next_zone(step)
+        if not place.desk.next_zone(step):
+            place.tell("no zone is left to do here" if step > 0 else "there is no zone before this one")
 
     return act
 

@@ -83,9 +83,10 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(tab: Any, serv
     ada.open()
     deliberate: list[str] = []
     for _ in range(KILLS):
-        ada.press("n")
+        tab.locator(".queue-list .row").nth(0).click()
+        tab.wait_for_function(_KNOWN)
         ada.edit("1")
-        ada.press("n")
+        tab.locator(".queue-list .row").nth(1).click()
         tab.wait_for_function(_KNOWN)
         page = tab.evaluate("performance.timeOrigin")
         death = threading.Timer(moments.uniform(0.0, LATEST), server.kill)

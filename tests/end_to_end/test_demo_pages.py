@@ -11,8 +11,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("ch
 
 CONTENT = {
     "overview": ("Granules", "Scenes", "L1C"),
-    "review": ("thick ice", "open water", "Ice drift"),
+    "review": ("thick ice", "open water", "confidence"),
     "freeboard": ("Freeboard (m)", "robust", "mean"),
+    "agreement": ("second opinion",),
 }
 
 
