@@ -60,7 +60,7 @@ def recorded(root: Path, stage: str, output: str, *, partly: bool = False) -> It
         outcome, why = "failed", str(error) if isinstance(error, LeadlineError | OSError) else repr(error)
         raise
     finally:
-        took, at = round(time.monotonic() - started, 1), began.isoformat(timespec="seconds")
+        took, at = round(time.monotonic() - started, 1), began.isoformat(timespec="milliseconds")
         wrote = _wrote(root / output, began)
         _append(root, Run(stage, at, took, outcome, " ".join(why.split())[:300], wrote, partly))
 

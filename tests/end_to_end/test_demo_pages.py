@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("ch
 
 CONTENT = {
     "overview": ("Granules", "Scenes", "L1C"),
-    "review": ("thick ice", "open water", "confidence"),
+    "review": ("Queue", "Nothing selected", "What this edit does"),
     "freeboard": ("Freeboard (m)", "robust", "mean"),
     "agreement": ("second opinion",),
 }
