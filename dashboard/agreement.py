@@ -24,7 +24,8 @@ from processing.labels import Event, active, as_strokes
 
 if TYPE_CHECKING:
     from dashboard.book import LabelBook
-    from dashboard.data import Track, Workspace
+    from dashboard.data import Workspace
+    from dashboard.tracks import Track
 
 ADJUDICATED = "adjudicated"
 IN_FORCE, SECOND = "", "second"

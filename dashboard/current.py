@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.data import Track, Workspace
+from dashboard.data import Workspace
 from dashboard.detail import rows_in
+from dashboard.tracks import Track
 from processing.core.painting import NO_EVENT, NOBODY, Strokes, paint
 from processing.schema import LabelSource, SurfaceClass
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from threading import Lock, local
@@ -22,11 +22,26 @@ import pyproj
 from numpy.typing import NDArray
 
 from dashboard.cache import ByteCache
-from dashboard.geometry import MapLine, knots, with_gaps
-from processing.errors import MissingError, StaleError
+from dashboard.geometry import MapLine, knots
+from dashboard.tracks import (
+    AUTO,
+    GAP,
+    SURFACES,
+    ClassSource,
+    Companion,
+    SeaLevel,
+    Track,
+    align,
+    first_and_last_time,
+    project_line,
+    read_companion,
+    read_facts,
+    read_model,
+)
+from processing.errors import MissingError
 from processing.io import tables
-from processing.project import Input, Project
-from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, TRUTH, SurfaceClass, Table
+from processing.project import Project
+from processing.schema import FREEBOARD, PREDICTION, SEGMENT, SNAPSHOT, TRUTH, SurfaceClass
 from processing.stages import Resample
 
 if TYPE_CHECKING:
@@ -41,8 +56,6 @@ if TYPE_CHECKING:
     from processing.io.photons import PhotonSource, PhotonWindow
     from processing.io.sentinel2 import Scene
 
-SURFACES = ("minimum", "average", "nearest", "weighted", "robust")
-GAP = 1_000.0
 _KNOT = 200.0
 _PASS = re.compile(r"_(\d{6})\d{2}_\d{3}_\d{2}")
 _TRACK_BYTES = 768 << 20
@@ -53,82 +66,6 @@ _OPEN_TABLES = 2
 """A photon table is whole in memory while it is open; a granule in HDF5 is only a file."""
 
 _SEGMENT_COLUMNS = ("segment", "x_atc", "lat", "lon", "height_mean", "height_std", "photon_rate", "background_rate")
-
-
-@dataclass(frozen=True)
-class Track:
-    """The segments of one beam, sorted along the track. Fields are columns of SEGMENT by the same names."""
-
-    granule: str
-    beam: str
-    segment: NDArray[np.int64]
-    x_atc: NDArray[np.float64]
-    lat: NDArray[np.float64]
-    lon: NDArray[np.float64]
-    height_mean: NDArray[np.float32]
-    height_std: NDArray[np.float32]
-    photon_rate: NDArray[np.float32]
-    background_rate: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.segment)
-
-    @property
-    def window(self) -> float:
-        """Length of a segment, m: its centre lies at (segment + 1/2) windows."""
-        return float(self.x_atc[-1] / (self.segment[-1] + 0.5)) if len(self) else 2.0
-
-    @property
-    def length(self) -> float:
-        """From the first to the last segment, m."""
-        return float(self.x_atc[-1] - self.x_atc[0]) if len(self) else 0.0
-
-
-@dataclass(frozen=True)
-class SeaLevel:
-    """Freeboard of one beam, row for row with its Track; NaN where a segment has none."""
-
-    run: str
-    estimator: str
-    surfaces: dict[str, NDArray[np.float32]]
-    sigma: NDArray[np.float32]
-    source: NDArray[np.int8]
-    freeboard: NDArray[np.float32]
-    freeboard_sigma: NDArray[np.float32]
-    lead_id: NDArray[np.int32]
-
-    @property
-    def chosen(self) -> NDArray[np.float32]:
-        """The sea surface that freeboard was measured from, m."""
-        return self.surfaces[self.estimator]
-
-
-@dataclass(frozen=True)
-class Companion:
-    """NASA's ATL10 freeboard of the same beam and pass, segments with a freeboard only.
-
-    ``x_atc`` f8 m, segment centres; ``freeboard`` and ``sigma`` f8 m.
-    """
-
-    ident: str
-    x_atc: NDArray[np.float64]
-    freeboard: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ClassSource:
-    """Where classes can come from: ``auto``, ``snapshot:NAME``, ``prediction:RUN`` or ``truth``."""
-
-    key: str
-    title: str
-    kind: str
-    run: str
-    schema: Table
-    column: str
-
-
-AUTO = ClassSource("auto", "auto-label", "autolabels", "", LABEL, "label_auto")
 
 
 def _nbytes(value: Any) -> int:
@@ -370,7 +307,7 @@ class Workspace:
             return {}
         track = self.track(granule, beam)
         owner = self.project.table_path("segments", granule, beam)
-        return self.kept(("facts", self._modified(owner)), path, lambda: _read_facts(path, track))
+        return self.kept(("facts", self._modified(owner)), path, lambda: read_facts(path, track))
 
     def model_facts(self, granule: str, beam: str, run: str) -> dict[str, NDArray[Any]]:
         """``predicted`` (i1) and ``entropy`` (f4, 0 where a model is sure, 1 where it knows nothing) of a prediction,
@@ -379,7 +316,7 @@ class Workspace:
         path = self.project.table_path("predictions", granule, beam, run)
         track = self.track(granule, beam)
         owner = self.project.table_path("segments", granule, beam)
-        return self.kept(("model", self._modified(owner)), path, lambda: _read_model(path, track))
+        return self.kept(("model", self._modified(owner)), path, lambda: read_model(path, track))
 
     def freeboard_runs(self, granule: str, beam: str) -> list[str]:
         """Freeboard runs that have this beam, newest first."""
@@ -400,7 +337,7 @@ class Workspace:
         for item in self.project.inputs("references"):
             found = _PASS.search(item.ident)
             if item.kind == "atl10" and own and found and own[1] == found[1]:
-                return self.kept(("atl10", beam), item.path, partial(_read_companion, item, beam))
+                return self.kept(("atl10", beam), item.path, partial(read_companion, item, beam))
         return None
 
     def line(self, granule: str, beam: str, crs: str | pyproj.CRS, step: float = _KNOT) -> MapLine:
@@ -416,7 +353,7 @@ class Workspace:
         """UTC of the beam's first and last segment, or of its photons before there are segments."""
         path = self.project.table_path("segments", granule, beam)
         if path.exists():
-            return self.kept("times", path, lambda: _first_and_last_time(path))
+            return self.kept("times", path, lambda: first_and_last_time(path))
         return self.kept(("times", beam), self.record("granules", granule), lambda: self._photon_times(granule, beam))
 
     def beams(self, granule: str) -> dict[str, bool | None]:
@@ -498,13 +435,13 @@ class Workspace:
 
     def _read_classes(self, path: Path, source: ClassSource, track: Track) -> NDArray[np.int8]:
         table = tables.read(path, source.schema, ("segment", source.column))
-        match = _align(path, track, table["segment"].to_numpy(), may_have_more=source.key == "truth")
+        match = align(path, track, table["segment"].to_numpy(), may_have_more=source.key == "truth")
         return match.spread(table[source.column].to_numpy(), len(track), SurfaceClass.UNLABELLED)
 
     def _read_sea_level(self, path: Path, run: str, track: Track) -> SeaLevel:
         names = [name for name in FREEBOARD.names if name not in ("granule_id", "beam")]
         table = tables.read(path, FREEBOARD, names, command=self.command("freeboard"))
-        match = _align(path, track, table["segment"].to_numpy())
+        match = align(path, track, table["segment"].to_numpy())
         stamp = tables.read_stamp(path)
         estimator = str(stamp.parameters.get("estimator", "robust")) if stamp else "robust"
 
@@ -539,77 +476,3 @@ class Workspace:
         found = self.photon_source(granule).track(beam)
         good = np.isfinite(found.lat)
         return project_line(found.x_atc[good], found.lon[good], found.lat[good], crs)
-
-
-def project_line(
-    x_atc: NDArray[np.float64], lon: NDArray[np.float64], lat: NDArray[np.float64], crs: str | pyproj.CRS
-) -> MapLine:
-    """Knots in a map projection, parted where the track has a gap."""
-    x, y = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
-    return with_gaps(MapLine(np.asarray(x_atc, np.float64), np.asarray(x), np.asarray(y)), 2 * GAP)
-
-
-@dataclass(frozen=True)
-class _Match:
-    """Rows ``theirs`` of a table belong to rows ``own`` of the track."""
-
-    own: NDArray[np.int64] | slice
-    theirs: NDArray[np.bool_] | slice
-
-    def spread(self, values: NDArray[Any], length: int, fill: float) -> NDArray[Any]:
-        """A column row for row with the track, ``fill`` where the table has no such row."""
-        full = np.full(length, fill, values.dtype)
-        full[self.own] = values[self.theirs]
-        return full
-
-
-def _align(path: Path, track: Track, segment: NDArray[np.int64], *, may_have_more: bool = False) -> _Match:
-    """Match a table's sorted segments with the track's.
-
-    Raises StaleError when the table has a segment the track lacks, unless it may: truth also knows windows without
-    photons.
-    """
-    if len(segment) == len(track) and np.array_equal(segment, track.segment):
-        return _Match(slice(None), slice(None))
-    place = np.minimum(np.searchsorted(track.segment, segment), len(track) - 1)
-    known = track.segment[place] == segment
-    if not may_have_more and not known.all():
-        raise StaleError("table is not of the track's present segments", where=path, mend="run the stage again")
-    return _Match(place[known], known)
-
-
-def _read_facts(path: Path, track: Track) -> dict[str, NDArray[Any]]:
-    names = ("segment", "auto_flags", "time_offset", "drift_x", "drift_y", "drift_confidence")
-    table = tables.read(path, LABEL, names)
-    match = _align(path, track, table["segment"].to_numpy())
-    fills = {"auto_flags": 0.0}
-    return {name: match.spread(table[name].to_numpy(), len(track), fills.get(name, np.nan)) for name in names[1:]}
-
-
-def _read_model(path: Path, track: Track) -> dict[str, NDArray[Any]]:
-    names = ("segment", "predicted", "p_thick", "p_thin", "p_water")
-    table = tables.read(path, PREDICTION, names)
-    match = _align(path, track, table["segment"].to_numpy())
-    chances = np.stack([table[name].to_numpy() for name in names[2:]])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        parts = np.where(chances > 0, chances * np.log(chances), np.where(chances == 0, 0, np.nan))
-    entropy = (-parts.sum(axis=0) / np.log(3.0)).astype(np.float32)
-    return {
-        "predicted": match.spread(table["predicted"].to_numpy(), len(track), SurfaceClass.UNLABELLED),
-        "entropy": match.spread(entropy, len(track), np.nan),
-    }
-
-
-def _read_companion(item: Input, beam: str) -> Companion | None:
-    from processing.io import atl10
-
-    if beam not in atl10.beams(item.path):
-        return None
-    found = atl10.read(item.path, beam)
-    good = np.isfinite(found.freeboard)
-    return Companion(item.ident, found.x_atc[good], found.freeboard[good], found.freeboard_sigma[good])
-
-
-def _first_and_last_time(path: Path) -> tuple[np.datetime64, np.datetime64]:
-    time = tables.read(path, SEGMENT, ("time",))["time"].to_numpy().astype("datetime64[ns]")
-    return (time[0], time[-1]) if len(time) else (np.datetime64("NaT"), np.datetime64("NaT"))

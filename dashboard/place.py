@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from dashboard import catalog as catalogs
 from dashboard.catalog import Catalog, Granule, Pair
-from dashboard.data import ClassSource, Companion, SeaLevel, Track, Workspace
+from dashboard.data import Workspace
 from dashboard.desk import Desk
 from dashboard.drifting import Drifting
 from dashboard.geometry import MapLine
 from dashboard.state import State
+from dashboard.tracks import ClassSource, Companion, SeaLevel, Track
 from processing.errors import LeadlineError, MissingError
 
 if TYPE_CHECKING:

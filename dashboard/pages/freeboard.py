@@ -11,9 +11,9 @@ from bokeh.model import Model
 from bokeh.models import Range1d
 
 from dashboard import controls, detail, palette, statistics, words
-from dashboard.data import SURFACES, SeaLevel
 from dashboard.pages.base import Page
 from dashboard.state import Change
+from dashboard.tracks import SURFACES, SeaLevel
 from dashboard.views.histogram import Histogram
 from dashboard.views.review_rows import ClassRows
 from dashboard.views.sea_level import SeaLevelView

@@ -19,8 +19,8 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from dashboard import detail, palette
-from dashboard.data import Track
 from dashboard.place import Place
+from dashboard.tracks import Track
 from dashboard.views import figure as looks
 from dashboard.views.along_track import (
     NO_IMAGE,

@@ -14,9 +14,9 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from dashboard import detail, palette
-from dashboard.data import ClassSource
 from dashboard.place import Place
 from dashboard.state import Change
+from dashboard.tracks import ClassSource
 from dashboard.views import figure as looks
 from dashboard.views.along_track import NO_IMAGE, AlongTrack, Stretch, class_mapper, class_palette, label_ranks
 from dashboard.views.colouring import FLAGS, flag_ranks

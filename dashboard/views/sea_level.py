@@ -12,9 +12,9 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from dashboard import detail, palette
-from dashboard.data import SURFACES, SeaLevel, Track
 from dashboard.place import Place
 from dashboard.state import Change
+from dashboard.tracks import SURFACES, SeaLevel, Track
 from dashboard.views import figure as looks
 from dashboard.views.along_track import NO_IMAGE, AlongTrack, Stretch
 from processing.schema import SeaSurfaceSource

@@ -11,11 +11,12 @@ import pytest
 import small_project
 from small_project import BEAMS, GRANULE, SCENE, START
 
-from dashboard.data import AUTO, Workspace
+from dashboard.data import Workspace
 from dashboard.drifting import FARTHEST, Drifting, Evidence
 from dashboard.place import Place
 from dashboard.relabel import DONE, FAILED, STOPPED, Relabeller
 from dashboard.state import State
+from dashboard.tracks import AUTO
 from processing.labels import LabelStore
 from processing.local.autolabel import autolabel
 from processing.local.drift import Drift, drift_path, keep
