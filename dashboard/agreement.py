@@ -20,7 +20,7 @@ from processing.core.agreement import Bootstrap, Report, block_numbers, report
 from processing.core.along_track import PIECE_GAP
 from processing.core.painting import NO_EVENT, paint
 from processing.errors import LeadlineError
-from processing.labels import Event, active, as_strokes
+from processing.labels import IN_FORCE, SECOND, Event, active, as_strokes
 
 if TYPE_CHECKING:
     from dashboard.book import LabelBook
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from dashboard.tracks import Track
 
 ADJUDICATED = "adjudicated"
-IN_FORCE, SECOND = "", "second"
 
 Pair = tuple[str, str]
 """Two analysts, in the order of their names."""

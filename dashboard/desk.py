@@ -20,14 +20,13 @@ from dashboard.selection import Selection
 from dashboard.state import Change
 from dashboard.zone_queue import Filter, Progress, RankedZone, Track, ZoneQueue, next_to_do, one_before
 from processing.errors import InputError, LeadlineError
-from processing.labels import IN_FORCE, Event, Stroke
+from processing.labels import IN_FORCE, SECOND, Event, Stroke
 from processing.schema import SurfaceClass
 
 if TYPE_CHECKING:
     from dashboard.place import Place
     from processing.core.effect import Effect
 
-SECOND = "second"
 CANDIDATES = (0, 1, 2, -1)
 SNAP = 0.008
 """How near a label boundary an end of a selection must be to snap to it, as a share of the profile's length."""
@@ -87,7 +86,7 @@ class Desk:
     @property
     def layer(self) -> str:
         """The layer of the log that corrections go to."""
-        return SECOND if self.state.opinion == "second" else ""
+        return SECOND if self.state.opinion == "second" else IN_FORCE
 
     def _view_of(self, granule: str, beam: str) -> View:
         return View(granule, beam, SECOND, self.state.analyst) if self.layer else View(granule, beam)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from dashboard import overlays
 from dashboard.detail import rows_in
 from dashboard.relabel import DONE, FAILED, Run
-from dashboard.state import Change
+from dashboard.state import Change, Later
 from processing.errors import InputError, LeadlineError
 from processing.labels import Event
 from processing.local.drift import drift_path
@@ -37,7 +37,6 @@ LONGEST = 20_000.0
 FARTHEST = 10_000.0
 """Largest shift along each axis, m."""
 
-Later = Callable[[Callable[[], None]], None]
 Shift = tuple[float, float]
 Floats = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.agreement import ADJUDICATED
-from dashboard.desk import SECOND, Desk
+from dashboard.desk import Desk
 from dashboard.selection import Selection
 from processing.errors import InputError
-from processing.labels import IN_FORCE, Event
+from processing.labels import IN_FORCE, SECOND, Event
 
 PAINT, ACCEPT, UNDO, REDO = "paint", "accept", "undo", "redo"
 SHIFT, ESTIMATE = "shift", "estimate"

@@ -55,6 +55,8 @@ class Change:
 
 
 Listener = Callable[[Change], None]
+Later = Callable[[Callable[[], None]], None]
+"""Runs a call soon, on the page's own thread."""
 
 
 class State(param.Parameterized):

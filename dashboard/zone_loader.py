@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dashboard.state import Later
 from dashboard.zone_queue import Track
 from processing.errors import LeadlineError
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from dashboard.place import Place
 
 log = logging.getLogger(__name__)
-
-Later = Callable[[Callable[[], None]], None]
 
 
 class ZoneLoader:

@@ -11,8 +11,7 @@ from bokeh.model import Model
 
 from dashboard import controls, words
 from dashboard.place import Place
-from dashboard.state import Change
-from dashboard.views.along_track import Later
+from dashboard.state import Change, Later
 
 
 class Page:

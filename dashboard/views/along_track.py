@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dashboard import detail, palette
 from dashboard.place import Place
-from dashboard.state import Change
+from dashboard.state import Change, Later
 from dashboard.views import figure as looks
 from processing.errors import LeadlineError
 
@@ -26,7 +26,6 @@ ORIGIN = "profile"
 NO_IMAGE: dict[str, list[Any]] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 _MARGIN = 0.5
 _MOST_PIXELS = 3_000
-Later = Callable[[Callable[[], None]], None]
 """Runs a call on the page's own thread, soon."""
 
 FoundT = TypeVar("FoundT")

@@ -14,11 +14,11 @@ from bokeh.plotting import figure
 
 from dashboard import controls, palette, words
 from dashboard.controls import STATIC
-from dashboard.drifting import Evidence, Later
+from dashboard.drifting import Evidence
 from dashboard.editing import ESTIMATE, SHIFT
 from dashboard.place import Place
 from dashboard.relabel import DONE, Run
-from dashboard.state import Change
+from dashboard.state import Change, Later
 from dashboard.views import figure as looks
 
 ORIGIN = "drift"

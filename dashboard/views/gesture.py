@@ -16,9 +16,9 @@ from dashboard import palette
 from dashboard.controls import STATIC
 from dashboard.place import Place
 from dashboard.selection import Selection
-from dashboard.state import SPANS, Change
+from dashboard.state import SPANS, Change, Later
 from dashboard.views import figure as looks
-from dashboard.views.along_track import ORIGIN, Later
+from dashboard.views.along_track import ORIGIN
 from dashboard.views.review_rows import ReviewRows
 
 REACH = 4.0

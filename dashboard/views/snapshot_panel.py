@@ -11,10 +11,10 @@ from processing.errors import LeadlineError
 
 if TYPE_CHECKING:
     from dashboard.place import Place
+    from dashboard.state import Later
     from processing.local.changes import Amount, Changes
 
 log = logging.getLogger(__name__)
-Later = Callable[[Callable[[], None]], None]
 LONGEST_NOTE = 200
 
 

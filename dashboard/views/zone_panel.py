@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import param
@@ -13,14 +12,13 @@ from panel.custom import JSComponent
 from dashboard import palette, zone_facts
 from dashboard.controls import STATIC, colours_sheet, sheet
 from dashboard.keys import LABEL_KEYS, REASON_KEYS
-from dashboard.state import Change
+from dashboard.state import Change, Later
 from dashboard.views.snapshot_panel import SnapshotPanel
 
 if TYPE_CHECKING:
     from dashboard.place import Place
 
 log = logging.getLogger(__name__)
-Later = Callable[[Callable[[], None]], None]
 
 
 class ZonePanel(JSComponent):
