@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -30,6 +34,35 @@ _STILL = """() => new Promise(resolve => { let held = null, frames = 0
     frames = now === held ? frames + 1 : 0; held = now
     frames > 30 ? resolve() : requestAnimationFrame(look) }
   look() })"""
+
+
+_PROGRAM = "import sys; from processing.cli import load_commands, run; load_commands(); sys.exit(run(sys.argv[1:]))"
+
+
+class Server:
+    """``leadline serve`` in a process of its own, which can be killed and begun again on the same port."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port: int = probe.getsockname()[1]
+        self.begin()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ()
+
+    def begin(self) -> None:
+        words = ["serve", str(self.root), "--port", str(self.port), "--no-show", *self.options]
+        self._process = subprocess.Popen([sys.executable, "-c", _PROGRAM, *words], stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert "Leadline shows" in self._process.stdout.readline()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 class Analyst:

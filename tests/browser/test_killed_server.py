@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import random
-import socket
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +11,7 @@ from typing import Any
 
 import pytest
 import small_project
-from analyst import Analyst
+from analyst import Analyst, Server
 
 from processing.labels import Event, LabelStore
 from processing.project import Project
@@ -25,7 +22,6 @@ KILLS, HASTY = 2, 3
 LATEST = 0.25
 """The server dies at most so long after the first edit, s."""
 
-_PROGRAM = "import sys; from processing.cli import load_commands, run; load_commands(); sys.exit(run(sys.argv[1:]))"
 _REFUSED = """addEventListener("leadline-refused", ({ detail }) => {
   sessionStorage.setItem("refused", [sessionStorage.getItem("refused") ?? "", detail.gesture].join(" ").trim()) })"""
 _REFUSALS = "() => (sessionStorage.getItem('refused') ?? '').split(' ').filter(Boolean)"
@@ -37,28 +33,6 @@ _MADE = """(() => { const put = Storage.prototype.setItem, add = (name, word) =>
 _GESTURES = "() => (sessionStorage.getItem('made') ?? '').split(' ').filter(Boolean)"
 _KNOWN = "() => document.documentElement.dataset.selection === 'known'"
 _WAITING = "() => Object.keys(localStorage).some(key => key.startsWith('leadline-outbox:'))"
-
-
-class Server:
-    """``leadline serve`` in a process of its own, which can be killed and begun again on the same port."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
-        self.begin()
-
-    def begin(self) -> None:
-        words = ["serve", str(self.root), "--port", str(self.port), "--no-show"]
-        self._process = subprocess.Popen([sys.executable, "-c", _PROGRAM, *words], stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        assert "Leadline shows" in self._process.stdout.readline()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 @pytest.fixture

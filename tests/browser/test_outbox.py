@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 import small_project
+from analyst import Server
 
 from processing.labels import Event, LabelStore
 from processing.project import Project
@@ -23,7 +23,6 @@ pytestmark = pytest.mark.browser
 _READY = "document.documentElement.dataset.ready === 'review'"
 _ANSWERED = "document.documentElement.dataset.selection === 'known'"
 _KEPT = "Object.keys(localStorage).filter(key => key.startsWith('leadline-outbox:')).length"
-_PROGRAM = "import sys; from processing.cli import load_commands, run; load_commands(); sys.exit(run(sys.argv[1:]))"
 
 
 class Line:
@@ -87,29 +86,18 @@ def _shut(*sockets: socket.socket) -> None:
         held.close()
 
 
-class Server:
-    """``leadline serve`` in a process of its own, which can be killed and begun again on the same port."""
+class Served(Server):
+    """A server at the far end of a line; ``events`` are those since ``before``."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.before = 0
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
-        self.line = Line(self.port)
-        self.begin()
+    before = 0
 
-    def begin(self) -> None:
-        words = ["serve", str(self.root), "--port", str(self.port), "--no-show"]
-        words += ["--origin", f"127.0.0.1:{self.line.port}"]
-        self._process = subprocess.Popen([sys.executable, "-c", _PROGRAM, *words], stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        assert "Leadline shows" in self._process.stdout.readline()
+    @cached_property
+    def line(self) -> Line:
+        return Line(self.port)
 
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+    @property
+    def options(self) -> tuple[str, ...]:
+        return "--origin", f"127.0.0.1:{self.line.port}"
 
     @property
     def events(self) -> list[Event]:
@@ -121,17 +109,17 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("outbox") / "small"
     small_project.make(root)
-    made = Server(root)
+    made = Served(root)
     yield made
     made.line.close()
     made.kill()
 
 
 @pytest.fixture
-def server(served: Server) -> Iterator[Server]:
+def server(served: Served) -> Iterator[Served]:
     """The server with its line whole; ``events`` are those that the test brought about."""
     served.before = len(_all_events(served.root))
     yield served
@@ -151,7 +139,7 @@ def _until(found: Callable[[], bool], seconds: float = 20.0) -> None:
         threading.Event().wait(0.05)
 
 
-def _open(tab: Any, server: Server) -> None:
+def _open(tab: Any, server: Served) -> None:
     """The review page of a named analyst with the first zone selected, and that known to the browser."""
     tab.add_init_script("localStorage.setItem('leadline-analyst', 'Ada')")
     tab.goto(f"{server.address}?page=review&beam=gt1l")
@@ -171,7 +159,7 @@ def _back(tab: Any) -> None:
     tab.wait_for_function(f"{_KEPT} === 0")
 
 
-def test_an_edit_that_never_arrived_is_stored_when_the_line_is_mended(tab: Any, server: Server) -> None:
+def test_an_edit_that_never_arrived_is_stored_when_the_line_is_mended(tab: Any, server: Served) -> None:
     _open(tab, server)
     server.line.held = {"there"}
     tab.keyboard.press("3")
@@ -188,7 +176,7 @@ def test_an_edit_that_never_arrived_is_stored_when_the_line_is_mended(tab: Any, 
     assert (event.label, event.analyst) == (2, "Ada")
 
 
-def test_a_line_that_falls_silent_without_ending_is_noticed_by_the_edit_that_waits(tab: Any, server: Server) -> None:
+def test_a_line_that_falls_silent_without_ending_is_noticed_by_the_edit_that_waits(tab: Any, server: Served) -> None:
     _open(tab, server)
     server.line.held = {"there"}
     tab.keyboard.press("3")
@@ -199,7 +187,7 @@ def test_a_line_that_falls_silent_without_ending_is_noticed_by_the_edit_that_wai
     assert [event.label for event in server.events] == [2]
 
 
-def test_an_edit_whose_confirmation_was_lost_with_the_server_is_stored_once(tab: Any, server: Server) -> None:
+def test_an_edit_whose_confirmation_was_lost_with_the_server_is_stored_once(tab: Any, server: Served) -> None:
     _open(tab, server)
     server.line.held = {"back"}
     tab.keyboard.press("3")
@@ -215,7 +203,7 @@ def test_an_edit_whose_confirmation_was_lost_with_the_server_is_stored_once(tab:
     assert "zone=" in tab.url
 
 
-def test_an_edit_that_a_killed_server_never_saw_is_stored_after_a_reload(tab: Any, server: Server) -> None:
+def test_an_edit_that_a_killed_server_never_saw_is_stored_after_a_reload(tab: Any, server: Served) -> None:
     _open(tab, server)
     server.line.held = {"there"}
     tab.keyboard.press("3")
@@ -231,7 +219,7 @@ def test_an_edit_that_a_killed_server_never_saw_is_stored_after_a_reload(tab: An
     assert (event.label, event.analyst) == (2, "Ada")
 
 
-def test_a_stored_edit_is_confirmed_and_an_unconfirmed_undo_or_drift_is_told(tab: Any, server: Server) -> None:
+def test_a_stored_edit_is_confirmed_and_an_unconfirmed_undo_or_drift_is_told(tab: Any, server: Served) -> None:
     _open(tab, server)
     tab.keyboard.press("2")
     tab.locator(".saved", has_text="saved").wait_for()
@@ -270,7 +258,7 @@ def _stretch() -> dict[str, Any]:
     return {"granule": small_project.GRANULE, "beam": "gt1l", "runs": [[first + 100, first + 200]], "zone": ""}
 
 
-def test_what_a_living_tab_keeps_is_left_to_it_and_taken_over_when_it_is_gone(tab: Any, server: Server) -> None:
+def test_what_a_living_tab_keeps_is_left_to_it_and_taken_over_when_it_is_gone(tab: Any, server: Served) -> None:
     first = tab.context.new_page()
     for page in (tab, first):
         page.goto(f"{server.address}?page=overview")
