@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from dashboard import tiles
 from dashboard.chunks import Chunk, Numbers
 from dashboard.geometry import MapLine
-from dashboard.overlays import colours
 from processing.core import straighten
 from processing.core.tiles import Window
 
@@ -120,27 +119,6 @@ class StripSource:
             layout = self._layout(scene, line, (x0, x1), width_px, half_width, step=layout.step * 2)
         return None
 
-    def overlay(
-        self,
-        granule: str,
-        scene: str,
-        overlay: str,
-        line: MapLine,
-        x0: float,
-        x1: float,
-        width_px: int,
-        half_width: float = HALF_WIDTH,
-        now: bool = False,
-    ) -> Pixels | None:
-        """What lies over the image (``labels`` or ``cloud``) along a stretch: the pixel that each place lies in.
-
-        As ``strip``; with ``now`` nothing is worked out, and None says that something would have to be. Raises
-        LeadlineError when there is no overlay of this granule and scene.
-        """
-        layout = self._layout(scene, line, (x0, x1), width_px, half_width, each=1)
-        codes = self.workspace.painter.codes.at(granule, scene, layout.step, layout.rows, layout.cols, now)
-        return None if codes is None else colours(overlay)[codes]
-
     def _layout(
         self,
         scene: str,
@@ -149,16 +127,12 @@ class StripSource:
         width: int,
         half: float,
         step: int = 0,
-        each: int = 0,
     ) -> Layout:
-        """Places of a strip's pixels at the level whose pixel is nearest below a column, or at ``step``.
-
-        ``each`` places a column are averaged; as many as it takes when 0.
-        """
+        """Places of a strip's pixels at the level whose pixel is nearest below a column, or at ``step``."""
         opened = self.workspace.scene(scene)
         column = (ends[1] - ends[0]) / width / opened.pixel
         step = step or _step(column, tiles.grid(opened).levels)
-        each = each or (1 if column <= step else 2)
+        each = 1 if column <= step else 2
         rows = max(_LEAST_ROWS, round(2 * half / (opened.pixel * max(1, step // 2))))
         offsets = half * (1.0 - (2.0 * np.arange(rows) + 1.0) / rows)
         x = np.asarray(ends[0] + (np.arange(width * each) + 0.5) * ((ends[1] - ends[0]) / (width * each)), np.float64)

@@ -13,8 +13,6 @@ from small_project import BEAMS, GRANULE, SCENE
 
 from dashboard import overlays, palette, tiles
 from dashboard.data import Workspace
-from dashboard.geometry import MapLine
-from dashboard.strip_source import StripSource
 from processing.core.tiles import Window
 from processing.errors import MissingError
 from processing.io.figures import figures_path, keep_figures
@@ -61,20 +59,6 @@ def test_codes_at_places_are_those_of_their_pixels(labelled: tuple[Workspace, Fi
     exact = label_codes(workspace.scene(SCENE), figures, Window(0, 0, 512, 512), Autolabel())
     assert overlays.classes_of(found).tolist() == [*exact.classes[[0, 300, 511], [0, 17, 511]].tolist(), -1]
     assert codes.at(GRANULE, SCENE, 2, rows, cols, now=True) is None
-
-
-def test_along_a_beam_it_shows_the_pixel_that_each_place_lies_in(labelled: tuple[Workspace, Figures]) -> None:
-    workspace, figures = labelled
-    scene = workspace.scene(SCENE)
-    x, y = scene.transform.c + 3003.0, scene.transform.f - np.array([2000.0, 2400.0])
-    line = MapLine(np.array([0.0, 400.0]), np.full(2, x), y)
-    strips = StripSource(workspace)
-    found = strips.overlay(GRANULE, SCENE, "labels", line, 0.0, 400.0, 40)
-    exact = label_codes(scene, figures, Window(200, 275, 40, 50), Autolabel())
-    wanted = np.array([0, *(palette.rgba(palette.class_colour(code, "scene")) for code in (0, 1, 2))], np.uint32)
-    assert found is not None
-    assert np.array_equal(found, wanted[exact.classes + 1].T[::-1])
-    assert strips.overlay(GRANULE, SCENE, "labels", line, 0.0, 400.0, 4, now=True) is None
 
 
 def test_from_afar_there_is_an_overview(labelled: tuple[Workspace, Figures]) -> None:
