@@ -60,7 +60,7 @@ class Shell(JSComponent):
         )
         self.state = state
         # What the browser may set are the parameters; who is logged in is not for it to say.
-        self._login = self.user
+        self._login = ""
         self.on_key: Callable[[str, bool], None] = _no_key
         self.on_open: Callable[[], None] = _nothing
         self.on_edit: Callable[[Entry], None] = _no_edit
@@ -70,6 +70,10 @@ class Shell(JSComponent):
         state.listen(self._follow)
         self.param.watch(self._theme_chosen, "theme")
         self._show_state()
+
+    def log_in(self, user: str) -> None:
+        """Tell who is logged in; empty where nobody has to."""
+        self.user = self._login = user
 
     def tell(self, text: str, level: str = "info", seconds: float = 8.0) -> None:
         """Show one line in the corner; errors stay until they are closed."""

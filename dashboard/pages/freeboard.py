@@ -38,15 +38,15 @@ class FreeboardPage(Page):
         self._controls()
         charts = controls.card(
             pn.Column(
-                pn.pane.Bokeh(self.level.heights, sizing_mode="stretch_both", margin=0),
-                pn.pane.Bokeh(self.level.freeboard, sizing_mode="stretch_both", margin=0),
-                pn.pane.Bokeh(self.rows.figure, sizing_mode="stretch_width", margin=0),
+                controls.Chart(self.level.heights, "stretch_both"),
+                controls.Chart(self.level.freeboard, "stretch_both"),
+                controls.Chart(self.rows.figure, "stretch_width"),
                 sizing_mode="stretch_both", margin=0),
             sizing_mode="stretch_both", styles={"min-width": "0"},
         )  # fmt: skip
         side = controls.card(
             pn.Column(
-                pn.Column(pn.pane.Bokeh(self.histogram.figure, sizing_mode="stretch_both", margin=0), height=270,
+                pn.Column(controls.Chart(self.histogram.figure, "stretch_both"), height=270,
                           sizing_mode="stretch_width", margin=(8, 4, 0, 4)),
                 self._side, sizing_mode="stretch_width", margin=0),
             sizing_mode="stretch_height", width=368, styles={"overflow-y": "auto"},

@@ -56,8 +56,8 @@ class OverviewPage(Page):
             styles=tools,
         )
         chart = pn.Column(
-            pn.pane.Bokeh(self.map.figure, sizing_mode="stretch_both", margin=0),
-            pn.Column(pn.pane.Bokeh(self.map.locator, margin=0), margin=0, styles=place),
+            controls.Chart(self.map.figure, "stretch_both"),
+            pn.Column(controls.Chart(self.map.locator), margin=0, styles=place),
             overlay,
             sizing_mode="stretch_both", margin=0, styles={"position": "relative"},
         )  # fmt: skip

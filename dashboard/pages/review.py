@@ -57,13 +57,10 @@ class ReviewPage(Page):
         return pn.Column(self._bar, body, sizing_mode="stretch_both", margin=0)
 
     def _pictures(self) -> pn.Column:
-        def chart(figure: Any, mode: str) -> pn.pane.Bokeh:
-            return pn.pane.Bokeh(figure, sizing_mode=mode, margin=0)
-
         along = pn.Column(
-            chart(self.strip.figure, "stretch_both"),
-            chart(self.profile.figure, "stretch_both"),
-            chart(self.rows.figure, "stretch_width"),
+            controls.Chart(self.strip.figure, "stretch_both"),
+            controls.Chart(self.profile.figure, "stretch_both"),
+            controls.Chart(self.rows.figure, "stretch_width"),
             sizing_mode="stretch_both",
             margin=0,
         )
@@ -94,7 +91,7 @@ class ReviewPage(Page):
             margin=0,
             styles=style,
         )
-        chart = pn.pane.Bokeh(self.map.figure, sizing_mode="stretch_both", margin=0)
+        chart = controls.Chart(self.map.figure, "stretch_both")
         return pn.Column(chart, tools, sizing_mode="stretch_both", margin=0, styles={"position": "relative"})
 
     def _side(self) -> pn.Column:

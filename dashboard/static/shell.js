@@ -314,7 +314,7 @@ export function render({ model, el }) {
     if (!drawn && performance.now() - started < LONGEST_WAIT) return;
     clearInterval(starting);
     begin();
-  }, 40);
+  }, 10);
   model.on("remove", () => {
     clearInterval(starting);
     link.end();

@@ -66,7 +66,8 @@ class AlongTrack:
     def update(self, change: Change) -> None:
         """Follow the state: the range at once, the data when the window leaves what is drawn.
 
-        An edit of labels draws the labels anew and nothing else.
+        An edit of labels draws the labels anew and nothing else. Nothing is drawn before the browser has told the
+        figures' sizes.
         """
         state = self.place.state
         if change.touches(*self.drawn_anew_by):
@@ -74,6 +75,8 @@ class AlongTrack:
         if change.origin != ORIGIN or change.touches("granule", "beam"):
             start, end = state.window
             self.x.update(start=start - self.place.origin, end=end - self.place.origin)
+        if not self.place.opened:
+            return
         if self.drawn is None or not self.drawn.serves(state.window):
             self.draw()
         elif change.touches(*self.relabelled_by):
@@ -97,6 +100,24 @@ class AlongTrack:
 
     def _relabel(self, stretch: Stretch) -> None:
         """Draw what depends on the labels in force anew."""
+
+    def _follow_size(self, plot: figure) -> None:
+        """Draw anew whenever the browser gives a figure another size."""
+        for name in ("inner_width", "inner_height"):
+            plot.on_change(name, self._resized)
+
+    def _resized(self, _name: str, _old: Any, _new: Any) -> None:
+        self.drawn = None
+        if not self.place.opened:
+            return
+        with self.place.guard("drawing a figure in its new size"):
+            if self._drawable:
+                self.draw()
+
+    @property
+    def _drawable(self) -> bool:
+        """Whether there is something along the track to draw."""
+        return self.place.granule is not None
 
     def _moved(self, event: RangesUpdate) -> None:
         """The analyst moved a figure of the view."""

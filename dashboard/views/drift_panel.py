@@ -41,7 +41,7 @@ class DriftPanel:
         self.figure = self._build()
         self._text = controls.html("drift-facts", width=_SIDE)
         self._progress = controls.html("drift-progress", sizing_mode="stretch_width")
-        self.view = pn.Column(pn.pane.Bokeh(self.figure, margin=0), self._side(), margin=0)
+        self.view = pn.Column(controls.Chart(self.figure), self._side(), margin=0)
         self.paint(theme)
 
     def paint(self, theme: str) -> None:

@@ -6,30 +6,12 @@ from bokeh.models import CustomJS, TileRenderer, WMTSTileSource
 from bokeh.plotting import figure
 
 from dashboard import tiles
+from dashboard.controls import STATIC
 from dashboard.place import Place
 from dashboard.state import Change
 from processing.io.sentinel2 import Scene
 
-_SETTLE = """
-  const settle = (tries) => {
-    const layers = plot.renderers.filter(({tile_source}) => tile_source);
-    const views = [...(Bokeh.index.find_one(plot)?.renderer_views.values() ?? [])];
-    const built = views.filter(({model, settled}) => layers.includes(model) && !settled);
-    for (const view of built) {
-      const source = view.model.tile_source;
-      source.get_level_by_extent = source.get_closest_level_by_extent;
-      Object.assign(view, {settled: true, _map_data() {}, _enforce_aspect_ratio() {}});
-      view.request_paint();
-    }
-    const missing = layers.some((layer) => !views.some(({model}) => model === layer));
-    if (missing && tries) setTimeout(() => settle(tries - 1), 30);
-  };
-  settle(300);
-"""
-"""A layer that joins a figure fetches its tiles only when it is painted again, which nothing else may ask for; and it
-would round the ranges to one of its levels, at first and whenever the figure's size changes: the map would jump. Its
-level is the one nearest to the screen's, not the coarser of two.
-"""
+_LAYERS = (STATIC / "tile_layers.js").read_text(encoding="utf-8")
 
 
 class SceneImages:
@@ -49,17 +31,18 @@ class SceneImages:
         self._grids: dict[str, tiles.Grid] = {}
         self.note = ""
         self.overlaid = "none"
-        plot.js_on_change("renderers", CustomJS(args={"plot": plot}, code=_SETTLE))
+        settle = CustomJS(args={"plot": plot}, code=_LAYERS)
+        for changed in ("renderers", "inner_width"):
+            plot.js_on_change(changed, settle)
 
     def update(self, change: Change) -> None:
-        """Show the state's image and overlay."""
+        """Show the state's image and overlay; before the browser has drawn the page, have them ready."""
         if not change.touches("granule", "scene", "image", "contrast", "overlay", "opacity", "page"):
             return
         scene, state = self.place.scene, self.place.state
         self.note = "" if scene else "no scene under this granule: leadline add PROJECT SCENE"
-        known = self.place.opened and scene is not None
-        self.overlaid = state.overlay if known and self._has_overlay() else "none"
-        shown = state.image if known and scene is not None and state.image in tiles.images_of(scene) else "none"
+        self.overlaid = state.overlay if scene is not None and self._has_overlay() else "none"
+        shown = state.image if scene is not None and state.image in tiles.images_of(scene) else "none"
         self._show("image", scene, shown, 1.0)
         self._show("overlay", scene, self.overlaid, state.opacity)
 
@@ -83,7 +66,7 @@ class SceneImages:
             self._put(name, _layer(grid, url))
             self._grids[name] = grid
         layer = self.layers[name]
-        layer.update(visible=True, alpha=alpha)
+        layer.update(visible=self.place.opened, alpha=alpha)
         if layer.tile_source.url != url:
             layer.tile_source.url = url
 

@@ -149,8 +149,7 @@ class Profile(AlongTrack):
         )
         self._add_hover(plot, bars)
         plot.on_event(RangesUpdate, self._moved)
-        for name in ("inner_width", "inner_height"):
-            plot.on_change(name, self._resized)
+        self._follow_size(plot)
         return plot
 
     def _add_hover(self, plot: figure, bars: Any) -> None:
@@ -167,12 +166,6 @@ class Profile(AlongTrack):
                 point_policy="snap_to_data",
             )
         )
-
-    def _resized(self, _name: str, _old: Any, _new: Any) -> None:
-        self.drawn = None
-        with self.place.guard("drawing the profile"):
-            if self.place.granule is not None:
-                self.draw()
 
     def _clear_segments(self) -> None:
         self.segments.data = dict(_SEGMENTS)

@@ -73,8 +73,11 @@ class SceneMap:
     def update(self, change: Change) -> None:
         """Draw what changed. A move that began here leaves the frame as the analyst put it.
 
-        No beam drawn before stays when that fails.
+        No beam drawn before stays when that fails. Nothing is drawn before the browser has told the map's size.
         """
+        if not self.place.opened:
+            self.images.update(change)
+            return
         try:
             self._update(change)
         except Exception:
@@ -168,7 +171,7 @@ class SceneMap:
 
     def _resized(self, _name: str, _old: Any, _new: Any) -> None:
         with self.place.guard("fitting the map"):
-            if self.place.granule is not None:
+            if self.place.opened and self.place.granule is not None:
                 self._follow()
                 self._draw_all()
 

@@ -116,8 +116,7 @@ class SeaLevelView(AlongTrack):
         plot.yaxis.axis_label = label
         plot.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
         plot.on_event(RangesUpdate, self._moved)
-        for size in ("inner_width", "inner_height"):
-            plot.on_change(size, self._resized)
+        self._follow_size(plot)
         plot.add_tools(
             CrosshairTool(overlay=Span(dimension="height", line_width=1, line_dash="dashed", line_color="#8b929c"))
         )
@@ -156,10 +155,9 @@ class SeaLevelView(AlongTrack):
         facts = [("Along track", "@km{0.000} km"), ("Freeboard", "@y{0.000} m"), ("Uncertainty", "@sigma{0.000} m")]
         self.freeboard.add_tools(HoverTool(renderers=[self._above.glyphs], tooltips=looks.tooltip(facts)))
 
-    def _resized(self, _name: str, _old: Any, _new: Any) -> None:
-        with self.place.guard("drawing freeboard"):
-            if self.place.granule is not None and self.place.has_segments:
-                self.draw()
+    @property
+    def _drawable(self) -> bool:
+        return self.place.granule is not None and self.place.has_segments
 
     def _clear(self) -> None:
         self._ice.clear()

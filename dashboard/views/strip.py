@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from bokeh.events import RangesUpdate
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Span
@@ -84,20 +82,12 @@ class Strip(AlongTrack):
             line = Span(location=0, dimension="width", line_width=1, line_color=colour, line_dash=dash, line_alpha=0.6)
             plot.add_layout(line)
         plot.on_event(RangesUpdate, self._moved)
-        for name in ("inner_width", "inner_height"):
-            plot.on_change(name, self._resized)
+        self._follow_size(plot)
         return plot
-
-    def _resized(self, _name: str, _old: Any, _new: Any) -> None:
-        self.drawn = None
-        with self.place.guard("drawing the straightened scene"):
-            if self.place.granule is not None:
-                self.draw()
 
     def _draw(self, stretch: Stretch) -> None:
         self._relabel(stretch)
-        if self.place.opened:
-            self._draw_image(stretch)
+        self._draw_image(stretch)
 
     def _clear(self) -> None:
         self._reading.drop()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from small_project import GRANULE, START
 
-from dashboard.app import Application
+from dashboard.application import Application
 from dashboard.data import Workspace
 from dashboard.pages.agreement import AgreementPage
 from dashboard.views import agreement_listing
@@ -41,7 +41,8 @@ def opened(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, analyst: str = ""
 ) -> tuple[Application, AgreementPage]:
     monkeypatch.setattr(workspace, "workers", Now())
-    app = Application(workspace, {"page": "agreement"}, "light")
+    app = Application(workspace)
+    app.open({"page": "agreement"})
     if analyst:
         app.state.move(analyst=analyst)
     page = app._pages["agreement"]

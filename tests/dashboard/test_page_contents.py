@@ -15,7 +15,7 @@ from bokeh.events import RangesUpdate
 from small_project import GRANULE, START
 
 from dashboard import statistics
-from dashboard.app import Application
+from dashboard.application import Application
 from dashboard.catalog import build
 from dashboard.data import Workspace
 from dashboard.pages.freeboard import FreeboardPage
@@ -32,7 +32,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def _open(root: Path, page: str, **asked: str) -> tuple[Application, Any]:
-    app = Application(Workspace(root), ASKED | {"page": page} | asked, "light")
+    app = Application(Workspace(root))
+    app.open(ASKED | {"page": page} | asked)
     # Zones are in: without a document they would come in on their own thread, while the test moves the state on its.
     app.place.workspace.background.submit(int).result()
     return app, app._pages[page]

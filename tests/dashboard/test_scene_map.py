@@ -49,6 +49,7 @@ class Desk:
         self.told = Told()
         self.state = State(granule=GRANULE, beam="gt1l", x=START + 1200.0, span=1500.0, analyst="ada", **asked)
         self.place = Place(Workspace(root), self.state, self.told)
+        self.place.opened = True
         self.place.refresh(self.place.look())
         self.place.settle()
         self.map = SceneMap(self.place, "light")
@@ -170,7 +171,6 @@ def test_a_small_pan_draws_nothing_anew(desk: Desk) -> None:
 
 
 def test_an_overlay_that_is_not_there_is_told(desk: Desk) -> None:
-    desk.place.opened = True
     desk.state.move(overlay="labels", opacity=0.25)
     assert "overlay" not in desk.map.images.layers
     assert "leadline autolabel" in desk.map.images.note

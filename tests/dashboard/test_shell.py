@@ -29,7 +29,8 @@ class Session:
     def __init__(self, root: Path, user: str = "") -> None:
         self.root = root
         self.state = State(page="review", granule=GRANULE, beam="gt1l", x=START + 500, span=1000.0)
-        self.shell = Shell(self.state, project="small", user=user)
+        self.shell = Shell(self.state, project="small")
+        self.shell.log_in(user)
         self.said: list[dict[str, Any]] = []
         self.shell._send_msg = self.said.append
         self.place = Place(Workspace(root), self.state, self.shell)
