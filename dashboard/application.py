@@ -156,25 +156,36 @@ class Application:
         for key in self._missed:
             self._missed[key] |= change.names
         key = self.state.page
-        with self._looked_through_once(key), self.place.workspace.steady(), self.shell.guard(f"drawing the {key} page"):
+        with self.place.workspace.steady(), self.shell.guard(f"drawing the {key} page"):
             page = self._page(key)
             self._missed[key] |= change.names
             for other, built in self._pages.items():
                 built.view.visible = other == key
             if page.awaited:
                 return
-            page.update(Change(frozenset(self._missed[key]), change.origin))
+            with self._looked_through_once(key):
+                page.update(Change(frozenset(self._missed[key]), change.origin))
             self._missed[key] = set()
-        self.shell.ready(key)
+        if self.place.opened:
+            self.shell.ready(key)
 
     @contextmanager
     def _looked_through_once(self, key: str) -> Iterator[None]:
-        """Where a page is drawn for the first time, look through the document's models once, at the end."""
+        """Where a page is drawn for the first time, look through the document's models once, at the end.
+
+        The page itself is in the document by then: Panel needs to know whose a model is.
+        """
         if self._document is None or key in self._drawn or not self.place.opened:
             yield
             return
-        with self._document.models.freeze():
-            yield
+        failure: Exception | None = None
+        with self._document.models.freeze():  # which does not end on a failure by itself
+            try:
+                yield
+            except Exception as error:
+                failure = error
+        if failure is not None:
+            raise failure
         self._drawn.add(key)
 
     def _page(self, key: str) -> Page:
