@@ -178,14 +178,12 @@ class Application:
         if self._document is None or key in self._drawn or not self.place.opened:
             yield
             return
-        failure: Exception | None = None
-        with self._document.models.freeze():  # which does not end on a failure by itself
-            try:
-                yield
-            except Exception as error:
-                failure = error
-        if failure is not None:
-            raise failure
+        frozen = self._document.models.freeze()
+        frozen.__enter__()
+        try:
+            yield
+        finally:  # a failure thrown into it would leave the models frozen
+            frozen.__exit__(None, None, None)
         self._drawn.add(key)
 
     def _page(self, key: str) -> Page:
