@@ -34,6 +34,8 @@ LABELS = ("profile", "class-rows")
 FIRST, MOVE, EDIT, NEXT = 3.0, 200.0, 150.0, 300.0
 EDITS, RELOADS, IN_BROWSER = 2_000, 500, 25
 MOVES, ZONES, TRIES = 60, 60, 100
+LOOK = 1_000
+"""How long an analyst looks at a place at least before going on, ms; what comes next is read meanwhile."""
 
 _TIMING = Path(__file__).with_name("page_timing.js")
 _QUIET = 250
@@ -131,6 +133,11 @@ class Tab:
         act()
         return took(self.page.evaluate(f"pageTiming.settled({_QUIET}, {{stored: {str(stored).lower()}}})"))
 
+    def looked(self, act: Callable[[], object]) -> Took:
+        """As ``timed``, after a look at what is there."""
+        self.page.wait_for_timeout(LOOK)
+        return self.timed(act)
+
     def press(self, key: str, stored: bool = False) -> Took:
         return self.timed(lambda: self.page.keyboard.press(key), stored)
 
@@ -207,18 +214,28 @@ def _waiting(chromium: Any, server: Server) -> Iterator[Row]:
     tab = Tab(held, server.address)
     tab.open()
     yield _first("first useful paint, reload", [tab.reload() for _ in range(5)])
-    moves = [tab.timed(act) for act in _moves(tab, MOVES)]
+    moves = [tab.looked(act) for act in _moves(tab, MOVES)]
     yield _row("pan or zoom to repainted", [move.whole for move in moves], MOVE, moves)
+    held.close()
+    held = context(chromium, server.address)
+    tab = Tab(held, server.address)
+    tab.open(x=_PLACE + 2 * _SPAN, beam="gt1r")
+    moves = [tab.timed(act) for act in _moves(tab, MOVES)]
+    yield _row("pan or zoom elsewhere, without a look between, to repainted", [move.whole for move in moves])
     tab.press("n")
-    zones = [tab.press("n") for _ in range(ZONES)]
+    zones = [tab.looked(lambda: tab.page.keyboard.press("n")) for _ in range(ZONES)]
     yield _row("next zone to repainted", [zone.whole for zone in zones], NEXT, zones)
-    edits, undos = [], []
+    zones = [tab.press("n") for _ in range(ZONES // 2)]
+    yield _row("next zone, without a look between, to repainted", [zone.whole for zone in zones])
+    edits, undos, hasty = [], [], []
     for _ in range(TRIES // 2):
         tab.press("n")
-        _edit(tab, "1")
-        edits += [tab.press(key, stored=True) for key in "23"]
+        edits += [tab.press(key, stored=True) for key in "12"]
+        _edit(tab, "3")
+        hasty.append(tab.press("1", stored=True))
         undos.append(tab.press("z", stored=True))
     yield _row("key press to label painted and stored", [edit.edit for edit in edits], EDIT, edits)
+    yield _row("key press to label painted, pressed as the one before was stored", [edit.edit for edit in hasty])
     yield _row("key press to label stored", [edit.stored for edit in edits])
     yield _row("key press to every view at rest", [edit.whole for edit in edits])
     yield _row("undo to label painted and stored", [undo.edit for undo in undos], EDIT, undos)

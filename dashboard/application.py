@@ -98,6 +98,7 @@ class Application:
 
     def _opened(self) -> None:
         self.place.opened = True
+        self.place.watched = lambda: self._watched
         self._catch_up()
         self._changed(Change(frozenset(self.state.parts())))
         self.when_open()
@@ -149,6 +150,7 @@ class Application:
                 self._zones.follow()
                 self._zones_due = False
         names, self._moved = frozenset(self._moved), set()
+        self.shell.show_address()
         self._dispatch(Change(names, self._origin))
 
     def _dispatch(self, change: Change) -> None:

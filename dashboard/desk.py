@@ -123,18 +123,24 @@ class Desk:
         entry = self.queue_of.zone(ident)
         if entry is None:
             raise InputError(f"zone {ident} is not in the queue", mend="choose another zone")
-        track = self.workspace.track(entry.granule, entry.beam)
-        segment = track.segment[entry.rows]
-        length = entry.zone.x_end - entry.zone.x_start
-        room = float(np.clip(ROOM * length, _SHORTEST, max(_LONGEST, 1.5 * length)))
+        segment = self.workspace.track(entry.granule, entry.beam).segment[entry.rows]
+        x, span = self.sight_of(entry)
         self.state.move(
             granule=entry.granule,
             beam=entry.beam,
-            x=(entry.zone.x_start + entry.zone.x_end) / 2,
-            span=max(min(room, 1.2 * track.length), 1.1 * length, 100.0),
+            x=x,
+            span=span,
             zone=ident,
             selection=Selection.of(entry.granule, entry.beam, segment),
         )
+
+    def sight_of(self, entry: RankedZone) -> tuple[float, float]:
+        """Middle and length of the window in which a zone is shown, m."""
+        track = self.workspace.track(entry.granule, entry.beam)
+        length = entry.zone.x_end - entry.zone.x_start
+        room = float(np.clip(ROOM * length, _SHORTEST, max(_LONGEST, 1.5 * length)))
+        span = max(min(room, 1.2 * track.length), 1.1 * length, 100.0)
+        return (entry.zone.x_start + entry.zone.x_end) / 2, span
 
     def clear(self) -> None:
         """Select nothing."""
@@ -327,14 +333,17 @@ class Desk:
 
     def next_zone(self, step: int) -> bool:
         """Go to the next zone that is to be done, or to the one before in the queue; whether there is one."""
-        entries = self.queue()
-        if self.state.todo:  # the zone at hand may be done by now, and keeps its place
-            entries = self.queue_of.ranked(replace(self.filter, todo=False))
-        now = self.state.zone
-        entry = next_to_do(entries, now) if step > 0 else one_before(entries, now)
+        entry = self.zone_after(self.state.zone, step)
         if entry is not None:
             self.select_zone(entry.ident)
         return entry is not None
+
+    def zone_after(self, now: str, step: int = 1) -> RankedZone | None:
+        """The next zone after ``now`` that is to be done, or the one before it in the queue; None where none is."""
+        entries = self.queue()
+        if self.state.todo:  # the zone at hand may be done by now, and keeps its place
+            entries = self.queue_of.ranked(replace(self.filter, todo=False))
+        return next_to_do(entries, now) if step > 0 else one_before(entries, now)
 
     def progress(self) -> dict[Track, Progress]:
         """How far the zones of each track are done."""

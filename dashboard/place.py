@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -61,6 +61,7 @@ class Place:
     """The state resolved against the project's content.
 
     ``opened`` turns true when the browser has drawn the page: what takes long to fetch is asked for only then.
+    ``watched`` tells whether a browser shows it, so that what may come into sight next is worth reading.
     """
 
     def __init__(self, workspace: Workspace, state: State, messages: Messages) -> None:
@@ -70,6 +71,7 @@ class Place:
         self.guard = messages.guard
         self.catalog = Catalog(catalogs.ANTARCTIC)
         self.opened = False
+        self.watched: Callable[[], bool] = lambda: False
         self.desk = Desk(self)
         self.drifting = Drifting(self)
         self._origin: tuple[Granule | None, float] = (None, 0.0)

@@ -70,6 +70,7 @@ class Shell(JSComponent):
         state.listen(self._follow)
         self.param.watch(self._theme_chosen, "theme")
         self._show_state()
+        self.show_address()
 
     def log_in(self, user: str) -> None:
         """Tell who is logged in; empty where nobody has to."""
@@ -176,12 +177,15 @@ class Shell(JSComponent):
         self.param.update(
             page=state.page,
             theme=state.theme,
-            query=urlencode(state.query()),
             analyst=state.analyst,
             reason=state.reason,
             opinion=state.opinion,
             drifting=state.drifting,
         )
+
+    def show_address(self) -> None:
+        """Let the browser's address name the place that the state is at."""
+        self.query = urlencode(self.state.query())
 
     def _theme_chosen(self, _: Any) -> None:
         if self.theme != self.state.theme:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import tiles
-from dashboard.chunks import Chunk, Numbers
+from dashboard.chunks import Chunk, Numbers, chunks_of
 from dashboard.geometry import MapLine
 from processing.core import straighten
 from processing.core.tiles import Window
@@ -118,6 +118,23 @@ class StripSource:
                 return found, layout.step == wanted
             layout = self._layout(scene, line, (x0, x1), width_px, half_width, step=layout.step * 2)
         return None
+
+    def missing(
+        self, scene: str, image: str, line: MapLine, x0: float, x1: float, width_px: int, half_width: float = HALF_WIDTH
+    ) -> list[Chunk]:
+        """Chunks that ``strip`` would have to read."""
+        opened, chunks = self.workspace.scene(scene), self.workspace.painter.chunks
+        step = _step((x1 - x0) / width_px / opened.pixel, tiles.grid(opened).levels)
+        x = np.linspace(x0, x1, max(2, int((x1 - x0) / half_width) + 1))
+        rows, cols = (np.asarray(place) / step for place in opened.index(*line.at(x)))
+        reach = half_width / opened.pixel / step + 1.0
+        whole = chunks.shape(scene, step)
+        found: set[tuple[int, int]] = set()
+        for row, col in zip(rows, cols, strict=True):
+            top, left, edge = int(row - reach), int(col - reach), int(2 * reach) + 2
+            found.update(chunks_of(Window(top, left, edge, edge).clip(whole)))
+        wanted = (Chunk(scene, band, step, *place) for place in sorted(found) for band in tiles.bands_of(image))
+        return [chunk for chunk in wanted if chunks.kept(chunk) is None]
 
     def _layout(
         self,

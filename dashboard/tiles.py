@@ -60,6 +60,18 @@ class Grid:
         """Edge of the square that the levels halve, m."""
         return TILE * self.pixel * 2**self.levels
 
+    def closest(self, scale: float) -> int:
+        """The level whose pixel is nearest to ``scale``, m."""
+        return min(range(self.levels + 1), key=lambda zoom: abs(self.pixel * self.step(zoom) - scale))
+
+    def tiles(self, zoom: int, x: tuple[float, float], y: tuple[float, float]) -> list[tuple[int, int]]:
+        """Columns and rows of the tiles of a level that a rectangle (m) touches."""
+        edge, count = TILE * self.pixel * self.step(zoom), 2**zoom
+        cols = (int((side - self.left) // edge) for side in x)
+        rows = (int((self.top - side) // edge) for side in reversed(y))
+        (left, right), (top, bottom) = ((max(low, 0), min(high, count - 1)) for low, high in (cols, rows))
+        return [(col, row) for row in range(top, bottom + 1) for col in range(left, right + 1)]
+
     def step(self, zoom: int) -> int:
         """Native pixels per pixel of a level."""
         return int(2 ** (self.levels - zoom))

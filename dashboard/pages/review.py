@@ -17,6 +17,7 @@ from dashboard.views.drift_panel import DriftPanel
 from dashboard.views.gesture import Gestures
 from dashboard.views.profile import Profile
 from dashboard.views.queue_list import QueueList
+from dashboard.views.read_ahead import ReadAhead
 from dashboard.views.review_rows import ReviewRows
 from dashboard.views.scene_map import SceneMap
 from dashboard.views.strip import Strip
@@ -48,6 +49,7 @@ class ReviewPage(Page):
         along = (self.strip, self.profile, self.rows)
         self._link = hover.link(self.map, along)
         self._gestures = Gestures(self.place, self.later, self._x, [view.figure for view in along], self.rows)
+        self._ahead = ReadAhead(self.place, self.later, self.strip, self.map)
         self._controls()
         body = controls.body(
             controls.card(self.queue, sizing_mode="stretch_height", width=_QUEUE),
@@ -149,6 +151,7 @@ class ReviewPage(Page):
         yield "showing the choices", lambda: self._follow_controls(change)
         yield "showing the queue", lambda: self.queue.update(change)
         yield "telling about the zone", lambda: self.panel.update(change)
+        yield "reading ahead", lambda: self._ahead.update(change)
 
     def _follow_drift(self, change: Change) -> None:
         self._drift_card.visible = self.place.state.drifting

@@ -134,11 +134,19 @@ class SceneMap:
     def _size(self) -> tuple[int, int]:
         return looks.size(self.figure, 900, 340)
 
-    def _fit_scale(self, line: MapLine) -> float:
-        """Metres per pixel at which the profile's stretch fills most of the map."""
-        (x0, x1), (y0, y1) = line.at(np.array(self.place.state.window))
+    def _fit_scale(self, line: MapLine, window: tuple[float, float] | None = None) -> float:
+        """Metres per pixel at which a stretch, the profile's if none is given, fills most of the map."""
+        (x0, x1), (y0, y1) = line.at(np.array(window or self.place.state.window))
         width, height = self._size
         return max(abs(x1 - x0) / (_FILL * width), abs(y1 - y0) / (_FILL * height), 0.05)
+
+    def frame_at(self, beam: str, window: tuple[float, float]) -> Frame | None:
+        """The frame in which a stretch of a beam would be shown in the middle; None where the beam is not."""
+        line = self.place.line(beam)
+        if line.empty:
+            return None
+        (x,), (y,) = line.at(sum(window) / 2)
+        return Frame(float(x), float(y), self._fit_scale(line, window) * self._zoom, *self._size)
 
     def _follow(self) -> None:
         """Set the ranges by the place; the analyst's offset and zoom are kept while the stretch stays in sight."""
