@@ -113,13 +113,15 @@ class StreamedPage(DocHandler):
         return chosen_theme(self.get_cookie(THEME_COOKIE))
 
     def write(self, chunk: Any) -> None:
-        """Keep the beginning for the next session and leave out what was sent."""
+        """Keep the beginning for the next session, leave out what was sent, and end a page that was begun in vain."""
         if isinstance(chunk, str) and _MARK in chunk:
             beginning, _, rest = chunk.partition(_MARK)
             if self._sent:
                 chunk = rest
             else:
                 self._beginnings[self._theme] = beginning
+        elif self._sent and chunk != _FAILED:  # Panel's own page about a failure, which begins with its own beginning
+            chunk = _FAILED
         super().write(chunk)
 
 

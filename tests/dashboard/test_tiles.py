@@ -61,3 +61,12 @@ def test_a_single_band_is_grey(workspace: Workspace) -> None:
     assert (bgra[..., 0] == bgra[..., 1]).all()
     assert (bgra[..., 0] == bgra[..., 2]).all()
     assert np.ptp(bgra[..., 0]) > 100
+
+
+def test_the_tiles_of_a_rectangle_by_hand() -> None:
+    grid = tiles.Grid(left=1000.0, top=9000.0, pixel=10.0, levels=2)
+    assert [grid.closest(scale) for scale in (500.0, 31.0, 29.0, 16.0, 14.0, 0.1)] == [0, 0, 1, 1, 2, 2]
+    edge = tiles.TILE * 10.0
+    assert grid.tiles(2, (1000.0, 1000.0 + 1.5 * edge), (9000.0 - 0.5 * edge, 9000.0)) == [(0, 0), (1, 0)]
+    assert grid.tiles(2, (1000.0 + 3.5 * edge, 1e9), (-1e9, 9000.0 - 3.5 * edge)) == [(3, 3)]
+    assert grid.tiles(1, (-1e9, 1e9), (-1e9, 1e9)) == [(0, 0), (1, 0), (0, 1), (1, 1)]
