@@ -149,5 +149,6 @@ def warm(workspace: Workspace, own_process: bool = False) -> None:
         if own_process:
             gc.collect()
             gc.freeze()
-    except Exception:
-        log.exception("warming up failed; the first look will be slower")
+    except Exception as error:
+        if "interpreter shutdown" not in str(error):  # somebody ended the server before it was warm
+            log.exception("warming up failed; the first look will be slower")

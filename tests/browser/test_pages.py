@@ -271,3 +271,14 @@ def test_only_known_users_see_the_page_and_its_tiles(tab: Any, small_root: Path)
         tab.wait_for_function(_READY, arg="overview")
         assert tab.locator(".user").inner_text() == "ada"
         assert tab.request.get(tile).headers["content-type"] == "image/png"
+
+
+def test_a_page_that_cannot_reach_its_server_offers_to_try_again(tab: Any, address: str) -> None:
+    tab.clock.install()
+    tab.route_web_socket("**/ws*", lambda _: None)
+    tab.goto(f"{address}?page=overview")
+    again = tab.get_by_role("link", name="Try again")
+    assert not again.is_visible()
+    tab.clock.fast_forward(20_500)
+    again.wait_for()
+    assert tab.evaluate("document.documentElement.dataset.ready") is None
