@@ -33,6 +33,8 @@ LABELS = ("profile", "class-rows")
 
 FIRST, MOVE, EDIT, NEXT = 3.0, 200.0, 150.0, 300.0
 EDITS, RELOADS, IN_BROWSER = 2_000, 500, 25
+SEEN_BEFORE = 1_500
+"""Edits before memory counts: what the server keeps of tables, photons and scene is bounded and has filled by then."""
 MOVES, ZONES, TRIES = 60, 60, 100
 LOOK = 1_000
 """How long an analyst looks at a place at least before going on, ms; what comes next is read meanwhile."""
@@ -318,7 +320,7 @@ def _memory(chromium: Any, server: Server) -> Iterator[Row]:
     held = context(chromium, server.address)
     tab = Tab(held, server.address)
     tab.open()
-    _edit_many(tab, 100)
+    _edit_many(tab, SEEN_BEFORE)
     _reload(tab, 60, 5)
     before = _settled_memory(server)
     _edit_many(tab, EDITS)

@@ -18,7 +18,7 @@ CONTENT = {
 
 
 def test_every_page_of_the_demo(chain: Path, chromium: Any) -> None:
-    from dashboard.app import PAGES
+    from dashboard.application import PAGES
     from dashboard.screenshots import running
 
     assert {page.key for page in PAGES} == set(CONTENT)
