@@ -143,6 +143,10 @@ class Application:
             self._soon(self._flush)
 
     def _flush(self) -> None:
+        if self._made and not self.place.opened:
+            # A browser leaves out changes that overtake the document itself; once opened, the whole page is drawn.
+            self._moved = set()
+            return
         with self.shell.guard("finding the place"):
             self.place.settle()
             self._zones_due |= not self._moved.isdisjoint(("page", "granule"))  # both move after every new look

@@ -21,6 +21,7 @@ from dashboard.data import Workspace
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
 from dashboard.pages.review import ReviewPage
+from dashboard.state import Change
 
 ASKED = {"granule": GRANULE, "beam": "gt1l", "x": f"{START + 1000}", "span": "600"}
 
@@ -166,6 +167,20 @@ def test_a_project_that_changes_meanwhile_leaves_the_map_where_the_analyst_put_i
     (root / "freeboard" / "other").mkdir()
     app._refreshed(app.place.look())
     assert np.allclose((x.start, y.start), moved, atol=1e-6)
+
+
+def test_nothing_is_changed_while_the_page_is_on_its_way_and_all_is_drawn_once_it_is_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, page = _open(root, "review")
+    drawn: list[frozenset[str]] = []
+    monkeypatch.setattr(page, "update", lambda change: drawn.append(change.names))
+    app.place.opened = False
+    app._changed(Change(frozenset({"zones"})))
+    app.state.move(x=START + 1400.0)
+    assert drawn == []
+    app._opened()
+    assert [set(names) >= {"zones", "x", "granule"} for names in drawn] == [True]
 
 
 def test_a_resized_overview_keeps_what_the_analyst_chose(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
