@@ -114,6 +114,7 @@ class Workspace:
         self._effects: Effects | None = None
         self.workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="leadline-read")
         self.background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-zones")
+        self.ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-ahead")
 
     @property
     def project(self) -> Project:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
@@ -60,14 +61,28 @@ class ReadAhead:
         if not self.place.watched() or not change.touches(*_MOVED_BY):
             return
         self._changed = changed = Event()
-        background = self.place.workspace.background
 
         def ask() -> None:
             if not changed.is_set() and not self.place.state.drifting:
                 steps = [step for sight in self.sights() for step in self._steps(sight)]
-                background.submit(_read, steps, lambda: not changed.is_set() and self.place.watched())
+                self._read(steps[::-1], changed)
 
-        background.submit(lambda: changed.wait(_PAUSE) or self.later(ask))
+        self.place.workspace.ahead.submit(lambda: changed.wait(_PAUSE) or self.later(ask))
+
+    def _read(self, steps: list[Step], changed: Event) -> None:
+        """Have the last of the steps taken and then those before it, one by one: a server that ends waits for one."""
+        if not steps or changed.is_set() or not self.place.watched():
+            return
+        with suppress(RuntimeError):  # the pool takes nothing more once the server ends
+            self.place.workspace.ahead.submit(self._take, steps, changed)
+
+    def _take(self, steps: list[Step], changed: Event) -> None:
+        """Take one step. What cannot be read is told when it comes into sight."""
+        try:
+            steps.pop()()
+        except (LeadlineError, OSError) as error:
+            log.debug("nothing read ahead: %s", error)
+        self._read(steps, changed)
 
     def sights(self) -> Iterator[Sight]:
         """What may come next, the likeliest first; zones of other granules are left to their time."""
@@ -117,14 +132,3 @@ def _read_tables(place: Place, granule: str, beam: str) -> None:
     runs = workspace.freeboard_runs(granule, beam)
     if runs:
         workspace.sea_level(granule, beam, place.state.run if place.state.run in runs else runs[0])
-
-
-def _read(steps: list[Step], wanted: Callable[[], bool]) -> None:
-    """Go through the steps as long as they are wanted. What cannot be read is told when it comes into sight."""
-    for step in steps:
-        if not wanted():
-            return
-        try:
-            step()
-        except (LeadlineError, OSError) as error:
-            log.debug("nothing read ahead: %s", error)

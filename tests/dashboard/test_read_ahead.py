@@ -43,7 +43,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """The second kilometre of the first beam, with a zone on it and one on the next."""
     small_project.make(tmp_path / "own")
     workspace = Workspace(tmp_path / "own")
-    monkeypatch.setattr(workspace, "background", Now())
+    monkeypatch.setattr(workspace, "ahead", Now())
     monkeypatch.setattr(read_ahead, "_PAUSE", 0.0)
     found = Place(workspace, State(granule=GRANULE, beam="gt1l", x=START + 1200.0, span=500.0, analyst="ada"), Quiet())
     found.refresh(found.look())
