@@ -131,7 +131,7 @@ def _centimetres(metres: float) -> str:
 
 
 def history_rows(history: list[tuple[Event, bool]]) -> dict[str, Any]:
-    """Events newest first: who, when, what and whether each still holds."""
+    """Events newest first: who, when, what and whether each still holds; the runs of one gesture are one row."""
     rows = [
         {
             "who": event.analyst,
@@ -141,9 +141,13 @@ def history_rows(history: list[tuple[Event, bool]]) -> dict[str, Any]:
             "reason": event.reason,
             "holds": holds,
         }
-        for event, holds in history[:HISTORY]
+        for event, holds in {_told_as(event, holds): (event, holds) for event, holds in history}.values()
     ]
-    return {"rows": rows, "more": max(len(history) - HISTORY, 0)}
+    return {"rows": rows[:HISTORY], "more": max(len(rows) - HISTORY, 0)}
+
+
+def _told_as(event: Event, holds: bool) -> tuple[object, ...]:
+    return event.gesture or event.id, event.label, event.reason, holds
 
 
 def drift_facts(place: Place) -> dict[str, Any] | None:

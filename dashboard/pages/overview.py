@@ -113,7 +113,7 @@ class OverviewPage(Page):
             why = self._why_next(key)
             if why is not None:
                 command = self.place.workspace.command(key)
-                because = f" <small>{escape(why)}</small>" if why else ""
+                because = f" <small>· {escape(why)}</small>" if why else ""
                 told = f"<span>Next: {escape(meaning)}{because}</span><code>{escape(command)}</code>"
                 return f"<div class='next'>{told}</div>"
         return ""

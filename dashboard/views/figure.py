@@ -11,6 +11,7 @@ from bokeh.models import (
     CustomJSTickFormatter,
     Glyph,
     GlyphRenderer,
+    HoverTool,
     PanTool,
     Range1d,
     WheelZoomTool,
@@ -131,14 +132,14 @@ def paint(plot: figure, theme: str, background: str = "card") -> None:
         )
 
 
-def tooltip(rows: Iterable[tuple[str, str]]) -> str:
-    """A hover card of label and value, themed by the page's variables."""
+def hover(renderer: GlyphRenderer, rows: Iterable[tuple[str, str]], **options: Any) -> HoverTool:
+    """A hover card of label and value, themed by the page's variables; of the one nearest thing where many lie."""
     cells = "".join(f"<span style='color:var(--soft)'>{name}</span><span>{value}</span>" for name, value in rows)
     style = (
         "display:grid;grid-template-columns:auto auto;gap:1px 12px;font:12px Inter,sans-serif;"
         "background:var(--card);color:var(--ink);padding:6px 9px;border-radius:6px"
     )
-    return f"<div style='{style}'>{cells}</div>"
+    return HoverTool(renderers=[renderer], tooltips=f"<div style='{style}'>{cells}</div>", **({"limit": 1} | options))
 
 
 def size(plot: figure, width: int, height: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.core.properties import value
-from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d
+from bokeh.models import ColumnDataSource, NumeralTickFormatter, Range1d
 from bokeh.plotting import figure
 
 from dashboard import palette
@@ -82,7 +82,7 @@ class Histogram:
         self._words = plot.text("x", "y", "text", source=self._marks, x_offset=5, text_baseline="middle",
                                 text_font=value(looks.FONT), text_font_size="11px")  # fmt: skip
         facts = [("Class", "@name"), ("Freeboard", "@left{0.00} to @right{0.00} m"), ("Segments", "@n{0,0}")]
-        plot.add_tools(HoverTool(renderers=[self._bars], tooltips=looks.tooltip(facts)))
+        plot.add_tools(looks.hover(self._bars, facts))
         plot.xaxis.axis_label, plot.yaxis.axis_label = "Freeboard (m)", "Segments (% per 2 cm)"
         plot.xaxis.formatter = NumeralTickFormatter(format="0.0[0]")
         plot.xgrid.visible = False

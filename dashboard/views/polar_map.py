@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bokeh.core.properties import value
 from bokeh.events import RangesUpdate, Tap
-from bokeh.models import ColumnDataSource, HoverTool, Range1d, ScaleBar
+from bokeh.models import ColumnDataSource, Range1d, ScaleBar
 from bokeh.plotting import figure
 from shapely import Point
 
@@ -111,10 +111,10 @@ class PolarMap:
             "x", "y", "name", source=self._large, x_offset=6, y_offset=-6, text_font_style="bold", **text
         )
         facts = [("Granule", "@granule"), ("Beam", "@beam"), ("Segments", "@rows")]
-        plot.add_tools(HoverTool(renderers=[drawn], tooltips=looks.tooltip(facts), line_policy="interp"))
+        plot.add_tools(looks.hover(drawn, facts, line_policy="interp"))
         plot.scatter("x", "y", source=self._points, size=11, fill_color="colour", line_color="#ffffff", line_width=1.5)
         facts = [("Scene", "@name"), ("Taken", "@when")]
-        plot.add_tools(HoverTool(renderers=[self._outlines], tooltips=looks.tooltip(facts)))
+        plot.add_tools(looks.hover(self._outlines, facts, limit=4))
         self._bar = ScaleBar(range=self._x, unit="m", location="bottom_right", bar_length=90, bar_length_units="screen",
                              bar_line_width=2, border_line_color=None, background_fill_alpha=0.8, padding=6, margin=8,
                              label_text_font=looks.FONT, label_text_font_size="11px")  # fmt: skip

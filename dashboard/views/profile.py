@@ -10,7 +10,6 @@ from bokeh.events import RangesUpdate
 from bokeh.models import (
     ColumnDataSource,
     CustomJSHover,
-    HoverTool,
     LinearColorMapper,
     NumeralTickFormatter,
     Range1d,
@@ -157,15 +156,7 @@ class Profile(AlongTrack):
                 ("Spread", "@spread{0.000} m"), ("Photons a shot", "@rate{0.0}")]  # fmt: skip
         names = ["", *(palette.class_name(code) for code in (-1, 0, 1, 2))]
         named = CustomJSHover(args={"names": names}, code="return names[value]")
-        plot.add_tools(
-            HoverTool(
-                renderers=[bars],
-                tooltips=looks.tooltip(rows),
-                formatters={"@rank": named},
-                mode="mouse",
-                point_policy="snap_to_data",
-            )
-        )
+        plot.add_tools(looks.hover(bars, rows, formatters={"@rank": named}, mode="mouse", point_policy="snap_to_data"))
 
     def _clear_segments(self) -> None:
         self.segments.data = dict(_SEGMENTS)

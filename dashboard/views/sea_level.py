@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import RangesUpdate
-from bokeh.models import ColumnDataSource, CrosshairTool, HoverTool, NumeralTickFormatter, Range1d, Span
+from bokeh.models import ColumnDataSource, CrosshairTool, NumeralTickFormatter, Range1d, Span
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
@@ -136,7 +136,7 @@ class SeaLevelView(AlongTrack):
         self._between = self.heights.line("x", "y", source=self._guessed, line_width=7, line_alpha=0.28)
         self._leads = self.heights.scatter("x", "y", source=self._lead, marker="inverted_triangle", size=10)
         facts = [("Lead", "@n segments"), ("Along track", "@km{0.000} km"), ("Mean height", "@y{0.000} m")]
-        self.heights.add_tools(HoverTool(renderers=[self._leads], tooltips=looks.tooltip(facts)))
+        self.heights.add_tools(looks.hover(self._leads, facts))
 
     def _build_freeboard(self) -> None:
         self._above = Layer(self.freeboard)
@@ -147,13 +147,13 @@ class SeaLevelView(AlongTrack):
         self._nasa = ColumnDataSource({"x": [], "y": [], "km": []})
         self._companion = self.freeboard.line("x", "y", source=self._nasa, line_width=1.4, line_alpha=0.9)
         facts = [("ATL10", "@y{0.000} m"), ("Along track", "@km{0.000} km")]
-        self.freeboard.add_tools(HoverTool(renderers=[self._companion], tooltips=looks.tooltip(facts)))
+        self.freeboard.add_tools(looks.hover(self._companion, facts))
         self._zero = Span(location=0, dimension="width", line_width=1, line_dash="dashed")
         self._mark = Span(location=0, dimension="height", line_width=1, line_dash="dotted")
         self.freeboard.add_layout(self._zero)
         self.freeboard.add_layout(self._mark)
         facts = [("Along track", "@km{0.000} km"), ("Freeboard", "@y{0.000} m"), ("Uncertainty", "@sigma{0.000} m")]
-        self.freeboard.add_tools(HoverTool(renderers=[self._above.glyphs], tooltips=looks.tooltip(facts)))
+        self.freeboard.add_tools(looks.hover(self._above.glyphs, facts))
 
     @property
     def _drawable(self) -> bool:

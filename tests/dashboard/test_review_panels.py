@@ -136,6 +136,16 @@ def test_history_strikes_what_was_undone(place: Place) -> None:
     assert [(row["label"], row["who"], row["holds"]) for row in rows] == [(2, "Ada", False), (1, "Ada", True)]
 
 
+def test_history_tells_one_gesture_in_several_runs_once(place: Place) -> None:
+    place.desk.select(START + 200, START + 300, free=True)
+    place.desk.select(START + 600, START + 700, free=True, add=True)
+    place.desk.paint(1)
+    place.desk.select(START + 200, START + 700, free=True)
+    assert len(place.desk.history()) == 2
+    told = zone_facts.history_rows(place.desk.history())
+    assert ([row["label"] for row in told["rows"]], told["more"]) == ([1], 0)
+
+
 def test_effects_are_told_in_centimetres_over_the_track_they_concern() -> None:
     effect = Effect(12, 24.0, Shift(-0.018, -0.031, 4100.0), Shift(0.018, 0.031, 4100.0), bare_windows=((0.0, 1e4),))
     (row,) = zone_facts.effect_rows({2: effect})
