@@ -115,7 +115,7 @@ class Profile(AlongTrack):
         self._photon_image = ColumnDataSource(dict(NO_IMAGE))
         self._photons = ColumnDataSource(dict(_NONE))
         self._segment_image = ColumnDataSource(dict(NO_IMAGE))
-        self.segments = ColumnDataSource(dict(_SEGMENTS))
+        self.segments = ColumnDataSource(dict(_SEGMENTS), name="segments")
         self._level = ColumnDataSource({"x": [], "y": []})
         self._classes = class_mapper()
         self._confidence = LinearColorMapper(palette=["#00000000"] * 8, low=-0.5, high=7.5)

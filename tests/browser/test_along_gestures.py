@@ -17,6 +17,8 @@ _DATA = """name => { const data = Bokeh.documents.map(held => held.get_model_by_
   return data && Object.fromEntries(Object.entries(data).map(([key, values]) => [key, [...values]])) }"""
 _RANGE = """() => { const found = Bokeh.documents.map(held => held.get_model_by_name("profile")).find(Boolean)
   return [found.x_range.start, found.x_range.end] }"""
+_HEIGHTS = """() => { const found = Bokeh.documents.map(held => held.get_model_by_name("profile")).find(Boolean)
+  return [found.y_range.start, found.y_range.end] }"""
 _FRAME = """name => { const model = Bokeh.documents.map(held => held.get_model_by_name(name)).find(Boolean)
   const view = Bokeh.index.find_one(model), box = view.canvas_view.events_el.getBoundingClientRect()
   const { left, top, width, height } = view.frame.bbox
@@ -157,3 +159,12 @@ def test_the_spot_under_the_mouse_is_marked_in_every_view(review: Any) -> None:
     review.wait_for_function(f"() => Math.abs(({_DATA})('spot').x[0] - 1700) < 30")
     review.mouse.move(5, 5)
     review.wait_for_function(f"() => ({_DATA})('spot').x.length === 0")
+
+
+def test_a_segment_under_the_mouse_tells_its_height_on_one_card(review: Any) -> None:
+    drawn, (low, high) = _data(review, "segments"), review.evaluate(_HEIGHTS)
+    row = len(drawn["x0"]) // 2
+    middle, height = (drawn["x0"][row] + drawn["x1"][row]) / 2, drawn["y"][row]
+    review.mouse.move(*_at(review, "profile", middle, (high - height) / (high - low)))
+    review.get_by_text("Photons a shot").wait_for()
+    assert review.get_by_text("Photons a shot").count() == 1
