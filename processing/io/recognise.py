@@ -9,7 +9,7 @@ from typing import Any
 
 from processing.errors import InputError, MissingError
 from processing.io import atl03, atl07, atl10, photon_table, sentinel2
-from processing.io.found import Found, UnreadableError
+from processing.io.found import Found
 from processing.io.hdf5 import open_hdf5, product_of
 from processing.io.tables import read_stamp
 
@@ -62,8 +62,7 @@ def take_stock(paths: tuple[Path, ...], beam: str = "", given: Mapping[str, Any]
     given : what is said about scenes, as for ``sentinel2.identify``.
 
     Raises MissingError for a path that is not there, InputError for one that was named and is not recognised or cannot
-    be opened, for a recognised file that cannot be used, for two inputs of one identifier, and when nothing is
-    recognised at all.
+    be used, for two inputs of one identifier, and when nothing is recognised at all.
     """
     found: list[Found] = []
     truth: list[TruthTable] = []
@@ -102,7 +101,7 @@ def looks_like(path: Path) -> str:
 def _search(path: Path, beam: str, given: dict[str, Any], *, named: bool = False) -> Iterator[Found | TruthTable | str]:
     try:
         item = _identify(path, beam, given)
-    except UnreadableError as error:
+    except InputError as error:
         if named:
             raise
         yield error.line
