@@ -76,12 +76,16 @@ class Bound:
         widget.param.watch(self._chosen, "value")
 
     def follow(self, options: Mapping[str, Any] | None = None, shown: Any = None) -> None:
-        """Show the state's value (or ``shown`` where the state leaves it open) among ``options``."""
+        """Show the state's value (or ``shown`` where the state leaves it open) among ``options``, or the first of them.
+
+        The first is shown here, or the widget would choose it by itself later, as though somebody had.
+        """
         self._following = True
         try:
             value = getattr(self.state, self.name) or shown
             if options is not None and dict(self.widget.options) != dict(options):
-                self.widget.param.update(options=dict(options), value=value if value in options.values() else None)
+                first = next(iter(options.values()), None)
+                self.widget.param.update(options=dict(options), value=value if value in options.values() else first)
             elif value in self.widget.options.values():
                 self.widget.value = value
         finally:

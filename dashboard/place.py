@@ -209,7 +209,7 @@ class Place:
         key = (self.state.granule, beam)
         if key not in self._drifts:
             self._drifts[key] = (
-                _median_drift(self.workspace.label_facts(*key)) if self.workspace.has_track(*key) else None
+                median_drift(self.workspace.label_facts(*key)) if self.workspace.has_track(*key) else None
             )
         return self._drifts[key]
 
@@ -285,8 +285,13 @@ class Place:
         return (drift.x, drift.y) if drift is not None else (0.0, 0.0)
 
 
-def _median_drift(facts: Mapping[str, NDArray[Any]]) -> Drift | None:
-    known = np.isfinite(facts["drift_x"]) if facts else np.zeros(0, bool)
+def median_drift(facts: Mapping[str, NDArray[Any]]) -> Drift | None:
+    """The drift of the segments that lie in a scene; None where none does.
+
+    ``facts`` has the columns ``drift_x``, ``drift_y`` (m), ``drift_confidence`` and ``time_offset`` (s, NaN outside the
+    scene) of a beam's auto-labels, or is empty.
+    """
+    known = np.isfinite(facts["time_offset"]) if facts else np.zeros(0, bool)
     if not known.any():
         return None
     x, y, sure, seconds = (

@@ -176,9 +176,9 @@ export function render({ model, el }) {
 
   function drawProgress() {
     progress.hidden = head.progress.length === 0;
-    progress.replaceChildren(...head.progress.map(({ name, done, total: of, share, level }) =>
-      element("div", { class: level ? "item beam" : "item" }, element("span", {}, name), bar(share),
-        element("span", {}, `${count(done)}/${count(of)}`))));
+    progress.replaceChildren(...head.progress.map(({ name, where, done, total: of, share, level }) =>
+      element("div", { class: level ? "item beam" : "item", title: where }, element("span", {}, name), bar(of ? share : 0),
+        element("span", {}, of ? `${count(done)}/${count(of)}` : "no zones"))));
   }
 
   list.addEventListener("scroll", drawRows, { passive: true });

@@ -13,7 +13,7 @@ from small_project import BEAMS, GRANULE, SCENE, START
 
 from dashboard.data import Workspace
 from dashboard.drifting import FARTHEST, Drifting, Evidence
-from dashboard.place import Place
+from dashboard.place import Place, median_drift
 from dashboard.relabel import DONE, FAILED, STOPPED, Relabeller
 from dashboard.state import State
 from dashboard.tracks import AUTO
@@ -214,3 +214,13 @@ def test_the_surface_that_was_kept_is_told(place: Place) -> None:
     assert np.isnan(found.sigma[1])
     assert found.minutes == pytest.approx(719.0 / 60)
     assert found.shift_y[0] == 30.0
+
+
+def test_the_drift_of_a_beam_is_that_of_its_part_in_the_scene() -> None:
+    inside, outside = [120.0, -30.0, 0.9, 600.0], [0.0, 0.0, np.nan, np.nan]
+    rows = np.array([inside, outside, outside], np.float32).T
+    facts = dict(zip(("drift_x", "drift_y", "drift_confidence", "time_offset"), rows, strict=True))
+    found = median_drift(facts)
+    assert found is not None
+    assert (found.x, found.y, found.confidence, found.minutes) == pytest.approx((120.0, -30.0, 0.9, 10.0))
+    assert median_drift({name: values[1:] for name, values in facts.items()}) is None
