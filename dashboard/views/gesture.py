@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,9 @@ class SelectionBand:
     def add_to(self, plot: figure) -> None:
         """Draw the bands on a figure; each edge is light in dark, so that it is seen on ice, water and either card.
 
-        What is being drawn lies on a layer of its own, so that a drag does not paint the data again.
+        What is selected is tinted behind the data, since a tint over the image and the classes would change the very
+        colours that are judged. What is being drawn lies on a layer of its own, so that a drag does not paint the data
+        again.
         """
         dark = palette.over_scene("casing")
         zone, chosen = palette.over_scene("zone-at-hand"), palette.over_scene("selection")
@@ -98,31 +100,14 @@ class SelectionBand:
             line_dash=[6, 4],
             line_width=2,
         )
-        for source, alpha, level in ((self.chosen, 0.2, "glyph"), (self.preview, 0.32, "overlay")):
-            looks.draw(
-                plot,
-                "vstrip",
-                "x0",
-                "x1",
-                source=source,
-                fill_color=chosen,
-                fill_alpha=alpha,
-                line_color=dark,
-                line_width=4,
-                line_alpha=0.8,
-                level=level,
-            )
-            looks.draw(
-                plot,
-                "vstrip",
-                "x0",
-                "x1",
-                source=source,
-                fill_alpha=0.0,
-                line_color=chosen,
-                line_width=1.6,
-                level=level,
-            )
+        for source, alpha, under, over in (
+            (self.chosen, 0.22, "underlay", "glyph"),
+            (self.preview, 0.32, "overlay", "overlay"),
+        ):
+            strip = partial(looks.draw, plot, "vstrip", "x0", "x1", source=source)
+            strip(fill_color=chosen, fill_alpha=alpha, line_color=None, level=under)
+            strip(fill_alpha=0.0, line_color=dark, line_width=4, line_alpha=0.8, level=over)
+            strip(fill_alpha=0.0, line_color=chosen, line_width=1.6, level=over)
 
     def follow(self, place: Place) -> None:
         """Show the selection of the current beam and its zone; what was being drawn has become the selection."""

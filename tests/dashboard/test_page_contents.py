@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def _open(root: Path, page: str, **asked: str) -> tuple[Application, Any]:
-    app = Application(Workspace(root))
+    app, opened = Application(Workspace(root)), Event()
+    background = app.place.workspace.background
+    # Without a document zones come in on their own thread: not before the page is open, and all before the test goes on.
+    background.submit(opened.wait, 60.0)
     app.open(ASKED | {"page": page} | asked)
-    # Zones are in: without a document they would come in on their own thread, while the test moves the state on its.
-    app.place.workspace.background.submit(int).result()
+    opened.set()
+    background.submit(int).result()
     return app, app._pages[page]
 
 
