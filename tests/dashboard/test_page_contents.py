@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Path:
 def _open(root: Path, page: str, **asked: str) -> tuple[Application, Any]:
     app, opened = Application(Workspace(root)), Event()
     background = app.place.workspace.background
-    # Without a document zones come in on their own thread: not before the page is open, and all before the test goes on.
+    # Without a document zones come in on their own thread: after the page is open, and before the test goes on.
     background.submit(opened.wait, 60.0)
     app.open(ASKED | {"page": page} | asked)
     opened.set()
