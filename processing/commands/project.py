@@ -56,10 +56,12 @@ def new(project: Path, hemisphere: str | None) -> None:
 )
 @click.option("--offset", type=float, default=None, help="Added to the digital numbers of GeoTIFF scenes.")
 @click.option("--quantification", type=float, default=None, help="What digital numbers are then divided by.")
-def add(project: Path, paths: tuple[Path, ...], copy: bool, beam: str, **given: object) -> None:
+@click.pass_context
+def add(context: click.Context, project: Path, paths: tuple[Path, ...], copy: bool, beam: str, **given: object) -> None:
     """Add granules, photon tables, scenes, ATL07/ATL10 and a twin's truth to PROJECT.
 
     Each PATH is a file or a folder to search. What is found is recognised by its content; the rest is refused by name.
+    An input in a folder that cannot be used does not keep the others from being added; the exit status then is 2.
     """
     from processing.io.recognise import take_stock
     from processing.local.inputs import take_in
@@ -71,8 +73,10 @@ def add(project: Path, paths: tuple[Path, ...], copy: bool, beam: str, **given: 
         click.echo(f"{found.ident}: {found.summary}")
     if inventory.truth:
         click.echo(f"truth of {len({table.granule for table in inventory.truth})} granules")
-    for line in inventory.refused:
+    for line in (*inventory.refused, *inventory.unusable):
         click.echo(f"refused {line}", err=True)
+    if inventory.unusable:
+        context.exit(2)
 
 
 @click.command("status")

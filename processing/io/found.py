@@ -10,7 +10,7 @@ from processing.errors import InputError
 
 
 class UnreadableError(InputError):
-    """A file that cannot be opened or is of no use by itself."""
+    """A file that cannot be opened or is of no use by itself; in a folder it is passed over and told."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from processing.errors import InputError, MissingError
 from processing.io import atl03, atl07, atl10, photon_table, sentinel2
-from processing.io.found import Found
+from processing.io.found import Found, UnreadableError
 from processing.io.hdf5 import open_hdf5, product_of
 from processing.io.tables import read_stamp
 
@@ -46,11 +46,22 @@ class TruthTable:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was found: inputs, truth tables, and for each file that is nothing of use or damaged a line that says so."""
+    """What was found.
+
+    Attributes
+    ----------
+    found, truth : inputs and truth tables.
+    refused : for each file that is nothing of use or damaged a line that says so.
+    unusable : for each input that was recognised and cannot be used a line that says why.
+    """
 
     found: tuple[Found, ...]
     truth: tuple[TruthTable, ...]
     refused: tuple[str, ...]
+    unusable: tuple[str, ...] = ()
+
+
+_Item = Found | TruthTable | InputError | str
 
 
 def take_stock(paths: tuple[Path, ...], beam: str = "", given: Mapping[str, Any] | None = None) -> Inventory:
@@ -62,11 +73,12 @@ def take_stock(paths: tuple[Path, ...], beam: str = "", given: Mapping[str, Any]
     given : what is said about scenes, as for ``sentinel2.identify``.
 
     Raises MissingError for a path that is not there, InputError for one that was named and is not recognised or cannot
-    be used, for two inputs of one identifier, and when nothing is recognised at all.
+    be used, for two inputs of one identifier, and when nothing can be used at all.
     """
     found: list[Found] = []
     truth: list[TruthTable] = []
     refused: list[str] = []
+    unusable: list[str] = []
     for path in paths:
         if not path.exists():
             raise MissingError("no such file or folder", where=path)
@@ -75,11 +87,14 @@ def take_stock(paths: tuple[Path, ...], beam: str = "", given: Mapping[str, Any]
                 found.append(item)
             elif isinstance(item, TruthTable):
                 truth.append(item)
+            elif isinstance(item, InputError):
+                unusable.append(item.line)
             else:
                 refused.append(item)
     if not found and not truth:
-        raise InputError("nothing in it is recognised" + _first_refusal(refused), where=paths[0], mend=_MEND)
-    return Inventory(tuple(_distinct(found)), tuple(truth), tuple(refused))
+        told = _first_refusal(unusable + refused)
+        raise InputError("nothing in it can be used" + told, where=paths[0], mend=_MEND)
+    return Inventory(tuple(_distinct(found)), tuple(truth), tuple(refused), tuple(unusable))
 
 
 def looks_like(path: Path) -> str:
@@ -98,13 +113,13 @@ def looks_like(path: Path) -> str:
     return "a binary file" if b"\x00" in head else "a text file"
 
 
-def _search(path: Path, beam: str, given: dict[str, Any], *, named: bool = False) -> Iterator[Found | TruthTable | str]:
+def _search(path: Path, beam: str, given: dict[str, Any], *, named: bool = False) -> Iterator[_Item]:
     try:
         item = _identify(path, beam, given)
     except InputError as error:
         if named:
             raise
-        yield error.line
+        yield error.line if isinstance(error, UnreadableError) else error
         return
     if item is not None:
         yield item
@@ -118,7 +133,7 @@ def _search(path: Path, beam: str, given: dict[str, Any], *, named: bool = False
         yield f"{path}: not recognised: it looks like {looks_like(path)}"
 
 
-def _search_folder(folder: Path, beam: str, given: dict[str, Any]) -> Iterator[Found | TruthTable | str]:
+def _search_folder(folder: Path, beam: str, given: dict[str, Any]) -> Iterator[_Item]:
     for entry in sorted(folder.iterdir()):
         if not entry.exists():
             yield f"{entry}: a link that points nowhere"

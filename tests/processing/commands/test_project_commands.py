@@ -79,7 +79,21 @@ def test_strange_file_is_refused_by_name(
     assert len(told.out.splitlines()) == 3
 
 
-@pytest.mark.parametrize("spoil", ["missing columns", "same name", "other content", "disk"])
+def test_data_of_no_use_in_a_folder_are_refused_and_the_others_added(
+    downloads: Path, tmp_path: Path, leadline: Leadline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pd.DataFrame({"lat_ph": [1.0], "lon_ph": [1.0], "weight_ph": [1]}).to_csv(downloads / "z_gt1l.csv")
+    leadline("new", tmp_path / "P")
+    capsys.readouterr()
+    assert leadline("add", tmp_path / "P", downloads / "z_gt1l.csv") == 2
+    (alone,) = capsys.readouterr().err.strip().splitlines()
+    assert leadline("add", tmp_path / "P", downloads) == 2
+    (told,) = capsys.readouterr().err.strip().splitlines()
+    assert told == alone.replace("leadline:", "refused")
+    assert len(Project(tmp_path / "P").inputs("granules")) == 2
+
+
+@pytest.mark.parametrize("spoil", ["same name", "other content", "disk"])
 def test_nothing_is_half_added(
     spoil: str,
     downloads: Path,
@@ -90,9 +104,7 @@ def test_nothing_is_half_added(
 ) -> None:
     leadline("new", tmp_path / "P")
     last = downloads / "b" / "processed_ATL03_20191105195311_05940510_006_01.h5"
-    if spoil == "missing columns":
-        pd.DataFrame({"lat_ph": [1.0], "lon_ph": [1.0], "weight_ph": [1]}).to_csv(downloads / "z_gt1l.csv")
-    elif spoil == "same name":
+    if spoil == "same name":
         make_granule(downloads / "c" / last.name)
     elif spoil == "other content":
         leadline("add", tmp_path / "P", last, "--copy")

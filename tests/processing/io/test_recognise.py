@@ -30,14 +30,12 @@ def stray(folder: Path, made: ModuleType) -> dict[str, str]:
     }
     pd.DataFrame(exported).to_csv(folder / "freeboard.csv", index=False)
     made.write_tif(folder / "B02.tif", np.full((1, 9, 9), 3000, np.uint16))
-    made.write_tif(folder / "undated.tif", np.full((3, 9, 9), 3000, np.uint16), names=("B02", "B03", "B04"))
     return {
         "notes.csv": "cannot be read",
         "S2A_MSIL1C_thumb.tif": "not a readable raster",
         "cut.h5": "cut short",
         "freeboard.csv": "not recognised",
         "B02.tif": "stack the bands",
-        "undated.tif": "time",
     }
 
 
