@@ -150,7 +150,7 @@ def took(log: dict[str, Any]) -> Took:
     stored = log["acks"][0] - began if log["acks"] else float("nan")
     painted = [_painted(log, name) for name in LABELS]
     shown = [paint[3] or paint[1] for paint in log["paints"]]
-    whole = max(shown, default=began) - began
+    whole = max([began, *shown]) - began
     labels = max((at for at in painted if at is not None), default=began + whole) - began
     sent, end = min(log["sends"], default=began), began + (labels if log["acks"] else whole)
     answers = [at for at, _ in log["frames"] if at <= end]

@@ -172,7 +172,9 @@
       const began = performance.now();
       const wait = () => {
         const now = performance.now();
-        const answered = log.last !== null && log.paints.some(([, at]) => at > log.last) && (!stored || log.acks.length);
+        // A drag may have been painted to its end before the button is let go.
+        const since = log.last !== null && now - log.last > 1000 ? log.input : log.last;
+        const answered = since !== null && log.paints.some(([, at]) => at > since) && (!stored || log.acks.length);
         const still = answered && now - Math.max(lastMotion, log.last) >= quiet;
         if (!still && now - began < longest) return setTimeout(wait, 20);
         const names = owners();
