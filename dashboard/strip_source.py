@@ -17,6 +17,7 @@ from processing.core.tiles import Window
 
 if TYPE_CHECKING:
     from dashboard.data import Workspace
+    from processing.io.sentinel2 import Scene
 
 HALF_WIDTH = 250.0
 """What a strip shows either side of the beam, m."""
@@ -124,7 +125,7 @@ class StripSource:
     ) -> list[Chunk]:
         """Chunks that ``strip`` would have to read."""
         opened, chunks = self.workspace.scene(scene), self.workspace.painter.chunks
-        step = _step((x1 - x0) / width_px / opened.pixel, tiles.grid(opened).levels)
+        step = _step(_column(opened, (x0, x1), width_px), tiles.grid(opened).levels)
         x = np.linspace(x0, x1, max(2, int((x1 - x0) / half_width) + 1))
         rows, cols = (np.asarray(place) / step for place in opened.index(*line.at(x)))
         reach = half_width / opened.pixel / step + 1.0
@@ -147,7 +148,7 @@ class StripSource:
     ) -> Layout:
         """Places of a strip's pixels at the level whose pixel is nearest below a column, or at ``step``."""
         opened = self.workspace.scene(scene)
-        column = (ends[1] - ends[0]) / width / opened.pixel
+        column = _column(opened, ends, width)
         step = step or _step(column, tiles.grid(opened).levels)
         each = 1 if column <= step else 2
         rows = max(_LEAST_ROWS, round(2 * half / (opened.pixel * max(1, step // 2))))
@@ -180,6 +181,11 @@ class StripSource:
 def packed(rgba: NDArray[np.uint8]) -> Pixels:
     """(4, h, w) red, green, blue, alpha as (h, w) pixels of 32 bits, red in the lowest byte."""
     return np.ascontiguousarray(rgba.transpose(1, 2, 0)).view(np.uint32)[..., 0]
+
+
+def _column(scene: Scene, ends: tuple[float, float], width: int) -> float:
+    """Length of a column of a strip, native pixels."""
+    return (ends[1] - ends[0]) / width / scene.pixel
 
 
 def _step(column: float, levels: int) -> int:

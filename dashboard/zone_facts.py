@@ -132,6 +132,7 @@ def _centimetres(metres: float) -> str:
 
 def history_rows(history: list[tuple[Event, bool]]) -> dict[str, Any]:
     """Events newest first: who, when, what and whether each still holds; the runs of one gesture are one row."""
+    told = list({_told_as(event, holds): (event, holds) for event, holds in history}.values())
     rows = [
         {
             "who": event.analyst,
@@ -141,9 +142,9 @@ def history_rows(history: list[tuple[Event, bool]]) -> dict[str, Any]:
             "reason": event.reason,
             "holds": holds,
         }
-        for event, holds in {_told_as(event, holds): (event, holds) for event, holds in history}.values()
+        for event, holds in told[:HISTORY]
     ]
-    return {"rows": rows[:HISTORY], "more": max(len(rows) - HISTORY, 0)}
+    return {"rows": rows, "more": max(len(told) - HISTORY, 0)}
 
 
 def _told_as(event: Event, holds: bool) -> tuple[object, ...]:

@@ -132,14 +132,15 @@ def paint(plot: figure, theme: str, background: str = "card") -> None:
         )
 
 
-def hover(renderer: GlyphRenderer, rows: Iterable[tuple[str, str]], **options: Any) -> HoverTool:
-    """A hover card of label and value, themed by the page's variables; of the one nearest thing where many lie."""
+def hover(renderer: GlyphRenderer, rows: Iterable[tuple[str, str]], limit: int = 1, **options: Any) -> HoverTool:
+    """A hover card of label and value, themed by the page's variables, for at most ``limit`` of the things hit."""
     cells = "".join(f"<span style='color:var(--soft)'>{name}</span><span>{value}</span>" for name, value in rows)
     style = (
         "display:grid;grid-template-columns:auto auto;gap:1px 12px;font:12px Inter,sans-serif;"
         "background:var(--card);color:var(--ink);padding:6px 9px;border-radius:6px"
     )
-    return HoverTool(renderers=[renderer], tooltips=f"<div style='{style}'>{cells}</div>", **({"limit": 1} | options))
+    card = f"<div style='{style}'>{cells}</div>"
+    return HoverTool(renderers=[renderer], tooltips=card, limit=limit, **options)
 
 
 def size(plot: figure, width: int, height: int) -> tuple[int, int]:

@@ -89,25 +89,15 @@ class SelectionBand:
         """
         dark = palette.over_scene("casing")
         zone, chosen = palette.over_scene("zone-at-hand"), palette.over_scene("selection")
-        looks.draw(
-            plot,
-            "vstrip",
-            "x0",
-            "x1",
-            source=self.zone,
-            fill_alpha=0.0,
-            line_color=zone,
-            line_dash=[6, 4],
-            line_width=2,
-        )
+        draw = partial(looks.draw, plot, "vstrip", "x0", "x1")
+        draw(source=self.zone, fill_alpha=0.0, line_color=zone, line_dash=[6, 4], line_width=2)
         for source, alpha, under, over in (
             (self.chosen, 0.22, "underlay", "glyph"),
             (self.preview, 0.32, "overlay", "overlay"),
         ):
-            strip = partial(looks.draw, plot, "vstrip", "x0", "x1", source=source)
-            strip(fill_color=chosen, fill_alpha=alpha, line_color=None, level=under)
-            strip(fill_alpha=0.0, line_color=dark, line_width=4, line_alpha=0.8, level=over)
-            strip(fill_alpha=0.0, line_color=chosen, line_width=1.6, level=over)
+            draw(source=source, fill_color=chosen, fill_alpha=alpha, line_color=None, level=under)
+            draw(source=source, fill_alpha=0.0, line_color=dark, line_width=4, line_alpha=0.8, level=over)
+            draw(source=source, fill_alpha=0.0, line_color=chosen, line_width=1.6, level=over)
 
     def follow(self, place: Place) -> None:
         """Show the selection of the current beam and its zone; what was being drawn has become the selection."""

@@ -31,6 +31,12 @@ class Frame:
     width: int
     height: int
 
+    @property
+    def extent(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Ends in x and in y, m."""
+        half_x, half_y = self.scale * self.width / 2, self.scale * self.height / 2
+        return (self.x - half_x, self.x + half_x), (self.y - half_y, self.y + half_y)
+
     def serves(self, wanted: Frame) -> bool:
         """Whether what was drawn for this frame, with half a map on every side, will do for another."""
         room_x, room_y = _SERVES * self.scale * self.width, _SERVES * self.scale * self.height

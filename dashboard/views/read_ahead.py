@@ -117,9 +117,7 @@ class ReadAhead:
             return
         grid = tiles.grid(scene)
         zoom = grid.closest(frame.scale)
-        half = frame.scale * frame.width / 2, frame.scale * frame.height / 2
-        x, y = (frame.x - half[0], frame.x + half[0]), (frame.y - half[1], frame.y + half[1])
-        for col, row in grid.tiles(zoom, x, y):
+        for col, row in grid.tiles(zoom, *frame.extent):
             yield partial(workspace.painter.picture, pair.scene, image, contrast, zoom, col, row)
 
 

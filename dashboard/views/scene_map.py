@@ -172,10 +172,9 @@ class SceneMap:
         self._offset = (self._asked.x - float(cx), self._asked.y - float(cy))
 
     def _show(self, frame: Frame) -> None:
-        half_x, half_y = frame.scale * frame.width / 2, frame.scale * frame.height / 2
         self._asked = frame
-        self._x.update(start=frame.x - half_x, end=frame.x + half_x)
-        self._y.update(start=frame.y - half_y, end=frame.y + half_y)
+        for axis, (start, end) in zip((self._x, self._y), frame.extent, strict=True):
+            axis.update(start=start, end=end)
 
     def _resized(self, _name: str, _old: Any, _new: Any) -> None:
         with self.place.guard("fitting the map"):

@@ -58,7 +58,7 @@ class Inventory:
     found: tuple[Found, ...]
     truth: tuple[TruthTable, ...]
     refused: tuple[str, ...]
-    unusable: tuple[str, ...] = ()
+    unusable: tuple[str, ...]
 
 
 _Item = Found | TruthTable | InputError | str

@@ -15,10 +15,11 @@ FIGURES = ("strip", "profile", "class-rows")
 _READY = "() => document.documentElement.dataset.ready === 'review'"
 _DATA = """name => { const data = Bokeh.documents.map(held => held.get_model_by_name(name)).find(Boolean)?.data
   return data && Object.fromEntries(Object.entries(data).map(([key, values]) => [key, [...values]])) }"""
-_RANGE = """() => { const found = Bokeh.documents.map(held => held.get_model_by_name("profile")).find(Boolean)
-  return [found.x_range.start, found.x_range.end] }"""
-_HEIGHTS = """() => { const found = Bokeh.documents.map(held => held.get_model_by_name("profile")).find(Boolean)
-  return [found.y_range.start, found.y_range.end] }"""
+_RANGE, _HEIGHTS = (
+    f"""() => {{ const found = Bokeh.documents.map(held => held.get_model_by_name("profile")).find(Boolean).{axis}
+  return [found.start, found.end] }}"""
+    for axis in ("x_range", "y_range")
+)
 _FRAME = """name => { const model = Bokeh.documents.map(held => held.get_model_by_name(name)).find(Boolean)
   const view = Bokeh.index.find_one(model), box = view.canvas_view.events_el.getBoundingClientRect()
   const { left, top, width, height } = view.frame.bbox

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from at_once import AtOnce
 from small_project import GRANULE, START
 
 from dashboard.application import Application
@@ -17,13 +18,6 @@ from dashboard.data import Workspace
 from dashboard.pages.agreement import AgreementPage
 from dashboard.views import agreement_listing
 from processing.labels import Stroke
-
-
-class Now:
-    """Does at once what is to be done on another thread."""
-
-    def submit(self, call: Any, *given: Any) -> None:
-        call(*given)
 
 
 @pytest.fixture
@@ -40,7 +34,7 @@ def say(workspace: Workspace, who: str, start: float, end: float, label: int, la
 def opened(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, analyst: str = ""
 ) -> tuple[Application, AgreementPage]:
-    monkeypatch.setattr(workspace, "workers", Now())
+    monkeypatch.setattr(workspace, "workers", AtOnce())
     app = Application(workspace)
     app.open({"page": "agreement"})
     if analyst:

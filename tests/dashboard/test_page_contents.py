@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import small_project
+from at_once import AtOnce
 from bokeh.events import RangesUpdate
 from small_project import GRANULE, START
 
@@ -46,14 +46,6 @@ def _open(root: Path, page: str, **asked: str) -> tuple[Application, Any]:
 
 def _told(app: Application) -> list[str]:
     return [message["text"] for message in app.shell._waiting if message["type"] == "toast"]
-
-
-class _AtOnce:
-    """Workers that work where they are asked."""
-
-    def submit(self, work: Callable[[], None]) -> Future[None]:
-        work()
-        return Future()
 
 
 def _damage(root: Path, kind: str, beam: str, run: str = "") -> None:
@@ -139,7 +131,7 @@ def test_a_failure_of_the_worker_is_told_unless_the_stretch_has_passed(
 
     monkeypatch.setattr(page.profile._reading, "later", answers.append)
     monkeypatch.setattr(page.place.workspace, "photons", work)
-    monkeypatch.setattr(page.place.workspace, "workers", _AtOnce())
+    monkeypatch.setattr(page.place.workspace, "workers", AtOnce())
     page.profile.draw()
     page.profile.draw()
     for answer in answers:

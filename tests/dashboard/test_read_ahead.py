@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 import small_project
+from at_once import AtOnce
 from small_project import GRANULE, SCENE, START
 
 from dashboard.chunks import SceneChunks
@@ -30,20 +30,12 @@ class Quiet:
         raise AssertionError("nothing is drawn here")
 
 
-class Now:
-    """A worker that works where it is asked."""
-
-    def submit(self, work: Any, *words: Any) -> Future[None]:
-        work(*words)
-        return Future()
-
-
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """The second kilometre of the first beam, with a zone on it and one on the next."""
     small_project.make(tmp_path / "own")
     workspace = Workspace(tmp_path / "own")
-    monkeypatch.setattr(workspace, "ahead", Now())
+    monkeypatch.setattr(workspace, "ahead", AtOnce())
     monkeypatch.setattr(read_ahead, "_PAUSE", 0.0)
     found = Place(workspace, State(granule=GRANULE, beam="gt1l", x=START + 1200.0, span=500.0, analyst="ada"), Quiet())
     found.refresh(found.look())
