@@ -23,6 +23,14 @@ from dashboard import palette
 
 FONT = "Inter, system-ui, Liberation Sans, sans-serif"
 LEFT, RIGHT = 62, 14
+_CARD = """
+:host { background: var(--card) !important; border-color: var(--line) !important; border-radius: 8px;
+  --tooltip-arrow-color: var(--line) !important; --tooltip-arrow-inner-color: var(--card) !important; }
+div.card { display: grid; grid-template-columns: auto auto; gap: 1px 12px; padding: 2px 5px; color: var(--ink);
+  font: 12px Inter, sans-serif; }
+"""
+"""Style of a hover card; it stands within the card, for of the page only the themes' colours reach it."""
+
 _KILOMETRES = "return (tick / 1000).toLocaleString('en', {maximumFractionDigits: 4})"
 
 
@@ -135,11 +143,7 @@ def paint(plot: figure, theme: str, background: str = "card") -> None:
 def hover(renderer: GlyphRenderer, rows: Iterable[tuple[str, str]], limit: int = 1, **options: Any) -> HoverTool:
     """A hover card of label and value, themed by the page's variables, for at most ``limit`` of the things hit."""
     cells = "".join(f"<span style='color:var(--soft)'>{name}</span><span>{value}</span>" for name, value in rows)
-    style = (
-        "display:grid;grid-template-columns:auto auto;gap:1px 12px;font:12px Inter,sans-serif;"
-        "background:var(--card);color:var(--ink);padding:6px 9px;border-radius:6px"
-    )
-    card = f"<div style='{style}'>{cells}</div>"
+    card = f"<div class='card'><style>{_CARD}</style>{cells}</div>"
     return HoverTool(renderers=[renderer], tooltips=card, limit=limit, **options)
 
 
