@@ -19,7 +19,7 @@ from processing.errors import LeadlineError
 from processing.history import history, recorded
 from processing.interrupt import kept_interrupts
 from processing.project import Project
-from processing.stages import Stage
+from processing.stages import Engine, Stage
 
 Command = Callable[..., Any]
 StageT = TypeVar("StageT", bound=Stage)
@@ -54,6 +54,16 @@ def stage_options(kind: type[Stage]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def engine_options(command: Command) -> Command:
+    """Decorate a command with the options that say where it runs."""
+    return stage_options(Engine)(command)
+
+
+def chosen_engine(project: Project, options: dict[str, Any]) -> Engine:
+    """Where to run: the options given, else what ``project.toml`` says of ``engine``, else here."""
+    return project.stage(Engine, given(options, Engine))
 
 
 def given(options: dict[str, Any], kind: type[Stage]) -> dict[str, Any]:

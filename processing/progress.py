@@ -35,7 +35,13 @@ _INTERVAL = 0.2
 
 @dataclass(frozen=True)
 class Step:
-    """How far a task has come: ``done`` of ``total`` units at ``rate`` units a second; ``detail`` says on what."""
+    """How far a task has come: ``done`` of ``total`` units at ``rate`` units a second; ``detail`` says on what.
+
+    Attributes
+    ----------
+    seconds_left : estimate of what remains, None while nothing is known.
+    tasks_done, tasks : of a cluster's tasks that were given out so far; 0 where there is no cluster.
+    """
 
     stage: str
     done: float
@@ -43,6 +49,9 @@ class Step:
     unit: str
     rate: float
     detail: str
+    seconds_left: float | None = None
+    tasks_done: int = 0
+    tasks: int = 0
 
 
 Show = Callable[[Step], None]
@@ -61,14 +70,18 @@ class Bar:
         self.total = total
         self.done = 0.0
 
-    def advance(self, amount: float = 1.0, detail: str | None = None) -> None:
-        """Count ``amount`` more units as done; ``detail`` says on what. Raises KeyboardInterrupt when asked to stop."""
+    def advance(self, amount: float = 1.0, detail: str | None = None, tasks: tuple[int, int] = (0, 0)) -> None:
+        """Count ``amount`` more units as done; ``detail`` says on what. Raises KeyboardInterrupt when asked to stop.
+
+        ``tasks`` are a cluster's, done and all.
+        """
         stop_if_asked()
         self.done += amount
         elapsed = time.monotonic() - self._started
         rate = self.done / elapsed if elapsed > 0 else 0.0
         self._detail = self._detail if detail is None else detail
-        step = Step(self._stage, self.done, self.total, self._unit, rate, self._detail)
+        left = max(0.0, self.total - self.done) / rate if rate > 0 else None
+        step = Step(self._stage, self.done, self.total, self._unit, rate, self._detail, left, *tasks)
         self._show(step)
         if self._record and (elapsed - self._reported >= _INTERVAL or self.done >= self.total):
             self._reported = elapsed
@@ -114,7 +127,8 @@ def progress_bar(stage: str, total: float, unit: str) -> Iterator[Bar]:
 
         def show(step: Step) -> None:
             text = f"{_short(step.rate)} {step.unit}/s"
-            progress.update(task, completed=step.done, rate=text, detail=step.detail)
+            of_tasks = f"{step.tasks_done}/{step.tasks} tasks, " if step.tasks else ""
+            progress.update(task, completed=step.done, rate=text, detail=of_tasks + step.detail)
 
         yield Bar(stage, total, unit, show, Path(record) if record else None)
 

@@ -216,8 +216,32 @@ class Review(Stage):
     overhead = _number(100.0, "Track that could be looked at in the time that turning to a zone takes", "m", (0.0, 1e5))
 
 
+class Engine(Stage):
+    """Where a stage runs: in this process, or as Spark jobs. No part of what a table is made from."""
+
+    key = "engine"
+
+    engine = param.Selector(default="local", objects=["local", "spark"], doc="Where the work is done")
+    master = param.String(
+        "local[*]", doc="Spark master, such as spark://host:7077; local[N] uses N cores of this machine"
+    )
+    cores = _integer(0, "Most cores of the cluster to use; all of them when 0", "1", (0, 100_000))
+    executor_cores = _integer(0, "Cores of one executor; all that its worker offers when 0", "1", (0, 1024))
+    executor_memory = _integer(
+        768,
+        "Memory of one executor's Java process; each of its cores runs a Python process beside it",
+        "MiB",
+        (512, None),
+    )
+    executor_python = param.String("", doc="Python on the executors; the path of the present one when empty")
+
+    @property
+    def on_spark(self) -> bool:
+        return self.engine == "spark"
+
+
 STAGES: dict[str, type[Stage]] = {
     stage.key: stage for stage in (Resample, Autolabel, Snapshot, Train, Classify, Freeboard)
 }
-SECTIONS: dict[str, type[Stage]] = {**STAGES, Review.key: Review}
+SECTIONS: dict[str, type[Stage]] = {**STAGES, Review.key: Review, Engine.key: Engine}
 """What may have a section in ``project.toml``: the stages that run, and what the pages alone ask for."""

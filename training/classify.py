@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from processing.cores import available_cores
 from processing.errors import MissingError, StaleError
 from processing.io import tables
 from processing.progress import Bar, progress_bar
@@ -18,7 +19,6 @@ from processing.provenance import Stamp
 from processing.schema import PREDICTION
 from processing.stages import Classify
 from training import bundle, data
-from training.threads import available_cores
 
 _log = logging.getLogger(__name__)
 

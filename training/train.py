@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from processing.core.features import FEATURES_VERSION
+from processing.cores import available_cores
 from processing.errors import InputError, LeadlineError
 from processing.io import tables
 from processing.io.atomic import sync, write_text
@@ -31,7 +32,6 @@ from training import bundle, data, distributed, loop, worker
 from training.card import card
 from training.evaluate import CLASS_NAMES, Scores, score
 from training.models import Normalisation, count_parameters, probabilities
-from training.threads import available_cores
 
 BATCH = 4096
 WATCHED = 50_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from processing.cli import at_work, stage_options
+from processing.cli import at_work, chosen_engine, engine_options, stage_options
 from processing.stages import Resample
 
 
@@ -15,14 +15,21 @@ from processing.stages import Resample
 @click.argument("project", type=click.Path(path_type=Path))
 @click.option("--granule", "granules", multiple=True, help="Only this granule; may be given more than once.")
 @stage_options(Resample)
+@engine_options
 def resample_command(project: Path, granules: tuple[str, ...], **options: Any) -> None:
     """Gather the photons of PROJECT's granules in windows of 2 m along the track."""
-    from processing.local.resample import resample
-
     if options["mean_sea_surface"]:
         options["mean_sea_surface"] = str(Path(options["mean_sea_surface"]).resolve())
     with at_work(project, Resample, options, partly=bool(granules)) as (opened, stage):
-        resample(opened, stage, list(granules) or None)
+        engine = chosen_engine(opened, options)
+        if engine.on_spark:
+            from processing.spark import resample as spark
+
+            spark.resample(opened, stage, engine, list(granules) or None)
+        else:
+            from processing.local import resample as local
+
+            local.resample(opened, stage, list(granules) or None)
     click.echo(f"segments are up to date, {len(opened.tracks('segments'))} tracks")
 
 

@@ -6,13 +6,21 @@ import errno
 import os
 import re
 import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 ASIDE = ".aside-"
-_MAKER = re.compile(re.escape(ASIDE) + r"(\d+)-")
+_MAKER = re.compile(re.escape(ASIDE) + r"(\d+)-(?:(\w+)-(\w*)-)?")
+_HOST = re.sub(r"\W", "_", socket.gethostname())
+_LONGEST = 86400.0
+"""Seconds after which what another host left aside counts as left by a killed process."""
+
+_MARK: ContextVar[str] = ContextVar("_MARK", default="")
 
 
 @contextmanager
@@ -76,7 +84,17 @@ def _rename(folder: Path, path: Path) -> None:
 
 def _prefix() -> str:
     """Names what is aside after the process that writes it, so that nobody else sweeps it away."""
-    return f"{ASIDE}{os.getpid()}-"
+    return f"{ASIDE}{os.getpid()}-{_HOST}-{_MARK.get()}-"
+
+
+@contextmanager
+def marked(mark: str) -> Iterator[None]:
+    """Mark what is written aside in the block as of one job, a word, so that the job can sweep up after itself."""
+    token = _MARK.set(mark)
+    try:
+        yield
+    finally:
+        _MARK.reset(token)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -94,19 +112,33 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left aside below ``folder``; what a living one writes stays."""
+def sweep(folder: Path, mark: str = "") -> None:
+    """Remove what killed processes left aside below ``folder``; what a living one writes stays.
+
+    With ``mark``, whatever was written aside in blocks so ``marked`` goes too, on whichever host.
+    """
     for here, folders, files in os.walk(folder):
-        for name in filter(_is_left, folders):
+        for name in (name for name in folders if _is_left(Path(here, name), mark)):
             shutil.rmtree(Path(here, name), ignore_errors=True)
-        for name in filter(_is_left, files):
+        for name in (name for name in files if _is_left(Path(here, name), mark)):
             Path(here, name).unlink(missing_ok=True)
         folders[:] = [name for name in folders if not name.startswith(ASIDE)]
 
 
-def _is_left(name: str) -> bool:
-    maker = _MAKER.match(name)
-    return name.startswith(ASIDE) and not (maker and _is_alive(int(maker[1])))
+def _is_left(path: Path, mark: str) -> bool:
+    maker = _MAKER.match(path.name)
+    if maker is None or (mark and maker[3] == mark):
+        return path.name.startswith(ASIDE)
+    if maker[2] not in {None, _HOST}:
+        return _age(path) > _LONGEST
+    return not _is_alive(int(maker[1]))
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _is_alive(process: int) -> bool:

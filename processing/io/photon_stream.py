@@ -189,12 +189,20 @@ class StreamedSource(ABC):
         """Photons in the beam's segments."""
         return self.layout(beam).photons
 
-    def chunks(self, beam: str, stage: Resample, target: int = PHOTONS_PER_CHUNK) -> Iterator[core.PhotonChunk]:
-        """The beam's photons in along-track order; the next chunk is read while the caller works on the last."""
+    def stretches(self, beam: str, stage: Resample, target: int = PHOTONS_PER_CHUNK) -> list[Stretch]:
+        """How the beam is cut into chunks of about ``target`` photons."""
+        return stretches(self.layout(beam).geolocation, stage.window, target)
+
+    def chunks(
+        self, beam: str, stage: Resample, part: slice = slice(None), target: int = PHOTONS_PER_CHUNK
+    ) -> Iterator[core.PhotonChunk]:
+        """The photons of the beam, or of ``part`` of its stretches, in along-track order.
+
+        The next chunk is read while the caller works on the last.
+        """
         self.check(stage)
-        layout = self.layout(beam)
         surface = self._surface(beam, stage)
-        plan = stretches(layout.geolocation, stage.window, target)
+        plan = self.stretches(beam, stage, target)[part]
         return ahead(self._chunk(beam, stretch, stage, surface) for stretch in plan)
 
     def window(

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from processing.core.resample import Beam, PhotonChunk
 from processing.errors import InputError
-from processing.io.photon_stream import PhotonWindow, TrackLine
+from processing.io.photon_stream import PhotonWindow, Stretch, TrackLine
 from processing.project import Input
 from processing.stages import Resample
 
-__all__ = ["PhotonSource", "PhotonWindow", "TrackLine", "open_photons"]
+__all__ = ["PhotonSource", "PhotonWindow", "Stretch", "TrackLine", "open_photons"]
 
 
 class PhotonSource(Protocol):
@@ -32,8 +32,11 @@ class PhotonSource(Protocol):
     def facts(self, beam: str, stage: Resample) -> Beam:
         """Background rate, first-photon table and quality bits of the beam."""
 
-    def chunks(self, beam: str, stage: Resample) -> Iterator[PhotonChunk]:
-        """The beam's photons in along-track order."""
+    def stretches(self, beam: str, stage: Resample) -> list[Stretch]:
+        """How the beam is cut into chunks."""
+
+    def chunks(self, beam: str, stage: Resample, part: slice = slice(None)) -> Iterator[PhotonChunk]:
+        """The photons of the beam, or of ``part`` of its stretches, in along-track order."""
 
     def window(
         self, beam: str, x_start: float, x_end: float, stage: Resample, limit: int | None = None

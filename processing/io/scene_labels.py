@@ -12,7 +12,6 @@ that run did or would have done.
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from processing.core import cloud, colour
 from processing.core.shadow import Sun, shadow_zone
 from processing.core.tiles import CELL, Window, cell_mask, corridor, corridor_tiles
+from processing.cores import available_cores
 from processing.io.raster_bands import SCENE_CLASS, Native
 from processing.io.sentinel2 import Scene
 from processing.stages import Autolabel
@@ -165,7 +165,7 @@ def label_tiles(
     tiles = corridor_tiles(cells, scene.shape, stage.tile)
     if not tiles:
         return
-    threads = min(_WORKERS, os.cpu_count() or 1)
+    threads = min(_WORKERS, available_cores())
     with ThreadPoolExecutor(threads) as readers, ThreadPoolExecutor(threads) as pool:
         labeller = _Labeller(scene, stage, cells, _reach(scene), readers)
         shade = pool.submit(labeller.shade)
@@ -223,7 +223,7 @@ def _ordered(pool: ThreadPoolExecutor, call: Callable[[Item], Result], items: It
     try:
         for item in items:
             ahead.append(pool.submit(call, item))
-            if len(ahead) > min(_WORKERS, os.cpu_count() or 1):
+            if len(ahead) > min(_WORKERS, available_cores()):
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from processing.io import tables
 from processing.io.ahead import ahead
 from processing.io.atomic import sweep
 from processing.io.photons import PhotonSource, open_photons
+from processing.local.failures import collected, raise_first
 from processing.progress import Bar, progress_bar
 from processing.project import Input, Project
 from processing.provenance import Stamp, fingerprint_file
@@ -29,8 +29,8 @@ _ROWS_AT_ONCE = 16 * tables.ROW_GROUP
 
 
 @dataclass(frozen=True)
-class _Track:
-    """One beam that needs its table made."""
+class Track:
+    """One beam that needs its table made: where, and of how many photons."""
 
     item: Input
     beam: str
@@ -45,26 +45,22 @@ def resample(project: Project, stage: Resample, granules: Sequence[str] | None =
     run goes on. A granule that cannot be used does not keep the others from being done; its error is raised at the
     end. Raises MissingError when the project has no granule, InputError for a granule that cannot be used.
     """
-    items = _chosen(project, granules)
-    if stage.mean_sea_surface and not Path(stage.mean_sea_surface).is_file():
-        raise MissingError("mean-sea-surface grid is not there", where=stage.mean_sea_surface)
-    if granules is None:
-        _tell_strangers(project, items)
+    items = chosen(project, stage, granules)
     sweep(project.root / "segments")
     failures: list[LeadlineError] = []
-    todo: list[list[_Track]] = []
+    todo: list[list[Track]] = []
     for item in items:
-        with _collected(failures):
-            todo.append(_outdated(project, item, stage))
+        with collected(failures):
+            todo.append(_looked_at(project, item, stage))
     if any(todo):
         photons = sum(track.photons for tracks in todo for track in tracks)
         with progress_bar("resample", photons, "photons") as bar:
             for tracks in filter(None, todo):
-                with _collected(failures):
+                with collected(failures):
                     _resample_granule(tracks[0].item, tracks, stage, bar)
     elif not failures:
         log.info("segments are current")
-    _raise_first(failures)
+    raise_first(failures)
 
 
 def _tell_strangers(project: Project, items: Sequence[Input]) -> None:
@@ -80,27 +76,6 @@ def _tell_strangers(project: Project, items: Sequence[Input]) -> None:
         )
 
 
-@contextmanager
-def _collected(failures: list[LeadlineError]) -> Iterator[None]:
-    try:
-        yield
-    except LeadlineError as error:
-        failures.append(error)
-
-
-def _raise_first(failures: Sequence[LeadlineError]) -> None:
-    """Raise the first failure, which then says how many more there are; the others are logged."""
-    if not failures:
-        return
-    first, *others = failures
-    for error in others:
-        log.warning("%s", error.line)
-    if not others:
-        raise first
-    told = f"{first.what} (and {len(others)} more of the granules cannot be used)"
-    raise type(first)(told, where=first.where, mend=first.mend) from first
-
-
 def stamp_for(item: Input, stage: Resample) -> Stamp:
     """Provenance of the tables made from ``item``."""
     inputs = {f"granule:{item.ident}": item.fingerprint}
@@ -109,13 +84,15 @@ def stamp_for(item: Input, stage: Resample) -> Stamp:
     return Stamp(stage.key, stage.values_dict(), inputs)
 
 
-def segment_tables(source: PhotonSource, beam: str, stage: Resample, bar: Bar | None = None) -> Iterator[pa.Table]:
-    """SEGMENT tables of one beam in along-track order."""
+def segment_tables(
+    source: PhotonSource, beam: str, stage: Resample, bar: Bar | None = None, part: slice = slice(None)
+) -> Iterator[pa.Table]:
+    """SEGMENT tables of one beam, or of ``part`` of its stretches, in along-track order."""
     facts = source.facts(beam, stage)
     detail = f"{source.granule_id} {beam}"
 
     def parts() -> Iterator[tuple[int, dict[str, Any]]]:
-        for chunk in source.chunks(beam, stage):
+        for chunk in source.chunks(beam, stage, part):
             yield chunk.photons, segment_columns(chunk, stage.window, stage.height_limit, facts)
 
     for photons, columns in ahead(parts()):
@@ -124,7 +101,10 @@ def segment_tables(source: PhotonSource, beam: str, stage: Resample, bar: Bar | 
             bar.advance(photons, detail)
 
 
-def _chosen(project: Project, granules: Sequence[str] | None) -> list[Input]:
+def chosen(project: Project, stage: Resample, granules: Sequence[str] | None) -> list[Input]:
+    """The granules to look at: those named, else all. Raises MissingError without any, or without the grid."""
+    if stage.mean_sea_surface and not Path(stage.mean_sea_surface).is_file():
+        raise MissingError("mean-sea-surface grid is not there", where=stage.mean_sea_surface)
     if granules:
         return [project.input("granules", ident) for ident in granules]
     items = project.inputs("granules")
@@ -132,37 +112,55 @@ def _chosen(project: Project, granules: Sequence[str] | None) -> list[Input]:
         raise MissingError(
             "the project has no granule yet", where=project.root, mend=f"run: leadline add {project.root} FILE"
         )
+    _tell_strangers(project, items)
     return items
 
 
-def _outdated(project: Project, item: Input, stage: Resample) -> list[_Track]:
+def is_current(project: Project, item: Input, stage: Resample) -> bool:
+    """Whether the tables of every beam that the granule is known to have follow from it and ``stage``."""
     stamp = stamp_for(item, stage)
-    known = item.details.get("beams")
-    if known and all(tables.is_current(project.table_path("segments", item.ident, beam), stamp) for beam in known):
+    known = item.details.get("beams") or ()
+    paths = [project.table_path("segments", item.ident, beam) for beam in known]
+    return bool(paths) and all(tables.is_current(path, stamp) for path in paths)
+
+
+def outdated(project: Project, item: Input, stage: Resample, source: PhotonSource) -> list[Track]:
+    """The beams of an open granule whose tables must be made."""
+    stamp = stamp_for(item, stage)
+    source.check(stage)
+    paths = {beam: project.table_path("segments", item.ident, beam) for beam in source.beams}
+    wanted = [beam for beam in source.beams if not tables.is_current(paths[beam], stamp)]
+    return [Track(item, beam, paths[beam], source.photon_count(beam)) for beam in wanted]
+
+
+def tell_empty(track: Track, rows: int) -> None:
+    """Warn of a table without rows."""
+    if rows == 0:
+        log.warning("%s %s: no photon passed the filters; its table is empty", track.item.ident, track.beam)
+
+
+def _looked_at(project: Project, item: Input, stage: Resample) -> list[Track]:
+    if is_current(project, item, stage):
         return []
     source = open_photons(item)
     try:
-        source.check(stage)
-        paths = {beam: project.table_path("segments", item.ident, beam) for beam in source.beams}
-        wanted = [beam for beam in source.beams if not tables.is_current(paths[beam], stamp)]
-        return [_Track(item, beam, paths[beam], source.photon_count(beam)) for beam in wanted]
+        return outdated(project, item, stage, source)
     finally:
         source.close()
 
 
-def _resample_granule(item: Input, tracks: Iterable[_Track], stage: Resample, bar: Bar) -> None:
+def _resample_granule(item: Input, tracks: Iterable[Track], stage: Resample, bar: Bar) -> None:
     stamp = stamp_for(item, stage)
     source = open_photons(item)
     try:
         for track in tracks:
-            rows = tables.write(track.path, SEGMENT, _gathered(segment_tables(source, track.beam, stage, bar)), stamp)
-            if rows == 0:
-                log.warning("%s %s: no photon passed the filters; its table is empty", item.ident, track.beam)
+            rows = tables.write(track.path, SEGMENT, gathered(segment_tables(source, track.beam, stage, bar)), stamp)
+            tell_empty(track, rows)
     finally:
         source.close()
 
 
-def _gathered(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def gathered(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Join small tables, so that a track of many short pieces does not become as many row groups."""
     held: list[pa.Table] = []
     for part in parts:

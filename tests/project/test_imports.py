@@ -21,7 +21,10 @@ HEAVY = {
 # A module may import its own layer and those before it. Spark, twin and local stand side by side.
 LAYERS = (
     ("processing.errors", "assets"),
-    ("processing.schema", "processing.stages", "processing.provenance", "processing.interrupt", "processing.progress"),
+    (
+        *("processing.schema", "processing.stages", "processing.provenance", "processing.interrupt"),
+        *("processing.progress", "processing.cores"),
+    ),
     ("processing.core",),
     ("processing.io", "processing.project", "processing.history"),
     ("processing.label_log", "processing.label_tables"),

@@ -1,0 +1,128 @@
+"""What runs first in a Python worker on an executor: put the project's code in place, then call it.
+
+This module travels by value inside each task, because the code that it brings is not there yet. So it imports the
+standard library alone, and nothing of the project.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("processing", "training")
+TROUBLE = "leadline-executor"
+"""Begins the message of an executor that cannot work, up to the end of its line."""
+
+_KEPT_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Code:
+    """The project's code as it travels.
+
+    Attributes
+    ----------
+    archive : name of the zip that Spark sends along. digest : of the files in it.
+    needs : modules that the work imports and that an executor must bring itself.
+    """
+
+    archive: str
+    digest: str
+    needs: tuple[str, ...]
+
+
+def digest_of(root: Path) -> str:
+    """Hex digest of the packages' Python files below ``root``."""
+    hasher = hashlib.sha256()
+    for file in python_files(root):
+        hasher.update(str(file.relative_to(root)).encode())
+        hasher.update(file.read_bytes())
+    return hasher.hexdigest()[:16]
+
+
+def python_files(root: Path) -> list[Path]:
+    """The packages' Python files below ``root``, sorted."""
+    return sorted(file for package in PACKAGES for file in (root / package).rglob("*.py"))
+
+
+def on_executor(code: Code, call: bytes) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """A function over record batches that brings ``code`` along and then does what ``call``, a pickle, says."""
+
+    def run(batches: Iterator[Any]) -> Iterator[Any]:
+        bring(code)
+        from pyspark import cloudpickle
+
+        yield from cloudpickle.loads(call)(batches)
+
+    return run
+
+
+def bring(code: Code) -> None:
+    """Make the project's code importable; code installed here already is used when it is the very same.
+
+    Raises RuntimeError that begins with TROUBLE when this Python lacks a module.
+    """
+    lacking = [name for name in code.needs if importlib.util.find_spec(name) is None]
+    if lacking:
+        what = f"the Python of executor {socket.gethostname()} ({sys.executable}, {platform.python_version()})"
+        raise RuntimeError(f"{TROUBLE}: {what} lacks the module {', '.join(lacking)}")
+    if PACKAGES[0] in sys.modules:
+        return
+    found = importlib.util.find_spec(PACKAGES[0])
+    if found is not None and found.origin and digest_of(Path(found.origin).parents[1]) == code.digest:
+        return
+    sys.path.insert(0, str(_unpacked(code)))
+    importlib.invalidate_caches()
+
+
+def _unpacked(code: Code) -> Path:
+    """The archive's content in a folder named after it, so that compiled code is found again by the next job."""
+    from pyspark import SparkFiles
+
+    for home in _homes():
+        folder = home / code.digest
+        try:
+            if not folder.is_dir():
+                _unpack(Path(SparkFiles.get(code.archive)), folder)
+            os.utime(folder)
+        except OSError:
+            continue
+        return folder
+    raise RuntimeError(f"{TROUBLE}: executor {socket.gethostname()} has no folder to put the code into")
+
+
+def _homes() -> Iterator[Path]:
+    cache = os.environ.get("XDG_CACHE_HOME")
+    yield (Path(cache) if cache else Path.home() / ".cache") / "leadline" / "code"
+    yield Path(tempfile.gettempdir()) / f"leadline-code-{os.getuid()}"
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for old in folder.parent.iterdir():
+        if old.stat().st_mtime < time.time() - _KEPT_DAYS * 86400:
+            shutil.rmtree(old, ignore_errors=True)
+    aside = Path(tempfile.mkdtemp(prefix=".aside-", dir=folder.parent))
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(aside)
+        aside.rename(folder)
+    except FileExistsError:  # another worker of this machine was first
+        pass
+    except OSError:
+        if not folder.is_dir():
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

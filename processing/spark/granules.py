@@ -1,0 +1,107 @@
+"""A stage's granules as Spark jobs, several at once: how far they are, which failed and why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from processing.errors import LeadlineError
+from processing.progress import Bar
+from processing.spark.session import Cluster, Progress
+
+log = logging.getLogger(__name__)
+
+_POLL = 0.25
+_MOST_AT_ONCE = 16
+_TASKS_A_CORE = 4
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class GranuleJob:
+    """The Spark work on one granule.
+
+    Attributes
+    ----------
+    weight : units of work in it, as the bar counts them.
+    run : does it, within jobs of the group that it is given; raises LeadlineError when the granule cannot be used.
+    """
+
+    granule: str
+    weight: float
+    run: Callable[[str], None]
+
+
+def run_granules(cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> list[LeadlineError]:
+    """Run the jobs, a few at once so that the last tasks of one leave no core idle, and tell ``bar`` of them.
+
+    Returns the errors of granules that cannot be used; the others are done. Raises KeyboardInterrupt when asked to
+    stop, once every task has been cancelled.
+    """
+    failures: list[LeadlineError] = []
+    with ThreadPoolExecutor(min(_MOST_AT_ONCE, cluster.cores + 1)) as pool:
+        running: dict[Future[None], GranuleJob] = {
+            pool.submit(job.run, group_of(cluster, job.granule)): job for job in jobs
+        }
+        watch = _Watch(cluster, bar, jobs)
+        try:
+            while running:
+                ended, _ = wait(running, _POLL, FIRST_COMPLETED)
+                for future in ended:
+                    job = running.pop(future)
+                    error = future.exception()
+                    watch.ended(job)
+                    if error is None:
+                        continue
+                    if not isinstance(error, LeadlineError):
+                        raise error
+                    log.warning("granule %s: %s", job.granule, error.line)
+                    failures.append(error)
+                watch.tell([job.granule for future, job in running.items() if future.running()])
+        except BaseException:
+            for future in running:
+                future.cancel()
+            cluster.cancel()
+            raise
+    return failures
+
+
+def group_of(cluster: Cluster, granule: str) -> str:
+    """Name of a granule's Spark jobs."""
+    return f"{cluster.tag}: {granule}"
+
+
+def least_pieces(cluster: Cluster, granules: int) -> int:
+    """Pieces that a granule should at least be cut into, so that all cores have work to the end."""
+    return max(1, -(-_TASKS_A_CORE * cluster.cores // max(granules, 1)))
+
+
+class _Watch:
+    """Sums up tasks and units of all granules for the bar."""
+
+    def __init__(self, cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> None:
+        self._cluster, self._bar = cluster, bar
+        self._weights = {job.granule: job.weight for job in jobs}
+        self._tasks: dict[str, Progress] = {}
+        self._units = dict.fromkeys(self._weights, 0.0)
+
+    def ended(self, job: GranuleJob) -> None:
+        self._look(job.granule)
+        self._units[job.granule] = job.weight
+
+    def tell(self, running: Sequence[str]) -> None:
+        """Advance the bar to where the jobs are. Raises KeyboardInterrupt when asked to stop."""
+        for granule in running:
+            self._look(granule)
+            seen = self._tasks[granule]
+            self._units[granule] = self._weights[granule] * seen.done / max(seen.tasks, 1)
+        done, tasks = (sum(getattr(seen, name) for seen in self._tasks.values()) for name in ("done", "tasks"))
+        more = f" and {len(running) - _NAMED} more" if len(running) > _NAMED else ""
+        detail = ", ".join(running[:_NAMED]) + more
+        amount = max(0.0, sum(self._units.values()) - self._bar.done)
+        self._bar.advance(amount, detail, tasks=(done, tasks))
+
+    def _look(self, granule: str) -> None:
+        self._tasks[granule] = self._cluster.progress([group_of(self._cluster, granule)])

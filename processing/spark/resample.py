@@ -1,0 +1,120 @@
+"""The resample stage as Spark jobs: stretches of each beam in tasks of their own, one table a beam."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+
+from processing.errors import LeadlineError
+from processing.io import tables
+from processing.io.atomic import sweep
+from processing.io.photons import open_photons
+from processing.local import resample as local
+from processing.local.failures import raise_first
+from processing.progress import progress_bar
+from processing.project import Input, Project
+from processing.schema import SEGMENT
+from processing.spark.granules import GranuleJob, least_pieces, run_granules
+from processing.spark.session import Cluster, cluster
+from processing.spark.tasks import Piece
+from processing.stages import Engine, Resample
+
+log = logging.getLogger(__name__)
+
+_FEWEST, _MOST = 1_000_000, 16_000_000
+"""Photons of a piece: opening the granule should not take longer than the piece, nor a lost piece cost much."""
+
+
+@dataclass(frozen=True)
+class Beam:
+    """One beam that needs its table made, with the photons of each stretch it is worked through in."""
+
+    track: local.Track
+    stretches: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Some successive stretches of a beam."""
+
+    item: Input
+    beam: str
+    part: slice
+
+
+def resample(project: Project, stage: Resample, engine: Engine, granules: Sequence[str] | None = None) -> None:
+    """As :func:`processing.local.resample.resample`, on the cluster that ``engine`` names, to the same tables."""
+    items = local.chosen(project, stage, granules)
+    sweep(project.root / "segments")
+    todo = [item for item in items if not local.is_current(project, item, stage)]
+    if not todo:
+        log.info("segments are current")
+        return
+    with cluster(engine, "resample") as spark:
+        plans = spark.collect(partial(_plan, project, stage), todo, f"{spark.tag}: looking at the granules")
+        failures = [value for plan in plans for value in plan if isinstance(value, LeadlineError)]
+        beams = {
+            item.ident: [value for value in plan if isinstance(value, Beam)]
+            for item, plan in zip(todo, plans, strict=True)
+        }
+        for error in failures:
+            log.warning("%s", error.line)
+        jobs = [
+            GranuleJob(
+                ident, sum(beam.track.photons for beam in found), partial(_granule, spark, stage, found, len(todo))
+            )
+            for ident, found in beams.items()
+            if found
+        ]
+        with progress_bar("resample", sum(job.weight for job in jobs), "photons") as bar:
+            failures += run_granules(spark, bar, jobs)
+        spark.sweep(project.root / "segments")
+    raise_first(failures)
+
+
+def _plan(project: Project, stage: Resample, item: Input) -> Iterator[Beam]:
+    source = open_photons(item)
+    try:
+        for track in local.outdated(project, item, stage, source):
+            yield Beam(track, tuple(stretch.photons for stretch in source.stretches(track.beam, stage)))
+    finally:
+        source.close()
+
+
+def _granule(spark: Cluster, stage: Resample, beams: Sequence[Beam], granules: int, group: str) -> None:
+    photons = sum(beam.track.photons for beam in beams)
+    target = min(max(photons / least_pieces(spark, granules), _FEWEST), _MOST)
+    pieces = [piece for number, beam in enumerate(beams) for piece in _cut(number, beam, target)]
+    tracks = [beam.track for beam in beams]
+    results = spark.write(partial(_segments, stage), pieces, partial(_write, stage, tracks), group)
+    for number, rows in results.items():
+        local.tell_empty(tracks[number], rows)
+
+
+def _cut(number: int, beam: Beam, target: float) -> Iterator[Piece[Stretches]]:
+    item, name = beam.track.item, beam.track.beam
+    if item.kind == "photon_table":  # must be read whole to find any part of it
+        target = float("inf")
+    start, photons = 0, 0
+    for stop, more in enumerate(beam.stretches, 1):
+        photons += more
+        if photons >= target or stop == len(beam.stretches):
+            yield Piece(number, Stretches(item, name, slice(start, stop)), photons)
+            start, photons = stop, 0
+
+
+def _segments(stage: Resample, piece: Stretches) -> Iterator[pa.Table]:
+    source = open_photons(piece.item)
+    try:
+        yield from local.gathered(local.segment_tables(source, piece.beam, stage, part=piece.part))
+    finally:
+        source.close()
+
+
+def _write(stage: Resample, tracks: Sequence[local.Track], number: int, values: Iterator[pa.Table]) -> int:
+    track = tracks[number]
+    return tables.write(track.path, SEGMENT, local.gathered(values), local.stamp_for(track.item, stage))

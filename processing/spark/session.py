@@ -1,0 +1,306 @@
+"""A Spark session for one command: started when first needed, checked, cancelled by its tag, stopped at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pyspark import cloudpickle
+from pyspark.sql import DataFrame, SparkSession
+
+from processing.errors import InputError, LeadlineError
+from processing.interrupt import stop_if_asked
+from processing.io.atomic import sweep
+from processing.local.failures import raise_first
+from processing.spark import bootstrap, shipping, tasks
+from processing.spark.bootstrap import Code
+from processing.spark.tasks import SCHEMA, Batches, Piece, Row
+from processing.spark.trouble import translated
+from processing.stages import Engine
+
+log = logging.getLogger(__name__)
+
+NEEDS = ("numpy", "numba", "pyarrow", "h5py", "scipy", "pyproj", "rasterio", "cv2", "param", "rich")
+"""Modules that every executor's Python must bring."""
+
+_SPARK_URL = re.compile(r"spark://(.+)")
+_ANSWER_SECONDS = 5.0
+_WORKER_SECONDS = 60.0
+_VALUES_A_BATCH = 4
+
+Content = TypeVar("Content")
+Result = TypeVar("Result")
+
+_KEPT: ContextVar[_Kept | None] = ContextVar("_KEPT", default=None)
+
+cloudpickle.register_pickle_by_value(bootstrap)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Tasks done of those begun or waiting."""
+
+    done: int
+    tasks: int
+
+
+class Cluster:
+    """A running Spark application and what Leadline asks of it.
+
+    Attributes
+    ----------
+    tag : on every job, to cancel them by. mark : on every file that a task writes aside.
+    cores : tasks that run at once.
+    """
+
+    def __init__(self, session: SparkSession, code: Code, tag: str) -> None:
+        self._session, self._code = session, code
+        self._context = session.sparkContext
+        self.tag = tag
+        self.cores = int(self._context.defaultParallelism)
+
+    @property
+    def mark(self) -> str:
+        return re.sub(r"\W", "_", self.tag)
+
+    def collect(
+        self, call: Callable[[Content], Iterable[Result]], contents: Iterable[Content], group: str
+    ) -> list[list[Result | LeadlineError]]:
+        """What ``call`` gives for each content, in order, each in a task of its own; meant for small results.
+
+        An error that tells of bad input stands among the results.
+        """
+        pieces = [Piece(number, content) for number, content in enumerate(contents)]
+        found: list[list[Result | LeadlineError]] = [[] for _ in pieces]
+        for row in sorted(self._rows(self._worked(call, pieces), group), key=lambda row: row.number):
+            if row.value is not None:
+                found[row.track].append(row.value)
+        return found
+
+    def write(
+        self,
+        call: Callable[[Content], Iterable[Any]],
+        pieces: Iterable[Piece[Content]],
+        write: Callable[[int, Iterator[Any]], Result],
+        group: str,
+    ) -> dict[int, Result]:
+        """Values of ``call`` for the pieces, in order, to ``write`` of the track they belong to: its result, by track.
+
+        ``write`` runs once a track that counts, however often Spark tries; it must put its output in place whole.
+        An error that tells of bad input in a piece ends its track alone; it is raised once the others are done.
+        """
+        chosen = list(pieces)
+        frame = self._gathered(self._worked(call, chosen), 1 + max(piece.track for piece in chosen))
+        return self._results(self._joined(frame, tasks.writing(write)), group)
+
+    def chain(
+        self,
+        first: Callable[[Content], Iterable[Any]],
+        join: Callable[[int, Iterator[Any]], Iterable[Row]],
+        second: Callable[[Any], Iterable[Any]],
+        pieces: Iterable[Piece[Content]],
+        write: Callable[[int, Iterator[Any]], Result],
+        group: str,
+    ) -> dict[int, Result]:
+        """As ``write``, of work in two steps that needs to know the whole track in between.
+
+        ``join`` gets the values of ``first`` for a track and gives one row for each of its pieces: the track, the
+        piece's number among ``pieces`` and what ``second`` is called with.
+        """
+        chosen = list(pieces)
+        tracks = 1 + max(piece.track for piece in chosen)
+        joined = self._joined(self._gathered(self._worked(first, chosen), tracks), join)
+        spread = joined.repartitionById(len(chosen), (joined.number % len(chosen)).cast("int"))
+        again = self._mapped(spread, partial(tasks.work_again, second, self.mark))
+        return self._results(self._joined(self._gathered(again, tracks), tasks.writing(write)), group)
+
+    def progress(self, groups: Iterable[str]) -> Progress:
+        """Tasks of the groups' jobs so far."""
+        tracker = self._context.statusTracker()
+        done = total = 0
+        for group in groups:
+            for job in tracker.getJobIdsForGroup(group):
+                info = tracker.getJobInfo(job)
+                for stage in (tracker.getStageInfo(number) for number in (info.stageIds if info else ())):
+                    done += min(stage.numCompletedTasks, stage.numTasks) if stage else 0
+                    total += stage.numTasks if stage else 0
+        return Progress(done, total)
+
+    def cancel(self) -> None:
+        """End every job of this cluster's tag."""
+        self._context.cancelJobsWithTag(self.tag)
+
+    def sweep(self, folder: Path) -> None:
+        """Remove what tasks that were lost left aside below ``folder``."""
+        sweep(folder, self.mark)
+
+    def _worked(self, call: Callable[[Content], Iterable[Any]], pieces: list[Piece[Content]]) -> DataFrame:
+        work = partial(tasks.work_on, call, dict(enumerate(pieces)), self.mark)
+        return self._mapped(self._session.range(0, len(pieces), 1, len(pieces)), work)
+
+    def _gathered(self, frame: DataFrame, tracks: int) -> DataFrame:
+        return frame.repartitionById(tracks, frame.track).sortWithinPartitions("track", "number")
+
+    def _joined(self, frame: DataFrame, join: Callable[[int, Iterator[Any]], Iterable[Row]]) -> DataFrame:
+        return self._mapped(frame, partial(tasks.join_tracks, join, self.mark))
+
+    def _mapped(self, frame: DataFrame, function: Callable[[Batches], Batches]) -> DataFrame:
+        return frame.mapInArrow(bootstrap.on_executor(self._code, cloudpickle.dumps(function)), SCHEMA)
+
+    def _results(self, frame: DataFrame, group: str) -> dict[int, Any]:
+        rows = self._rows(frame, group)
+        raise_first([row.value for row in rows if isinstance(row.value, LeadlineError)])
+        return {row.track: row.value for row in rows}
+
+    def _rows(self, frame: DataFrame, group: str) -> list[Row]:
+        with translated(group):
+            self._context.setJobGroup(group, group)
+            self._context.addJobTag(self.tag)
+            return [Row(row.track, row.number, tasks.loaded(row.value)) for row in frame.collect()]
+
+
+@contextmanager
+def cluster(engine: Engine, tag: str) -> Iterator[Cluster]:
+    """A cluster as ``engine`` says, its jobs tagged with ``tag`` and this process; it is stopped after the block.
+
+    Within ``kept_open`` one cluster serves all blocks. Raises InputError when no master answers, no worker comes or an
+    executor cannot work.
+    """
+    kept = _KEPT.get()
+    if kept is None:
+        with _running(engine, _tag(tag)) as made:
+            yield made
+        return
+    if kept.cluster is None:
+        kept.cluster = kept.stack.enter_context(_running(engine, _tag(tag)))
+    kept.cluster.tag = _tag(tag)
+    yield kept.cluster
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """Let the stages in the block share one cluster, started when the first of them asks for it."""
+    with ExitStack() as stack:
+        token = _KEPT.set(_Kept(stack))
+        try:
+            yield
+        finally:
+            _KEPT.reset(token)
+
+
+@dataclass
+class _Kept:
+    stack: ExitStack
+    cluster: Cluster | None = None
+
+
+def _tag(word: str) -> str:
+    return f"leadline-{word}-{os.getpid()}"
+
+
+@contextmanager
+def _running(engine: Engine, tag: str) -> Iterator[Cluster]:
+    with tempfile.TemporaryDirectory(prefix="leadline-spark-") as folder:
+        code, archive = shipping.pack(Path(folder), NEEDS)
+        session = _started(engine, Path(folder))
+        try:
+            session.sparkContext.addFile(str(archive))
+            _wait_for_executors(session, engine)
+            made = Cluster(session, code, tag)
+            log.debug("Spark application %s", session.sparkContext.applicationId)
+            made.collect(_here, range(made.cores), f"{tag}: first look at the executors")
+            yield made
+        finally:
+            session.stop()
+
+
+def _here(_number: int) -> Iterator[str]:
+    yield socket.gethostname()
+
+
+def _started(engine: Engine, folder: Path) -> SparkSession:
+    settings = _settings(engine, folder)
+    builder = SparkSession.builder.master(engine.master).appName("Leadline")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    with translated(engine.master):
+        return builder.getOrCreate()
+
+
+def _settings(engine: Engine, folder: Path) -> Mapping[str, str]:
+    logging_file = folder / "log4j2.properties"
+    logging_file.write_text(files("processing.spark").joinpath("log4j2.properties").read_text("utf-8"), "utf-8")
+    python = engine.executor_python or sys.executable
+    settings = {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": str(_VALUES_A_BATCH),
+        "spark.ui.showConsoleProgress": "false",
+        "spark.pyspark.python": python,
+        "spark.pyspark.driver.python": sys.executable,
+        "spark.executor.memory": f"{engine.executor_memory}m",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{logging_file}",
+        **{
+            f"spark.executorEnv.{name}": "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GDAL_NUM_THREADS")
+        },
+        **{f"spark.executorEnv.{name}": "1" for name in ("NUMBA_NUM_THREADS", "MKL_NUM_THREADS")},
+    }
+    if engine.cores:
+        settings["spark.cores.max"] = str(engine.cores)
+    if engine.executor_cores:
+        settings["spark.executor.cores"] = str(engine.executor_cores)
+    if engine.master.startswith("local"):
+        address = "127.0.0.1"
+        settings |= {"spark.ui.enabled": "false", "spark.driver.bindAddress": address}
+    else:
+        address = _own_address(engine.master)
+    if address and "SPARK_LOCAL_IP" not in os.environ:
+        settings["spark.driver.host"] = address
+    return settings
+
+
+def _own_address(master: str) -> str:
+    """This machine's address on the way to a standalone master. Raises InputError when none answers."""
+    found = _SPARK_URL.fullmatch(master)
+    if found is None:
+        return ""
+    refused: list[str] = []
+    for place in found[1].split(","):
+        host, _, port = place.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS) as line:
+                return str(line.getsockname()[0])
+        except (OSError, ValueError, OverflowError) as error:
+            refused.append(f"{place} ({error})")
+    raise InputError(
+        f"no Spark master answers at {', '.join(refused)}",
+        where=f"--master {master}",
+        mend="start one, give the URL that its page shows, or leave --master out to use this machine",
+    )
+
+
+def _wait_for_executors(session: SparkSession, engine: Engine) -> None:
+    if engine.master.startswith("local"):
+        return
+    tracker = session.sparkContext._jsc.sc().statusTracker()
+    limit = time.monotonic() + _WORKER_SECONDS
+    while len(tracker.getExecutorInfos()) < 2:
+        stop_if_asked()
+        if time.monotonic() > limit:
+            what = f"no worker offered an executor of {engine.executor_cores or 'any'} cores and "
+            mend = "start workers, ask for less, or wait until other applications have ended"
+            raise InputError(f"{what}{engine.executor_memory} MiB", where=f"--master {engine.master}", mend=mend)
+        time.sleep(0.1)

@@ -1,0 +1,82 @@
+"""What Spark says when a job fails, in one line that a user can act on."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
+from processing.errors import InputError, LeadlineError
+from processing.spark.bootstrap import TROUBLE
+
+log = logging.getLogger(__name__)
+
+
+class CancelledError(LeadlineError):
+    """A job that was cancelled."""
+
+
+_KNOWN = (
+    (rf"{TROUBLE}: (?P<what>[^\n]+)", InputError, "{what}", "install it there, or name another with --executor-python"),
+    (r"JOB_CANCELLED", CancelledError, "the job was cancelled", ""),
+    (
+        r"No space left on device|Disk quota exceeded",
+        InputError,
+        "the disk of a worker is full",
+        "free some of it, or point spark.local.dir to another disk; a rerun does what is left",
+    ),
+    (
+        r'Cannot run program "(?P<what>[^"]+)"',
+        InputError,
+        "an executor has no Python at {what}",
+        "name the one it has with --executor-python",
+    ),
+    (
+        r"Python in worker has different version[^\d]*(?P<what>[\d.]+)|PYTHON_VERSION_MISMATCH",
+        InputError,
+        "the executors' Python is not of the version of this one",
+        "name one that is with --executor-python",
+    ),
+    (
+        r"No module named '(?P<what>[^']+)'",
+        InputError,
+        "the Python of an executor lacks the module {what}",
+        "install it there, or name another with --executor-python",
+    ),
+    (
+        r"Python worker (?:exited unexpectedly|failed to connect)|ExecutorLostFailure|OutOfMemoryError",
+        InputError,
+        "an executor died over it, time and again (out of memory?)",
+        "give --executor-memory more, or --executor-cores fewer, so that fewer tasks share an executor's memory",
+    ),
+    (
+        r"All masters are unresponsive|InvalidClassException|SparkContext (?:was|has been) (?:shut down|stopped)",
+        InputError,
+        "Spark's master or driver gave up",
+        "look at the master's log; its Spark must be of the version that pyspark has here",
+    ),
+)
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn Spark's errors in the block into LeadlineError about ``where``; the whole is logged for ``--verbose``."""
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        log.debug("%s: %s", where, error)
+        raise in_one_line(str(error), where) from error
+
+
+def in_one_line(text: str, where: str) -> LeadlineError:
+    """The error of which Spark's ``text`` tells."""
+    for pattern, kind, what, mend in _KNOWN:
+        if found := re.search(pattern, text):
+            return kind(what.format(**found.groupdict()), where=where, mend=mend)
+    told = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt)\w*: [^\n]+)", text, re.MULTILINE)
+    why = told[-1] if told else text.strip().splitlines()[0] if text.strip() else "no reason given"
+    return LeadlineError(f"the Spark job failed: {why}", where=where, mend="say --verbose to see it all")
