@@ -1,0 +1,69 @@
+"""Spark sessions for tests: the two cores of this machine, or a master and two workers as processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from processing.project import Project
+from processing.spark.session import kept_open
+from processing.spark.standalone import Standalone, standalone
+from processing.stages import Engine
+
+_CORES, _MEMORY = 1, 2048
+
+
+@pytest.fixture(scope="session")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    """A standalone cluster of one master and two workers of one core each."""
+    with standalone(tmp_path_factory.mktemp("cluster"), 2, _CORES, _MEMORY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def on_this_machine() -> Iterator[Engine]:
+    """Two cores of this machine; one session for all tests of a module."""
+    with kept_open():
+        yield Engine(engine="spark", master="local[2]")
+
+
+@pytest.fixture(scope="module", params=["local", "cluster"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each test once on this machine's cores and once on the standalone cluster."""
+    master = request.getfixturevalue("two_workers").url if request.param == "cluster" else "local[2]"
+    with kept_open():
+        yield Engine(engine="spark", master=master)
+
+
+@pytest.fixture(scope="session")
+def assert_same_tables() -> Callable[[Project, Project, str], None]:
+    """Compare every table of a kind in two projects, column by column, bit for bit, provenance included."""
+
+    def same(one: Project, other: Project, kind: str) -> None:
+        found = [sorted(path.relative_to(each.root) for path in _tables(each, kind)) for each in (one, other)]
+        assert found[0], f"there is no table of {kind}"
+        assert found[0] == found[1]
+        for path in found[0]:
+            first, second = (pq.read_table(each.root / path) for each in (one, other))
+            assert first.schema.equals(second.schema, check_metadata=True), path
+            for name in first.column_names:
+                values = [table[name].combine_chunks() for table in (first, second)]
+                assert _bits(values[0]) == _bits(values[1]), f"{path}: {name}"
+
+    return same
+
+
+def _tables(project: Project, kind: str) -> Iterator[Path]:
+    return (project.root / kind).rglob("*.parquet")
+
+
+def _bits(column: pa.Array) -> bytes:
+    values = column.to_pandas()
+    text = isinstance(values.dtype, pd.CategoricalDtype) or values.dtype == object
+    return np.array(values.astype(str).tolist() if text else values).tobytes()
