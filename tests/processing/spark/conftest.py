@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -64,6 +63,7 @@ def _tables(project: Project, kind: str) -> Iterator[Path]:
 
 
 def _bits(column: pa.Array) -> bytes:
-    values = column.to_pandas()
-    text = isinstance(values.dtype, pd.CategoricalDtype) or values.dtype == object
-    return np.array(values.astype(str).tolist() if text else values).tobytes()
+    if pa.types.is_dictionary(column.type) or pa.types.is_string(column.type):
+        return np.array(column.cast(pa.string()).to_pylist()).tobytes()
+    whole = pa.types.is_timestamp(column.type)
+    return np.asarray(column.cast(pa.int64()) if whole else column).tobytes()
