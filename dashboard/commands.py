@@ -6,6 +6,10 @@ from pathlib import Path
 
 import click
 
+from processing.cli import PLACE
+from processing.errors import InputError
+from processing.places import is_remote
+
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -16,7 +20,7 @@ def register(program: click.Group) -> None:
 
 
 @click.command(short_help="Show a project in the browser.")
-@click.argument("project", type=_FOLDER)
+@click.argument("project", type=PLACE)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=5006, show_default=True, help="Port; 0 takes a free one."
 )
@@ -31,6 +35,8 @@ def serve(project: Path, port: int, address: str, origin: tuple[str, ...], auth:
     """
     from dashboard.app import Address, run
 
+    if is_remote(project):
+        raise InputError("only a project on this machine is served", where=project, mend="copy its folder here first")
     run(project, Address(address, port, origin), auth, show=not no_show)
 
 

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -18,6 +18,8 @@ import param
 from processing.errors import LeadlineError
 from processing.history import history, recorded
 from processing.interrupt import kept_interrupts
+from processing.io.locks import writing
+from processing.places import in_one_line, place
 from processing.project import Project
 from processing.stages import Engine, Stage
 
@@ -31,6 +33,17 @@ _THIS_TIME = {"run_name", "snapshot", "note"}
 """Parameters that concern one run only."""
 
 
+class _Place(click.Path):
+    """A file or folder, or a URL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return place(value) if "://" in str(value) else super().convert(value, param, ctx)
+
+
+PLACE = _Place(path_type=Path)
+"""Type of the arguments that may be paths or URLs."""
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
 @click.version_option(package_name="leadline", prog_name="leadline")
@@ -42,23 +55,23 @@ def cli(verbose: bool) -> None:
         logging.getLogger(name).setLevel(level)
 
 
-def stage_options(kind: type[Stage]) -> Callable[[Command], Command]:
-    """Decorate a command with one option for each parameter of the stage.
+def stage_options(kind: type[Stage], names: Sequence[str] = ()) -> Callable[[Command], Command]:
+    """Decorate a command with one option for each parameter of the stage, or for those of ``names``.
 
     An option that is not given arrives as None, so that ``project.toml`` and the defaults can speak.
     """
 
     def decorate(command: Command) -> Command:
-        for name in reversed(kind.own_parameters()):
+        for name in reversed(names or kind.own_parameters()):
             command = _option(name, kind.param[name])(command)
         return command
 
     return decorate
 
 
-def engine_options(command: Command) -> Command:
-    """Decorate a command with the options that say where it runs."""
-    return stage_options(Engine)(command)
+def engine_options(names: Sequence[str] = ()) -> Callable[[Command], Command]:
+    """Decorate a command with the options that say where it runs, or with those of ``names``."""
+    return stage_options(Engine, names)
 
 
 def chosen_engine(project: Project, options: dict[str, Any]) -> Engine:
@@ -77,14 +90,20 @@ def at_work(
 ) -> Iterator[tuple[Project, StageT]]:
     """The project and the stage with the ``options`` given; what the block took is recorded, and if only ``partly``.
 
+    Raises InputError when somebody else is writing the same kind of table who must not be disturbed.
+
     Its options are kept for the next time once anything was written with them, or the block ended well; but for those
     that name a run or a snapshot: of these ``project.toml`` keeps what it says.
     """
     project = Project(root)
     pinned = project.stage(kind)
     stage = project.stage(kind, given(options, kind))
+    alone = chosen_engine(project, options).on_spark
     try:
-        with recorded(project.root, stage.key, stage.output, partly=partly):
+        with (
+            writing(project.root, stage.output, alone=alone),
+            recorded(project.root, stage.key, stage.output, partly=partly),
+        ):
             yield project, stage
     except BaseException:
         if any(run.wrote for run in history(project.root)[-1:]):
@@ -118,15 +137,20 @@ def _click_type(parameter: Any) -> Any:
     return str
 
 
-def call(context: click.Context, name: str, *words: str) -> None:
-    """Run another command of the program from within one, as if its ``words`` had been typed."""
+def call(context: click.Context, name: str, *words: str, **options: Any) -> None:
+    """Run another command of the program from within one, as if its ``words`` had been typed.
+
+    ``options`` are given as well where the command knows them.
+    """
     root = context.find_root()
     program = root.command
     assert isinstance(program, click.Group)
     command = program.get_command(root, name)
     if command is None:
         raise click.ClickException(f"this installation has no command {name!r}")
-    with command.make_context(name, list(words), parent=root) as inner:
+    known = {parameter.name for parameter in command.params}
+    typed = [f"--{key.replace('_', '-')}={value}" for key, value in options.items() if key in known and value != ""]
+    with command.make_context(name, [*words, *typed], parent=root) as inner:
         command.invoke(inner)
 
 
@@ -157,10 +181,24 @@ def run(arguments: list[str]) -> int:
         return 2
     except LeadlineError as error:
         return _say(error.line, 2)
-    except OSError as error:
-        if error.errno not in _TOLD:
+    except Exception as error:
+        line = _mendable(error, arguments)
+        if not line:
             raise
-        return _say(f"{error.filename or 'disk'}: {os.strerror(error.errno)}; nothing half written was left behind", 2)
+        return _say(line, 2)
+
+
+def _mendable(error: Exception, arguments: list[str]) -> str:
+    """One line on a failure of a store or the system that the user can mend; empty for any other."""
+    url = next((word for word in arguments if "://" in word), "")
+    told = in_one_line(error, url or "object store")
+    if told is not None:
+        return told.line
+    if isinstance(error, OSError) and error.errno in _TOLD:
+        return f"{error.filename or 'disk'}: {os.strerror(error.errno)}; nothing half written was left behind"
+    if url and isinstance(error, FileNotFoundError) and error.errno is None:
+        return f"{error}: it is not there any more; run the command again"
+    return ""
 
 
 def _say(line: str, status: int) -> int:

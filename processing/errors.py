@@ -13,7 +13,13 @@ class LeadlineError(Exception):
     what : what is wrong, with the offending value.
     where : the file, table or option at fault.
     mend : what the user can do about it.
+
+    Attributes
+    ----------
+    others_done : whether it concerns some granules alone, and the others were done.
     """
+
+    others_done = False
 
     def __init__(self, what: str, *, where: str | Path = "", mend: str = "") -> None:
         self.what = " ".join(what.split())

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from processing.errors import LeadlineError
-from processing.io.atomic import ASIDE
+from processing.io.atomic import ASIDE, write_text
+from processing.places import Entry, is_remote, listing, told
 
 _LOG = logging.getLogger(__name__)
 _FILE = "history.jsonl"
@@ -52,6 +53,8 @@ def recorded(root: Path, stage: str, output: str, *, partly: bool = False) -> It
     ``output`` is the folder that the stage writes to.
     """
     began, started = datetime.now(UTC), time.monotonic()
+    with told(root):
+        before = _there(root / output)
     outcome, why = "interrupted", ""
     try:
         yield
@@ -61,7 +64,7 @@ def recorded(root: Path, stage: str, output: str, *, partly: bool = False) -> It
         raise
     finally:
         took, at = round(time.monotonic() - started, 1), began.isoformat(timespec="milliseconds")
-        wrote = _wrote(root / output, began)
+        wrote = _wrote(root / output, began, before)
         _append(root, Run(stage, at, took, outcome, " ".join(why.split())[:300], wrote, partly))
 
 
@@ -81,7 +84,22 @@ def _parsed(line: str) -> Run | None:
         return None
 
 
-def _wrote(folder: Path, since: datetime) -> bool:
+def _there(folder: Path) -> dict[str, Entry]:
+    """The tables of a folder in a store; none of one on this machine, where times tell what is new."""
+    try:
+        found = listing(folder) if is_remote(folder) else {}
+    except FileNotFoundError:
+        return {}
+    return {name: entry for name, entry in found.items() if not name.rpartition("/")[2].startswith(".")}
+
+
+def _wrote(folder: Path, since: datetime, before: dict[str, Entry]) -> bool:
+    if is_remote(folder):
+        try:
+            with told(folder):
+                return _there(folder) != before
+        except LeadlineError:  # what went wrong is told already
+            return True
     limit = since.timestamp() - _TICK
     return any(_modified(file) >= limit for file in folder.rglob("*") if not file.name.startswith(ASIDE))
 
@@ -94,9 +112,17 @@ def _modified(file: Path) -> float:
 
 
 def _append(root: Path, run: Run) -> None:
-    """Add one line in one write, so that two runs that end together do not mix; a full disk loses only the line."""
+    """Add one line in one write, so that two runs that end together do not mix; a full disk loses only the line.
+
+    A store knows no adding: there the whole is written anew, and of two runs that end together one may be lost.
+    """
+    line = json.dumps(asdict(run)) + "\n"
     try:
+        if is_remote(root):
+            former = root / _FILE
+            write_text(former, (former.read_text(encoding="utf-8") if former.exists() else "") + line)
+            return
         with (root / _FILE).open("ab", buffering=0) as stream:
-            stream.write((json.dumps(asdict(run)) + "\n").encode())
-    except OSError as error:
+            stream.write(line.encode())
+    except (OSError, LeadlineError) as error:
         _LOG.warning("what the run took is not recorded: %s", error)

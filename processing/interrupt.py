@@ -1,4 +1,4 @@
-"""Ctrl-C that cannot get lost.
+"""Ctrl-C that cannot get lost, nor a polite request to end.
 
 Python raises KeyboardInterrupt wherever the main thread happens to be. Inside a callback that a C library called, or
 in a finalizer, the library or the interpreter drops it and the command goes on. So the request is also kept, and
@@ -23,17 +23,21 @@ _OURS: ContextVar[threading.Event | None] = ContextVar("_OURS", default=None)
 
 @contextmanager
 def kept_interrupts() -> Iterator[None]:
-    """Keep requests to stop while the block runs, unless somebody else handles the signal already."""
+    """Keep requests to stop while the block runs, unless somebody else handles the signal already.
+
+    SIGTERM, which other programs send, counts as one as well.
+    """
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     _ASKED.clear()
-    signal.signal(signal.SIGINT, _note)
+    former = {asked: signal.signal(asked, _note) for asked in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for asked, handler in former.items():
+            signal.signal(asked, handler)
         _ASKED.clear()
 
 

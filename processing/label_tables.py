@@ -71,7 +71,9 @@ _VERSION = sa.Table(
 
 
 def is_there(url: str) -> bool:
-    """Whether there can be events at ``url``: not where a SQLite file is still to be made."""
+    """Whether there can be events at ``url``: not without one, nor where a SQLite file is still to be made."""
+    if not url:
+        return False
     try:
         parsed = sa.engine.make_url(url)
     except sa.exc.ArgumentError:
@@ -81,6 +83,12 @@ def is_there(url: str) -> bool:
 
 def open_engine(url: str) -> tuple[str, Engine]:
     """The URL as it may be shown, and the engine. Raises InputError."""
+    if not url:
+        raise InputError(
+            "a project at a URL keeps its label events in a database elsewhere, and none is named",
+            where="database.url",
+            mend="name one in its project.toml, such as postgresql+psycopg://user@host/name",
+        )
     try:
         parsed = sa.engine.make_url(url)
         engine = sa.create_engine(parsed)

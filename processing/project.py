@@ -1,4 +1,4 @@
-"""A project on disk: where each input and table lies, and what is there."""
+"""A project in a folder or at a URL: where each input and table lies, and what is there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import time
 import tomllib
 from collections.abc import Mapping
@@ -16,8 +15,9 @@ from typing import Any, TypeVar
 
 import tomli_w
 
-from processing.errors import InputError, MissingError
+from processing.errors import InputError, LeadlineError, MissingError
 from processing.io.atomic import aside, aside_folder, write_text
+from processing.places import children, fetch, is_remote, listing, names_below, place, told
 from processing.provenance import fingerprint_file, glance
 from processing.stages import SECTIONS, Stage
 
@@ -27,7 +27,11 @@ _LOG = logging.getLogger(__name__)
 
 CATEGORIES = ("granules", "scenes", "references")
 _PART = "part-0.parquet"
+_NEWEST = ".newest"
+"""File that tells when a run in a store became the newest: folders have no time there."""
+
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TRACK = re.compile(rf"granule=([^/]+)/beam=([^/]+)/{re.escape(_PART)}")
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Input:
     ----------
     ident : granule, scene or reference identifier, unique in its category.
     kind : ``atl03``, ``photon_table``, ``safe``, ``geotiff``, ``atl07`` or ``atl10``.
-    path : link or copy inside the project.
+    path : link or copy inside the project, or the URL where it lies.
     fingerprint : of the content when it was added.
     details : what the reader needs besides the file (scene time, band map, beam...).
     added : when it was added, seconds since 1970.
@@ -53,23 +57,22 @@ class Input:
 
 
 class Project:
-    """A project folder. Opening reads ``project.toml``; nothing else is touched."""
+    """A project. Opening reads ``project.toml``; nothing else is touched.
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+    ``root`` is a folder, or the place of a URL as :func:`processing.places.place` gives it; a URL itself will do.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = place(root)
         self.settings = self._load()
 
     @classmethod
-    def create(cls, root: Path, hemisphere: str = "") -> Project:
-        """Make a new project folder; raises InputError when there is one already."""
-        root = Path(root)
-        if root.exists() and not root.is_dir():
-            raise InputError("there is a file of that name", where=root, mend="choose another folder")
-        if (root / "project.toml").exists():
-            raise InputError("a project is already there", where=root, mend="choose another folder")
-        if root.exists() and any(root.iterdir()):
-            raise InputError("the folder is not empty", where=root, mend="choose a new or an empty folder")
-        for category in CATEGORIES:
+    def create(cls, root: Path | str, hemisphere: str = "") -> Project:
+        """Make a new project; raises InputError when there is one already."""
+        root = place(root)
+        with told(root):
+            _check_free(root)
+        for category in CATEGORIES if not is_remote(root) else ():
             (root / "inputs" / category).mkdir(parents=True, exist_ok=True)
         settings: dict[str, Any] = {"name": root.resolve().name}
         if hemisphere:
@@ -89,9 +92,14 @@ class Project:
 
     @property
     def database_url(self) -> str:
-        """SQLAlchemy URL of label events and jobs: SQLite in the project unless ``database.url`` says otherwise."""
+        """SQLAlchemy URL of label events and jobs: SQLite in the project unless ``database.url`` says otherwise.
+
+        Empty for a project at a URL that says nothing: no SQLite file can be there.
+        """
         configured = self.settings.get("database", {}).get("url")
-        return str(configured) if configured else f"sqlite:///{(self.root / 'leadline.db').resolve()}"
+        if configured or is_remote(self.root):
+            return str(configured or "")
+        return f"sqlite:///{(self.root / 'leadline.db').resolve()}"
 
     def stage(self, kind: type[StageT], overrides: Mapping[str, Any] | None = None) -> StageT:
         """The stage's parameters: defaults, then ``project.toml``, then ``overrides``.
@@ -142,23 +150,26 @@ class Project:
     def add_input(
         self, category: str, ident: str, kind: str, source: Path, details: Mapping[str, Any], *, copy: bool = False
     ) -> Input:
-        """Link (or copy) ``source`` into the project and record it.
+        """Link (or copy) ``source`` into the project and record it; without ``copy`` a URL is recorded as it is.
 
-        The same content again is accepted quietly; other content under the same identifier raises InputError.
+        A project at a URL takes copies of what lies on this machine, since it cannot hold links. The same content again
+        is accepted quietly; other content under the same identifier raises InputError.
         """
         if not _SAFE_ID.fullmatch(ident):
             raise InputError(f"identifier {ident!r} has characters that no file name should", where=source)
         source = source.resolve()
         record, target = self.input_paths(category, ident, source)
+        copy = copy or (is_remote(self.root) and not is_remote(source))
+        target = source if is_remote(source) and not copy else target
         entry = Input(ident, kind, target, fingerprint_file(source), dict(details), time.time())
         previous = self._read_input(record) if record.exists() else None
         if previous is not None and previous.fingerprint != entry.fingerprint:
             raise InputError(
                 f"{ident} is in the project already with other content", where=source, mend=f"remove {record} first"
             )
-        if not target.exists() or (previous is None and target.resolve() != source):
+        if target != source and (not target.exists() or (previous is None and target.resolve() != source)):
             _place(source, target, copy=copy)
-        elif previous is not None and previous.details == entry.details:
+        elif previous is not None and (previous.path, previous.details) == (target, entry.details):
             return previous
         _write_input(record, entry)
         return entry
@@ -171,6 +182,10 @@ class Project:
     def tracks(self, kind: str, run: str = "") -> list[tuple[str, str]]:
         """(granule, beam) of every table of ``kind``, sorted."""
         base = self.root / kind / run if run else self.root / kind
+        if is_remote(base):
+            with told(base):
+                names = names_below(base)
+            return sorted((match[1], match[2]) for match in map(_TRACK.fullmatch, names) if match)
         found = base.glob(f"granule=*/beam=*/{_PART}")
         return sorted((p.parent.parent.name.split("=", 1)[1], p.parent.name.split("=", 1)[1]) for p in found)
 
@@ -180,7 +195,15 @@ class Project:
         if not folder.is_dir():
             return []
         found = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-        return [entry.name for entry in sorted(found, key=lambda entry: (entry.stat().st_mtime, entry.name))]
+        return [entry.name for entry in sorted(found, key=lambda entry: (_time_of(entry), entry.name))]
+
+    def make_newest(self, kind: str, run: str) -> None:
+        """Let a run that is there be the newest of its kind."""
+        folder = self.root / kind / run
+        if is_remote(folder):
+            write_text(folder / _NEWEST, f"{time.time()}\n")
+        else:
+            os.utime(folder)
 
     def newest_run(self, kind: str, command: str) -> str:
         """The newest run of ``kind``; raises MissingError that names the command which makes one."""
@@ -192,7 +215,8 @@ class Project:
     def _load(self) -> dict[str, Any]:
         file = self.root / "project.toml"
         try:
-            settings = tomllib.loads(file.read_text(encoding="utf-8"))
+            with told(self.root):
+                settings = tomllib.loads(file.read_text(encoding="utf-8"))
         except NotADirectoryError:
             raise InputError("not a project but a file", where=self.root, mend="name the project's folder") from None
         except FileNotFoundError:
@@ -207,15 +231,17 @@ class Project:
         try:
             value = json.loads(record.read_text(encoding="utf-8"))
             seen = value.pop("seen", "")
-            found = Input(**(value | {"path": record.parent / value["path"]}))
+            found = Input(**(value | {"path": _recorded(record, value["path"])}))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"damaged input record ({error})", where=record, mend="remove it and add again") from None
-        if not found.path.exists() or glance(found.path) == seen:
+        with told(found.path):
+            now = glance(found.path)
+        if now in {"", seen}:
             return found
         found = replace(found, fingerprint=fingerprint_file(found.path))
         try:
             _write_input(record, found)
-        except OSError:
+        except (OSError, LeadlineError):
             _LOG.debug("%s cannot be renewed, so its file is read again each time", record)
         return found
 
@@ -232,8 +258,33 @@ def _check_settings(settings: dict[str, Any], file: Path) -> None:
         raise InputError(f"unknown stage {min(unknown)!r}", where=file, mend=f"one of {', '.join(SECTIONS)}")
 
 
+def _check_free(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        raise InputError("there is a file of that name", where=root, mend="choose another folder")
+    if (root / "project.toml").exists():
+        raise InputError("a project is already there", where=root, mend="choose another folder")
+    if root.exists() and children(root):
+        raise InputError("the folder is not empty", where=root, mend="choose a new or an empty folder")
+
+
+def _time_of(run: Path) -> float:
+    """When a run became the newest, s since 1970."""
+    if not is_remote(run):
+        return run.stat().st_mtime
+    try:
+        return float((run / _NEWEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return max((entry.modified for entry in listing(run).values()), default=0.0)
+
+
+def _recorded(record: Path, path: str) -> Path:
+    """The place that a record names: in its folder, or a URL."""
+    return place(path) if "://" in path else record.parent / path
+
+
 def _write_input(record: Path, entry: Input) -> None:
-    value = asdict(entry) | {"path": entry.path.name, "seen": glance(entry.path)}
+    name = entry.path.name if entry.path.parent == record.parent else str(entry.path)
+    value = asdict(replace(entry, path=Path())) | {"path": name, "seen": glance(entry.path)}
     write_text(record, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
@@ -243,9 +294,6 @@ def _place(source: Path, target: Path, *, copy: bool) -> None:
         target.unlink()
     if not copy:
         target.symlink_to(os.path.relpath(source, target.parent.resolve()), target_is_directory=source.is_dir())
-    elif source.is_dir():
-        with aside_folder(target) as folder:
-            shutil.copytree(source, folder, dirs_exist_ok=True)
-    else:
-        with aside(target) as file:
-            shutil.copyfile(source, file)
+        return
+    with aside_folder(target) if source.is_dir() else aside(target) as temporary:
+        fetch(source, temporary)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from processing.places import is_remote, listing, names_below, opened
 from processing.schema import SCHEMA_VERSION
 
 _SAMPLE = 1 << 20
@@ -50,20 +52,34 @@ def digest(value: Any) -> str:
 
 
 def glance(path: Path) -> str:
-    """What tells at a glance whether a file, or any in a folder, was changed: sizes and times, not the content."""
+    """What tells at a glance whether a file, or any in a folder, was changed: sizes and times, not the content.
+
+    In a store it is sizes and what the store tells contents apart by. Empty when there is nothing.
+    """
+    if is_remote(path):
+        return _glance_there(path)
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     found = [(str(file.relative_to(path)), file.stat()) for file in files if file.is_file()]
+    if not found and not path.exists():
+        return ""
     return digest([[name, state.st_size, state.st_mtime_ns] for name, state in found])
+
+
+def _glance_there(path: Path) -> str:
+    try:
+        return digest([[name, entry.size, entry.mark] for name, entry in listing(path).items()])
+    except FileNotFoundError:
+        return ""
 
 
 def fingerprint_file(path: Path) -> str:
     """Fingerprint of a file's size, head and tail (1 MiB each), or of every file in a folder."""
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        return digest([[str(file.relative_to(path)), fingerprint_file(file)] for file in files])
-    size = path.stat().st_size
-    hasher = hashlib.sha256(str(size).encode())
-    with path.open("rb") as stream:
+        return digest([[name, fingerprint_file(path / name)] for name in names_below(path)])
+    with opened(path) as stream:
+        size = stream.seek(0, io.SEEK_END)
+        hasher = hashlib.sha256(str(size).encode())
+        stream.seek(0)
         hasher.update(stream.read(_SAMPLE))
         if size > _SAMPLE:
             stream.seek(max(_SAMPLE, size - _SAMPLE))

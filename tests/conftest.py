@@ -41,8 +41,12 @@ def chromium() -> Iterator[Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one file in one process, so that its fixtures are made once; all browser tests in one."""
+    """Keep the tests of one file in one process, so that its fixtures are made once; all browser tests in one.
+
+    Those of Spark are too: a process has one Spark session, and one cluster serves them all.
+    """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             group = "browser" if item.get_closest_marker("browser") else item.path.stem
+            group = "spark" if item.path.parent.name == "spark" else group
             item.add_marker(pytest.mark.xdist_group(group))

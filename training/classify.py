@@ -3,58 +3,141 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from processing.cores import available_cores
-from processing.errors import MissingError, StaleError
+from processing.errors import LeadlineError, MissingError, StaleError
 from processing.io import tables
+from processing.io.atomic import sweep
+from processing.local.failures import collected, raise_first
 from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import PREDICTION
 from processing.stages import Classify
 from training import bundle, data
+from training.threads import torch_threads
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A model at work on a project. ``fingerprint`` is the model's."""
+    """A model to classify a project with.
+
+    Attributes
+    ----------
+    name : of the model's run. fingerprint : the model's. window : length of the segments it learned on [m].
+    """
 
     project: Project
     stage: Classify
     name: str
-    trained: bundle.Trained
     fingerprint: str
+    window: float
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track whose predictions can be made.
+
+    Attributes
+    ----------
+    rows : number of segments. segments : their table. target, stamp : the table to write, and its provenance.
+    """
+
+    granule: str
+    beam: str
+    rows: int
+    segments: Path
+    target: Path
+    stamp: Stamp
 
 
 def classify(project: Project, stage: Classify, granules: Sequence[str] | None = None) -> str:
     """Classify every segment of ``granules`` (all when None) and return the run's name.
 
     Tables that are current are kept, so that an interrupted run goes on where it stopped; once all are, the run is the
-    newest. Raises MissingError when there are no segments, StaleError when the model does not fit.
+    newest. A granule that cannot be used does not keep the others from being done; its error is raised at the end.
+    Raises MissingError when there are no segments, StaleError when the model does not fit.
     """
+    run, trained = run_of(project, stage)
+    failures: list[LeadlineError] = []
+    todo = outdated(run, granules, failures)
+    if todo:
+        with progress_bar("classify", sum(track.rows for track in todo), "segments") as bar:
+            for _, tracks in groupby(todo, key=lambda track: track.granule):
+                with collected(failures):
+                    _classify_granule(run, trained, tracks, bar)
+    return ended(run, failures)
+
+
+def run_of(project: Project, stage: Classify) -> tuple[Run, bundle.Trained]:
+    """What ``stage`` asks for, and its model. Raises MissingError without one, and as ``bundle.load``."""
     name = stage.run_name or project.newest_run("models", "train")
     trained = bundle.load(project, name)
     fingerprint = str(bundle.read_record(project.root / "models" / name)["fingerprint"])
-    run = Run(project, stage, name, trained, fingerprint)
-    tracks = _tracks(project, granules)
-    stale = [track for track in tracks if not _is_current(run, *track)]
-    total = sum(tables.count_rows(project.table_path("segments", *track)) for track in stale)
-    if not stale:
-        _log.info("predictions of %s are current", name)
-    else:
-        with progress_bar("classify", total, "segments") as bar:
-            for granule, beam in stale:
-                _classify_track(run, granule, beam, bar)
-    os.utime(project.root / "predictions" / name)
-    return name
+    return Run(project, stage, name, fingerprint, trained.window), trained
+
+
+def outdated(run: Run, granules: Sequence[str] | None, failures: list[LeadlineError]) -> list[Track]:
+    """The tracks whose table must be made, of the ``granules`` named or of all; what interrupted runs left is removed.
+
+    The first error in a granule's tables is added to ``failures`` and ends the granule; where no track can be used it
+    is raised. Raises MissingError when a granule has no segments, or none has.
+    """
+    names = _tracks(run.project, granules)
+    sweep(run.project.root / "predictions")
+    todo: list[Track] = []
+    usable = 0
+    for _, beams in groupby(names, key=lambda name: name[0]):
+        with collected(failures):
+            for granule, beam in beams:
+                track = _looked_at(run, granule, beam)
+                usable += 1
+                if track is not None:
+                    todo.append(track)
+    if failures and not usable:
+        raise failures[0]
+    if not todo and not failures:
+        _log.info("predictions of %s are current", run.name)
+    return todo
+
+
+def ended(run: Run, failures: Sequence[LeadlineError]) -> str:
+    """Make the run the newest and return its name; raises the first failure instead where there is one."""
+    raise_first(failures)
+    run.project.make_newest("predictions", run.name)
+    return run.name
+
+
+def read_track(run: Run, track: Track, between: tuple[float, float] | None = None) -> data.Track:
+    """What the model sees of a track, or of its segments whose ``x_atc`` [m] lies ``between``."""
+    return data.read_track(track.segments, f"leadline resample {run.project.root}", between)
+
+
+def prediction_table(run: Run, trained: bundle.Trained, track: Track, seen: data.Track) -> pa.Table:
+    """PREDICTION rows of the segments in ``seen``, some or all of the track's."""
+    with torch_threads(1):  # The last digits depend on how one operation is shared among threads.
+        chance = trained.classify(seen, run.stage.batch, available_cores())
+    return PREDICTION.build(
+        {
+            "granule_id": track.granule,
+            "beam": track.beam,
+            "segment": seen.segment,
+            "p_thick": chance[:, 0],
+            "p_thin": chance[:, 1],
+            "p_water": chance[:, 2],
+            "predicted": chance.argmax(axis=1).astype(np.int8),
+            "model_id": run.name,
+        }
+    )
 
 
 def _tracks(project: Project, granules: Sequence[str] | None) -> list[tuple[str, str]]:
@@ -67,41 +150,23 @@ def _tracks(project: Project, granules: Sequence[str] | None) -> list[tuple[str,
     return wanted
 
 
-def _classify_track(run: Run, granule: str, beam: str, bar: Bar) -> None:
-    path = run.project.table_path("segments", granule, beam)
-    window = data.window_of(data.segment_stamp(run.project, granule, beam))
-    if window != run.trained.window:
-        what = f"segments are of {window:g} m, model {run.name} learned on {run.trained.window:g} m"
-        raise StaleError(what, where=path, mend=f"run: leadline train {run.project.root}")
-    track = data.read_track(path, f"leadline resample {run.project.root}")
-    chance = run.trained.classify(track, run.stage.batch, available_cores())
-    table = prediction_table(granule, beam, track, chance, run.name)
-    target = run.project.table_path("predictions", granule, beam, run.name)
-    tables.write(target, PREDICTION, table, _stamp(run, granule, beam))
-    bar.advance(len(chance), detail=f"{granule} {beam}")
+def _looked_at(run: Run, granule: str, beam: str) -> Track | None:
+    """One track with its provenance; None when it is current. Raises StaleError when the model does not fit."""
+    project = run.project
+    made = data.segment_stamp(project, granule, beam)
+    stamp = Stamp(run.stage.key, {"run_name": run.name}, {"segments": made.fingerprint, "model": run.fingerprint})
+    target = project.table_path("predictions", granule, beam, run.name)
+    if tables.is_current(target, stamp):
+        return None
+    segments = project.table_path("segments", granule, beam)
+    if data.window_of(made) != run.window:
+        what = f"segments are of {data.window_of(made):g} m, model {run.name} learned on {run.window:g} m"
+        raise StaleError(what, where=segments, mend=f"run: leadline train {project.root}")
+    return Track(granule, beam, tables.count_rows(segments), segments, target, stamp)
 
 
-def prediction_table(granule: str, beam: str, track: data.Track, chance: np.ndarray, model: str) -> pa.Table:
-    """PREDICTION rows of one track from class probabilities ``chance`` f4 (N, 3)."""
-    return PREDICTION.build(
-        {
-            "granule_id": granule,
-            "beam": beam,
-            "segment": track.segment,
-            "p_thick": chance[:, 0],
-            "p_thin": chance[:, 1],
-            "p_water": chance[:, 2],
-            "predicted": chance.argmax(axis=1).astype(np.int8),
-            "model_id": model,
-        }
-    )
-
-
-def _stamp(run: Run, granule: str, beam: str) -> Stamp:
-    segments = data.segment_stamp(run.project, granule, beam).fingerprint
-    return Stamp(run.stage.key, {"run_name": run.name}, {"segments": segments, "model": run.fingerprint})
-
-
-def _is_current(run: Run, granule: str, beam: str) -> bool:
-    target = run.project.table_path("predictions", granule, beam, run.name)
-    return tables.is_current(target, _stamp(run, granule, beam))
+def _classify_granule(run: Run, trained: bundle.Trained, tracks: Iterable[Track], bar: Bar) -> None:
+    for track in tracks:
+        table = prediction_table(run, trained, track, read_track(run, track))
+        tables.write(track.target, PREDICTION, table, track.stamp)
+        bar.advance(track.rows, detail=f"{track.granule} {track.beam}")

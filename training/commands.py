@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from processing.cli import at_work, stage_options
+from processing.cli import PLACE, at_work, chosen_engine, engine_options, stage_options
 from processing.stages import Classify, Train
 
 
@@ -18,7 +18,7 @@ def register(program: click.Group) -> None:
 
 
 @click.command("train", short_help="Snapshot to model.")
-@click.argument("project", type=click.Path(path_type=Path))
+@click.argument("project", type=PLACE)
 @stage_options(Train)
 def train(project: Path, **options: Any) -> None:
     """Train a classifier on a snapshot of PROJECT, test it on whole granules held out, and write its model card."""
@@ -30,12 +30,20 @@ def train(project: Path, **options: Any) -> None:
 
 
 @click.command("classify", short_help="Model to class probabilities for every segment.")
-@click.argument("project", type=click.Path(path_type=Path))
+@click.argument("project", type=PLACE)
+@click.option("--granule", "granules", multiple=True, help="Only this granule; may be given more than once.")
 @stage_options(Classify)
-def classify(project: Path, **options: Any) -> None:
+@engine_options()
+def classify(project: Path, granules: tuple[str, ...], **options: Any) -> None:
     """Classify every segment of PROJECT with a trained model."""
-    with at_work(project, Classify, options) as (opened, stage):
-        from training.classify import classify as run_classification
+    with at_work(project, Classify, options, partly=bool(granules)) as (opened, stage):
+        engine = chosen_engine(opened, options)
+        if engine.on_spark:
+            from training import on_spark
 
-        name = run_classification(opened, stage)
+            name = on_spark.classify(opened, stage, engine, list(granules) or None)
+        else:
+            from training import classify as local
+
+            name = local.classify(opened, stage, list(granules) or None)
     click.echo(f"predictions {name}: {opened.root / 'predictions' / name}")

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from processing.core.features import COLUMNS, HALO, NAMES, segment_features, window_index
+from processing.core.features import COLUMNS, NAMES, reach, segment_features, window_index
 from processing.errors import InputError, MissingError, StaleError
 from processing.io import tables
 from processing.local.snapshot import manifest
@@ -288,9 +288,10 @@ def _labelled(project: Project, source: Source, track: tuple[str, str], *, clear
     if not len(wanted):
         return None
     # Far from any label nothing is learned: only the segments that a labelled one's features reach are read.
-    reach = (wanted.min() * source.window - HALO, (wanted.max() + 1) * source.window + HALO)
+    far = reach(source.window)
+    between = (wanted.min() * source.window - far, (wanted.max() + 1) * source.window + far)
     path = project.table_path("segments", granule, beam)
-    found = read_track(path, f"leadline resample {project.root}", reach)
+    found = read_track(path, f"leadline resample {project.root}", between)
     rows = np.searchsorted(found.segment, wanted)
     if not len(found.segment) or not np.array_equal(found.segment[np.minimum(rows, len(found.segment) - 1)], wanted):
         mend = f"{_command('autolabel', project)}, then a new snapshot"

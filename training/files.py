@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from processing.io.atomic import aside
+from processing.places import readable
 
 DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError)
 """What reading a damaged or foreign file, and using what it holds, may raise."""
@@ -28,5 +29,6 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 def load(path: Path) -> dict[str, Any]:
     """What ``save`` wrote; nothing but tensors and plain values is unpickled."""
-    state: dict[str, Any] = torch.load(path, weights_only=True)
+    with readable(path) as source:
+        state: dict[str, Any] = torch.load(source, weights_only=True)
     return state

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import re
 import shutil
@@ -22,7 +21,8 @@ from processing.core.features import FEATURES_VERSION
 from processing.cores import available_cores
 from processing.errors import InputError, LeadlineError
 from processing.io import tables
-from processing.io.atomic import sync, write_text
+from processing.io.atomic import scratch, sync, write_text
+from processing.places import is_remote, put
 from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import Stamp
@@ -59,25 +59,27 @@ class Prepared:
 def train(project: Project, stage: Train) -> str:
     """Train as ``stage`` says and return the run's name; a run made from exactly the same is kept.
 
-    Interrupted, it leaves its last epoch in ``models/.unfinished-…`` and the same call, on any number of ranks, goes on
-    from there. Runs that were left unfinished ``KEPT_DAYS`` ago are removed.
+    Interrupted, it leaves its last epoch in ``models/.unfinished-…``, on this machine where the project is at a URL,
+    and the same call, on any number of ranks, goes on from there. Runs that were left unfinished ``KEPT_DAYS`` ago are
+    removed.
     """
     source = data.find_source(project, stage.snapshot)
     stamp = stamp_of(stage, source)
     name, done = run_name(project, stage, source, stamp)
     if done:
         _log.info("model %s is current", name)
-        os.utime(project.root / "models" / name)
+        project.make_newest("models", name)
         return name
     if stage.workers > 1:
         distributed.check_launcher()
     prepared = prepare(project, source, stage)
-    folder = project.root / "models" / f"{UNFINISHED}{stamp.fingerprint}"
+    models = project.root / "models"
+    folder = (scratch() if is_remote(models) else models) / f"{UNFINISHED}{stamp.fingerprint}"
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     trained = _fit(prepared, stage.workers, folder)
     record = report(project, stamp, name, prepared, trained) | {"ranks": stage.workers}
-    _write(folder, project.root / "models" / name, trained, record)
+    _write(folder, models / name, trained, record)
     return name
 
 
@@ -235,5 +237,10 @@ def _write(folder: Path, target: Path, trained: bundle.Trained, record: dict[str
     write_text(folder / "card.md", card(record))
     for name in (loop.CHECKPOINT, worker.JOB, RANKS_LOG):
         (folder / name).unlink(missing_ok=True)
-    folder.rename(target)
-    sync(target.parent)
+    if not is_remote(target):
+        folder.rename(target)
+        sync(target.parent)
+        return
+    for file in sorted(folder.iterdir(), key=lambda file: file.name == bundle.RECORD):
+        put(file, target / file.name)
+    shutil.rmtree(folder)

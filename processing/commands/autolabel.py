@@ -7,20 +7,27 @@ from typing import Any
 
 import click
 
-from processing.cli import at_work, stage_options
+from processing.cli import PLACE, at_work, chosen_engine, engine_options, stage_options
 from processing.stages import Autolabel
 
 
 @click.command("autolabel")
-@click.argument("project", type=click.Path(path_type=Path))
+@click.argument("project", type=PLACE)
 @click.option("--granule", "granules", multiple=True, help="Only this granule; may be given more than once.")
 @stage_options(Autolabel)
+@engine_options()
 def autolabel_command(project: Path, granules: tuple[str, ...], **options: Any) -> None:
     """Label the segments of PROJECT's granules from the scenes they cross, ice drift undone."""
-    from processing.local.autolabel import autolabel
-
     with at_work(project, Autolabel, options, partly=bool(granules)) as (opened, stage):
-        autolabel(opened, stage, list(granules) or None)
+        engine = chosen_engine(opened, options)
+        if engine.on_spark:
+            from processing.spark import autolabel as spark
+
+            spark.autolabel(opened, stage, engine, list(granules) or None)
+        else:
+            from processing.local import autolabel as local
+
+            local.autolabel(opened, stage, list(granules) or None)
     click.echo(f"auto-labels are up to date, {len(opened.tracks('autolabels'))} tracks")
 
 

@@ -7,28 +7,33 @@ from typing import Any
 
 import click
 
-from processing.cli import at_work, stage_options
+from processing.cli import PLACE, at_work, chosen_engine, engine_options, stage_options
 from processing.project import Project
 from processing.stages import Freeboard
 
-_PATH = click.Path(path_type=Path)
-
 
 @click.command("freeboard")
-@click.argument("project", type=_PATH)
+@click.argument("project", type=PLACE)
 @click.option("--granule", "granules", multiple=True, help="Only this granule; may be given more than once.")
 @stage_options(Freeboard)
+@engine_options()
 def freeboard_command(project: Path, granules: tuple[str, ...], **options: Any) -> None:
     """Compute local sea surface and freeboard of PROJECT from its classes."""
-    from processing.local.freeboard import freeboard
-
     with at_work(project, Freeboard, options, partly=bool(granules)) as (opened, stage):
-        run = freeboard(opened, stage, list(granules) or None)
+        engine = chosen_engine(opened, options)
+        if engine.on_spark:
+            from processing.spark import freeboard as spark
+
+            run = spark.freeboard(opened, stage, engine, list(granules) or None)
+        else:
+            from processing.local import freeboard as local
+
+            run = local.freeboard(opened, stage, list(granules) or None)
     click.echo(f"freeboard {run} is up to date, {len(opened.tracks('freeboard', run))} tracks")
 
 
 @click.command("export")
-@click.argument("project", type=_PATH)
+@click.argument("project", type=PLACE)
 @click.option(
     "--what",
     type=click.Choice(["segments", "autolabels", "snapshots", "predictions", "freeboard", "truth"]),
@@ -38,7 +43,7 @@ def freeboard_command(project: Path, granules: tuple[str, ...], **options: Any) 
 )
 @click.option("--run", default="", help="Run or snapshot; the newest when not given.")
 @click.option("--format", "form", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True)
-@click.option("--out", type=_PATH, required=True, help="File to write.")
+@click.option("--out", type=PLACE, required=True, help="File to write.")
 def export_command(project: Path, what: str, run: str, form: str, out: Path) -> None:
     """Write one table of PROJECT, with time and place of every segment, to one file."""
     from processing.local.export import export

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from processing.cli import at_work, stage_options
+from processing.cli import PLACE, at_work, stage_options
 from processing.errors import InputError
 from processing.project import Project
 from processing.schema import SurfaceClass
@@ -25,11 +25,10 @@ _CLASSES = {
 }
 _NAMES = {int(code): name for name, code in _CLASSES.items()}
 _REASONS = ("cloud", "shadow", "transition", "drift", "other", "accept")
-_PATH = click.Path(path_type=Path)
 
 
 @click.command("snapshot")
-@click.argument("project", type=_PATH)
+@click.argument("project", type=PLACE)
 @stage_options(Snapshot)
 def snapshot_command(project: Path, **options: Any) -> None:
     """Freeze the current labels of PROJECT under a new name, v0001 and on."""
@@ -68,7 +67,7 @@ def _track(*, required: bool) -> Any:
 
 
 @label_group.command("add")
-@click.argument("project", type=_PATH)
+@click.argument("project", type=PLACE)
 @_track(required=True)
 @click.option("--from", "start", type=float, required=True, help="Start along the track, included [m].")
 @click.option("--to", "end", type=float, required=True, help="End along the track, not included [m].")
@@ -103,7 +102,7 @@ def _check_interval(segments: Path, track: str, start: float, end: float) -> Non
 
 
 @label_group.command("undo")
-@click.argument("project", type=_PATH)
+@click.argument("project", type=PLACE)
 @_track(required=False)
 @_analyst
 def undo_command(project: Path, granule: str | None, beam: str | None, analyst: str) -> None:
@@ -114,7 +113,7 @@ def undo_command(project: Path, granule: str | None, beam: str | None, analyst: 
 
 
 @label_group.command("redo")
-@click.argument("project", type=_PATH)
+@click.argument("project", type=PLACE)
 @_track(required=False)
 @_analyst
 def redo_command(project: Path, granule: str | None, beam: str | None, analyst: str) -> None:
@@ -125,7 +124,7 @@ def redo_command(project: Path, granule: str | None, beam: str | None, analyst: 
 
 
 @label_group.command("list")
-@click.argument("project", type=_PATH)
+@click.argument("project", type=PLACE)
 @_track(required=False)
 @click.option("--all", "everything", is_flag=True, help="Also what was undone or superseded.")
 def list_command(project: Path, granule: str | None, beam: str | None, everything: bool) -> None:

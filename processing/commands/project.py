@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from processing.cli import call
+from processing.cli import PLACE, call, chosen_engine, engine_options, given
 from processing.errors import LeadlineError
 from processing.project import CATEGORIES, Project
-from processing.stages import STAGES, Resample
+from processing.stages import STAGES, Engine, Resample
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from processing.local.status import Standing
 
-_PROJECT = click.argument("project", type=click.Path(path_type=Path))
+_PROJECT = click.argument("project", type=PLACE)
 _ROOMY = 100
 _COLOURS = {"current": "green", "stale": "yellow", "partly": "yellow", "missing": "dim"}
 
@@ -43,7 +43,7 @@ def new(project: Path, hemisphere: str | None) -> None:
 
 @click.command("add")
 @_PROJECT
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=PLACE)
 @click.option("--copy", is_flag=True, help="Copy the files into the project instead of linking to them.")
 @click.option("--beam", default="", help="Beam of photon tables that do not name theirs, such as gt2r.")
 @click.option("--time", default=None, help="Time (UTC, ISO) of scenes that do not carry theirs.")
@@ -103,18 +103,32 @@ def status(project: Path) -> None:
 
 @click.command("run")
 @_PROJECT
+@engine_options()
 @click.pass_context
-def run(context: click.Context, project: Path) -> None:
+def run(context: click.Context, project: Path, **options: Any) -> None:
     """Run every stage of PROJECT that is stale, in order.
 
     A granule that cannot be used does not keep the others from going on; the exit status then is 2.
     """
-    opened, failure = Project(project), None
+    opened = Project(project)
+    engine = chosen_engine(opened, options)
+    if not engine.on_spark:
+        _run_all(context, opened, {})
+        return
+    from processing.spark.session import kept_open
+
+    with kept_open():
+        _run_all(context, opened, given(options, Engine))
+
+
+def _run_all(context: click.Context, project: Project, engine: dict[str, Any]) -> None:
+    """Every stage in order; those that can run elsewhere do so as ``engine`` says."""
+    failure = None
     for key in STAGES:
         try:
-            call(context, key, str(project))
+            call(context, key, str(project.root), **engine)
         except LeadlineError as error:
-            if key != Resample.key or not opened.tracks(Resample.output):
+            if not error.others_done or not project.tracks(Resample.output):
                 raise
             failure = error
             click.echo(f"leadline: {error.line}; going on with the other granules", err=True)

@@ -7,19 +7,20 @@ from typing import Any
 
 import click
 
-from processing.cli import at_work, chosen_engine, engine_options, stage_options
+from processing.cli import PLACE, at_work, chosen_engine, engine_options, stage_options
+from processing.places import place
 from processing.stages import Resample
 
 
 @click.command("resample")
-@click.argument("project", type=click.Path(path_type=Path))
+@click.argument("project", type=PLACE)
 @click.option("--granule", "granules", multiple=True, help="Only this granule; may be given more than once.")
 @stage_options(Resample)
-@engine_options
+@engine_options()
 def resample_command(project: Path, granules: tuple[str, ...], **options: Any) -> None:
     """Gather the photons of PROJECT's granules in windows of 2 m along the track."""
     if options["mean_sea_surface"]:
-        options["mean_sea_surface"] = str(Path(options["mean_sea_surface"]).resolve())
+        options["mean_sea_surface"] = str(place(options["mean_sea_surface"]).resolve())
     with at_work(project, Resample, options, partly=bool(granules)) as (opened, stage):
         engine = chosen_engine(opened, options)
         if engine.on_spark:

@@ -235,5 +235,7 @@ def boundary_distance(classes: NDArray[np.int8], pixel: float, cap: float) -> ND
 def _distance_to(target: NDArray[np.bool_], pixel: float, cap: float) -> NDArray[np.float32]:
     if not target.any():
         return np.full(target.shape, cap, np.float32)
-    steps = cv2.distanceTransform((~target).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.minimum(np.asarray(steps, np.float32) * np.float32(pixel), np.float32(cap))
+    steps = np.asarray(cv2.distanceTransform((~target).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+    # Its last digit depends on the number of threads and the size of the image; squares of distances are whole.
+    steps = np.sqrt(np.rint(steps * steps))
+    return np.minimum(steps * np.float32(pixel), np.float32(cap))

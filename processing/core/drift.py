@@ -90,14 +90,19 @@ def cut(beams: Sequence[Beam]) -> list[Piece]:
 
     At most 160 pieces, evenly taken, so that time and memory are bounded however long the track.
     """
-    stretches = list(_stretches(beams))
-    if len(stretches) > _MOST_PIECES:
-        chosen = np.linspace(0, len(stretches) - 1, _MOST_PIECES).round().astype(int)
-        stretches = [stretches[index] for index in chosen]
-    return [lay(*_joined(stretch)) for stretch in stretches]
+    return [lay(*stretch) for stretch in stretches(beams)]
 
 
-def _stretches(beams: Sequence[Beam]) -> Iterator[list[tuple[Beam, slice]]]:
+def stretches(beams: Sequence[Beam]) -> list[tuple[Floats, Floats, Singles]]:
+    """The segments of each piece that ``cut`` makes: row and col (n,) f8 scene pixels, proxies (k, n) f4."""
+    parts = list(_parts(beams))
+    if len(parts) > _MOST_PIECES:
+        chosen = np.linspace(0, len(parts) - 1, _MOST_PIECES).round().astype(int)
+        parts = [parts[index] for index in chosen]
+    return [_joined(part) for part in parts]
+
+
+def _parts(beams: Sequence[Beam]) -> Iterator[list[tuple[Beam, slice]]]:
     filled = [beam for beam in beams if len(beam.x_atc)]
     if not filled:
         return
@@ -113,20 +118,29 @@ def _stretches(beams: Sequence[Beam]) -> Iterator[list[tuple[Beam, slice]]]:
                 yield parts
 
 
-def _joined(stretch: list[tuple[Beam, slice]]) -> tuple[Floats, Floats, Singles]:
-    rows = np.concatenate([beam.row[part] for beam, part in stretch])
-    cols = np.concatenate([beam.col[part] for beam, part in stretch])
-    return rows, cols, np.concatenate([beam.proxies[:, part] for beam, part in stretch], axis=1)
+def _joined(parts: list[tuple[Beam, slice]]) -> tuple[Floats, Floats, Singles]:
+    rows = np.concatenate([beam.row[part] for beam, part in parts])
+    cols = np.concatenate([beam.col[part] for beam, part in parts])
+    return rows, cols, np.concatenate([beam.proxies[:, part] for beam, part in parts], axis=1)
 
 
 def add_up(pieces: Iterable[tuple[Piece, Singles]], reach: int) -> Products | None:
     """Sum of the centred products of pieces, each with the scene's brightness in its box; None without any."""
-    total: Products | None = None
-    for piece, brightness in pieces:
-        if np.isfinite(brightness).any():
-            one = correlate(piece, brightness, reach).centred()
-            total = one if total is None else total + one
-    return total
+    return total(centred(piece, brightness, reach) for piece, brightness in pieces)
+
+
+def centred(piece: Piece, brightness: Singles, reach: int) -> Products | None:
+    """Centred products of a piece with the scene's brightness in its box; None where none of that is known."""
+    return correlate(piece, brightness, reach).centred() if np.isfinite(brightness).any() else None
+
+
+def total(products: Iterable[Products | None]) -> Products | None:
+    """Sum of those that are there, from the first to the last; None without any. The order tells in the last digits."""
+    found: Products | None = None
+    for one in products:
+        if one is not None:
+            found = one if found is None else found + one
+    return found
 
 
 def fit(products: Products) -> tuple[Floats, Floats]:

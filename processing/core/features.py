@@ -53,6 +53,14 @@ _HEIGHT_LIMIT = 500.0
 _LEAST_RATE = 1e-3
 
 
+def reach(window: float) -> float:
+    """Metres of track either side of a segment that its window's features depend on; ``window`` is a segment's length.
+
+    The outermost segments of its window are neighbours, whose own features reach as far as any.
+    """
+    return HALO + (STEPS // 2 * MAX_STEP + 1) * window
+
+
 def segment_features(columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
     """The features of each segment of one track.
 

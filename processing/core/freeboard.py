@@ -1,7 +1,13 @@
-"""Freeboard: surface height above the local sea surface, with its uncertainty."""
+"""Freeboard: surface height above the local sea surface, with its uncertainty.
+
+A track is worked through whole by :func:`freeboard_of_track`, or stretch by stretch with the same result: what each
+stretch knows of sea level (:func:`sea_level_of`), the sea surfaces of the track from all of it together
+(:func:`track_lines`), and with these the freeboard of each stretch (:func:`freeboard_of_stretch`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +15,60 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from processing.core.leads import Floats, find_leads, height_sigma, lead_numbers
-from processing.core.sea_surface import ESTIMATORS, Rules, SeaSurface, find_pieces, sea_level_evidence, sea_surface_at
+from processing.core.leads import Floats, Leads, find_leads, height_sigma, lead_numbers
+from processing.core.sea_surface import (
+    ESTIMATORS,
+    EVERYWHERE,
+    Evidence,
+    PieceLines,
+    Rules,
+    SeaSurface,
+    find_pieces,
+    join_evidence,
+    join_pieces,
+    read_surfaces,
+    sea_level_evidence,
+    surface_lines,
+)
 from processing.schema import SurfaceClass
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Successive segments of a track, or all of them, and the leads among them.
+
+    Attributes
+    ----------
+    x : f8 m, strictly ascending window centres.
+    height, sigma : f8 m, surface height and its standard error.
+    """
+
+    x: Floats
+    height: Floats
+    sigma: Floats
+    leads: Leads
+
+    def within(self, core: tuple[float, float]) -> slice:
+        """The segments in ``core[0] <= x < core[1]``, m."""
+        return slice(*np.searchsorted(self.x, core).tolist())
+
+
+@dataclass(frozen=True)
+class SeaLevel:
+    """What a stretch, or the core of it, knows of sea level.
+
+    Attributes
+    ----------
+    evidence : its leads and windows. pieces : f8 (pieces, 2) m, from ``sea_surface.find_pieces``.
+    """
+
+    evidence: Evidence
+    pieces: Floats
+
+
+@dataclass(frozen=True)
 class TrackFreeboard:
-    """Sea surface and freeboard of one track, in the order of its segments.
+    """Sea surface and freeboard of a track or of a stretch, in the order of the segments.
 
     Attributes
     ----------
@@ -29,6 +81,11 @@ class TrackFreeboard:
     freeboard: npt.NDArray[np.float32]
     freeboard_sigma: npt.NDArray[np.float32]
     lead_id: npt.NDArray[np.int32]
+
+    def part(self, rows: slice) -> TrackFreeboard:
+        """The same of some of the segments."""
+        sea = SeaSurface(self.sea.surface[:, rows], self.sea.sigma[rows], self.sea.source[rows])
+        return TrackFreeboard(sea, self.freeboard[rows], self.freeboard_sigma[rows], self.lead_id[rows])
 
 
 def sea_level_mask(
@@ -62,16 +119,70 @@ def freeboard_of_track(
 
     Raises ValueError when ``x`` does not ascend.
     """
-    place, level = np.ascontiguousarray(x, np.float64), np.ascontiguousarray(height, np.float64)
+    return freeboard_of_whole(stretch_of(x, height, height_std, photon_count, water, rules), rules, estimator)
+
+
+def freeboard_of_whole(whole: Stretch, rules: Rules, estimator: str) -> TrackFreeboard:
+    """Sea surface and freeboard of a track that is one stretch."""
+    lines = track_lines([sea_level_of(whole, rules)], rules, estimator)
+    return freeboard_of_stretch(whole, lines, rules, estimator)
+
+
+def stretch_of(
+    x: npt.ArrayLike,
+    height: npt.ArrayLike,
+    height_std: npt.ArrayLike,
+    photon_count: npt.ArrayLike,
+    water: npt.NDArray[np.bool_],
+    rules: Rules,
+) -> Stretch:
+    """Segments, as :func:`freeboard_of_track` takes them, ready to work on.
+
+    Leads within ``rules.lead_halo`` of an end that is not the track's may differ from the track's. Raises ValueError
+    when ``x`` does not ascend.
+    """
+    # Writable, as everything else: of arrays that are not, numba would compile a version of their own.
+    place = np.require(x, np.float64, ["C", "W"])
     if not _ascends(place):
         raise ValueError("segments must ascend along the track")
-    sigma = height_sigma(height_std, photon_count)
     leads = find_leads(place, water, rules.minimum_lead_segments, rules.segment_length)
-    evidence = sea_level_evidence(place, level, sigma, leads, rules)
-    sea = sea_surface_at(place, evidence, find_pieces(place, rules.window), rules, estimator)
+    return Stretch(place, np.ascontiguousarray(height, np.float64), height_sigma(height_std, photon_count), leads)
+
+
+def sea_level_of(stretch: Stretch, rules: Rules, core: tuple[float, float] = EVERYWHERE) -> SeaLevel:
+    """What the segments in ``core`` (m, half open) know of sea level.
+
+    ``stretch`` holds the track's segments ``rules.halo`` either side of it as well; cores that join without overlap
+    together know what the whole track does.
+    """
+    evidence = sea_level_evidence(stretch.x, stretch.height, stretch.sigma, stretch.leads, rules, core)
+    return SeaLevel(evidence, find_pieces(stretch.x[stretch.within(core)], rules.window))
+
+
+def track_lines(levels: Sequence[SeaLevel], rules: Rules, estimator: str) -> list[PieceLines]:
+    """The sea surfaces of a track from what all its stretches, at least one, know in along-track order."""
+    evidence = join_evidence([level.evidence for level in levels])
+    pieces = join_pieces([level.pieces for level in levels], rules.window)
+    return surface_lines(evidence, pieces, rules, estimator)
+
+
+def freeboard_of_stretch(
+    stretch: Stretch,
+    lines: Sequence[PieceLines],
+    rules: Rules,
+    estimator: str,
+    core: tuple[float, float] = EVERYWHERE,
+) -> TrackFreeboard:
+    """Sea surface and freeboard of the segments in ``core`` (m, half open), from the track's lines near them.
+
+    ``stretch`` holds the track's segments ``rules.lead_halo`` either side of the core as well.
+    """
+    own = stretch.within(core)
+    sea = read_surfaces(stretch.x[own], lines, rules, estimator)
     chosen = sea.surface[ESTIMATORS.index(estimator)]
-    above, above_sigma = freeboard(level, sigma, chosen, sea.sigma)
-    return TrackFreeboard(sea, above, above_sigma, lead_numbers(leads, place, rules.segment_length))
+    above, above_sigma = freeboard(stretch.height[own], stretch.sigma[own], chosen, sea.sigma)
+    numbers = lead_numbers(stretch.leads, stretch.x, rules.segment_length)
+    return TrackFreeboard(sea, above, above_sigma, numbers[own])
 
 
 def freeboard(

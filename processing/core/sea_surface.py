@@ -1,11 +1,12 @@
 """Local sea surface from leads along the track: four published estimators and an unbiased fifth.
 
 Window ``k`` has its centre at ``k * stride`` of the along-track distance and holds the leads whose middle lies within
-half a window of it, so a track computed whole and in chunks agrees. The work has two steps, apart so that the first
-can run on chunks (with a halo of ``Rules.halo``) and the second on what they give, joined:
+half a window of it, so a track computed whole and in chunks agrees. The work has three steps, apart so that the first
+and the last can run on chunks of a track, and only the second needs what all of them give, joined:
 
-1. :func:`sea_level_evidence`: the heights of the leads, and of the windows that hold any;
-2. :func:`sea_surface_at`: the surface at every segment of one piece of track.
+1. :func:`sea_level_evidence`: the heights of the leads, and of the windows that hold any (halo ``Rules.halo``);
+2. :func:`surface_lines`: the sea surfaces as lines through a few places, for each piece of track;
+3. :func:`read_surfaces`: the surfaces at every segment, from the lines or from what :func:`lines_near` leaves of them.
 
 A piece is a stretch of track without a data gap longer than the window. Nothing is carried over from piece to piece.
 
@@ -24,7 +25,7 @@ import numpy.typing as npt
 from numba import njit
 
 from processing.core.lead_levels import WANDER, held_windows, lead_levels
-from processing.core.leads import SECTION, Floats, Ints, LeadHeights, Leads, lead_heights
+from processing.core.leads import FOOTPRINT, SECTION, Floats, Ints, LeadHeights, Leads, lead_heights
 from processing.schema import SeaSurfaceSource
 
 ESTIMATORS = ("minimum", "average", "nearest", "weighted", "robust")
@@ -32,6 +33,9 @@ _ROBUST = ESTIMATORS.index("robust")
 
 LOWEST = 10
 """How many of the lowest open-water heights ``nearest`` chooses from."""
+
+EVERYWHERE = (-np.inf, np.inf)
+"""A core, m, that is the whole track."""
 
 FIXED = 0.05
 """Standard uncertainty, m, to which the leads of a window must fix the sea surface for ``robust`` to rest on them."""
@@ -60,7 +64,12 @@ class Rules:
     @property
     def halo(self) -> float:
         """Track needed either side of a chunk, m, for its leads and windows to come out as from the whole track."""
-        return 0.5 * self.window + SECTION + self.minimum_lead_segments * self.segment_length
+        return 0.5 * self.window + self.lead_halo
+
+    @property
+    def lead_halo(self) -> float:
+        """Track needed either side of a segment, m, to tell its lead: to be cut or to count, a run is seen so far."""
+        return SECTION + self.minimum_lead_segments * (FOOTPRINT + self.segment_length)
 
 
 @dataclass(frozen=True)
@@ -151,7 +160,7 @@ def sea_level_evidence(
     s: Floats,
     leads: Leads,
     rules: Rules,
-    core: tuple[float, float] = (-np.inf, np.inf),
+    core: tuple[float, float] = EVERYWHERE,
 ) -> Evidence:
     """Heights of the leads, and of the windows that hold any.
 
@@ -196,16 +205,8 @@ def sea_surface_at(x: Floats, evidence: Evidence, pieces: Floats, rules: Rules, 
     The source is LEADS where the window with the nearest centre holds a lead (for ``robust``, leads that fix the
     surface to FIXED), else INTERPOLATED.
     """
-    surface = np.full((len(ESTIMATORS), len(x)), np.nan, np.float32)
-    sigma = np.full(len(x), np.nan, np.float32)
-    source = np.full(len(x), SeaSurfaceSource.NONE, np.int8)
-    for begin, end in pieces:
-        part = slice(*np.searchsorted(x, [begin, np.nextafter(end, np.inf)]))
-        known = _within(evidence, begin, end, rules)
-        if len(known.leads.robust) == 0 or part.start == part.stop:
-            continue
-        _piece(x[part], known, rules, estimator, surface[:, part], sigma[part], source[part])
-    return SeaSurface(surface, sigma, source)
+    crossed = np.searchsorted(x, pieces[:, 1], "right") > np.searchsorted(x, pieces[:, 0])
+    return read_surfaces(x, surface_lines(evidence, pieces[crossed], rules, estimator), rules, estimator)
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,54 @@ class Line:
     height: Floats
     sigma: Floats
     held: Ints
+
+
+@dataclass(frozen=True)
+class PieceLines:
+    """The sea surfaces of one piece of track that has leads.
+
+    Attributes
+    ----------
+    begin, end : m, first and last position of the piece.
+    published, robust : one row for each published estimator, and one for ``robust``.
+    """
+
+    begin: float
+    end: float
+    published: Line
+    robust: Line
+
+
+def surface_lines(evidence: Evidence, pieces: Floats, rules: Rules, estimator: str) -> list[PieceLines]:
+    """The sea surfaces on each of ``pieces`` that has leads, from the evidence of the whole track."""
+    found = []
+    for begin, end in pieces.tolist():
+        known = _within(evidence, begin, end, rules)
+        if len(known.leads.robust):
+            published = _published_line(known.windows, rules, estimator)
+            found.append(PieceLines(begin, end, published, _robust_line(known.leads, rules)))
+    return found
+
+
+def lines_near(lines: Sequence[PieceLines], core: tuple[float, float], rules: Rules) -> list[PieceLines]:
+    """What of the lines is needed to read them at ``core[0] <= x < core[1]`` (m): they read exactly the same there."""
+    return [
+        replace(each, published=_cut(each.published, core, rules), robust=_cut(each.robust, core, rules))
+        for each in lines
+        if each.end >= core[0] and each.begin < core[1]
+    ]
+
+
+def read_surfaces(x: Floats, lines: Sequence[PieceLines], rules: Rules, estimator: str) -> SeaSurface:
+    """The sea surface at ascending positions ``x`` (f8 m), as :func:`sea_surface_at` says; the estimator is that of
+    the lines."""
+    surface = np.full((len(ESTIMATORS), len(x)), np.nan, np.float32)
+    sigma = np.full(len(x), np.nan, np.float32)
+    source = np.full(len(x), SeaSurfaceSource.NONE, np.int8)
+    for each in lines:
+        part = slice(*np.searchsorted(x, [each.begin, np.nextafter(each.end, np.inf)]))
+        _read_piece(x[part], each, rules, estimator, surface[:, part], sigma[part], source[part])
+    return SeaSurface(surface, sigma, source)
 
 
 def surface_line(evidence: Evidence, begin: float, end: float, rules: Rules, estimator: str) -> Line | None:
@@ -249,8 +298,19 @@ def read_line(x: Floats, line: Line) -> npt.NDArray[np.float32]:
     return out[0]
 
 
-def _piece(x: Floats, known: Evidence, rules: Rules, estimator: str, surface: Any, sigma: Any, source: Any) -> None:
-    published, robust = _published_line(known.windows, rules, estimator), _robust_line(known.leads, rules)
+def _cut(line: Line, core: tuple[float, float], rules: Rules) -> Line:
+    """The places in the core and the one either side, between which the line is drawn; the windows of the core."""
+    low = max(int(np.searchsorted(line.place, core[0], "right")) - 1, 0)
+    part = slice(low, int(np.searchsorted(line.place, core[1], "left")) + 1)
+    first, last = (np.floor(np.array(core) / rules.stride + 0.5)).tolist()
+    held = line.held[(line.held >= first) & (line.held <= last)]
+    return Line(line.place[part], np.ascontiguousarray(line.height[:, part]), line.sigma[part], held)
+
+
+def _read_piece(
+    x: Floats, lines: PieceLines, rules: Rules, estimator: str, surface: Any, sigma: Any, source: Any
+) -> None:
+    published, robust = lines.published, lines.robust
     if len(published.place):
         _interpolate(x, published.place, published.height, surface[:_ROBUST])
     _interpolate(x, robust.place, robust.height, surface[_ROBUST:])

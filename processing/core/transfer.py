@@ -40,6 +40,15 @@ class Carried:
             np.full(count, np.nan, np.float32),
         )
 
+    def at(self, rows: npt.NDArray[np.integer]) -> Carried:
+        """What some of the segments have, a copy."""
+        return Carried(self.label[rows], self.flags[rows], self.reflectance[:, rows], self.boundary_distance[rows])
+
+    def put(self, rows: npt.NDArray[np.integer], part: Carried) -> None:
+        """Give the segments ``rows`` what those of ``part`` have."""
+        self.label[rows], self.flags[rows] = part.label, part.flags
+        self.reflectance[:, rows], self.boundary_distance[rows] = part.reflectance, part.boundary_distance
+
 
 @dataclass(frozen=True)
 class Pixels:

@@ -1,4 +1,7 @@
-"""Files appear whole or not at all: write aside, fsync, rename."""
+"""Files appear whole or not at all: write aside, fsync, rename; in a store, write on this machine and send.
+
+A store shows an object once it has all of it, so sending one is enough.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from processing.places import is_remote, listing, put, remove
+
 ASIDE = ".aside-"
 _MAKER = re.compile(re.escape(ASIDE) + r"(\d+)-(?:(\w+)-(\w*)-)?")
 _HOST = re.sub(r"\W", "_", socket.gethostname())
@@ -25,37 +30,49 @@ _MARK: ContextVar[str] = ContextVar("_MARK", default="")
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place when the block ends without an error.
+    """Yield a temporary path on this machine that takes the place of ``path`` when the block ends without an error.
 
     The temporary is removed on any error, an interrupt included.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=_prefix(), suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_prefix(), suffix=path.suffix, dir=_folder_for(path))
     os.close(handle)
     temporary = Path(name)
     temporary.chmod(0o644)
     try:
         yield temporary
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
+        if is_remote(path):
+            put(temporary, path)
+        else:
+            sync(temporary)
+            temporary.replace(path)
+            sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def aside_folder(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path`` that takes its place when the block ends without an error.
+    """Yield a temporary folder on this machine that takes the place of ``path`` when the block ends without an error.
 
     With ``exclusive``, a folder that came to stand there meanwhile is left alone, unless it is empty:
-    FileExistsError.
+    FileExistsError. In a store its files appear one by one, those that lie directly in it last.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=_prefix(), dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=_prefix(), dir=_folder_for(path)))
     temporary.chmod(0o755)
-    former = temporary.with_name(f"{temporary.name}-former")
     try:
         yield temporary
+        if is_remote(path):
+            _send(temporary, path, exclusive=exclusive)
+        else:
+            _swap(temporary, path, exclusive=exclusive)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(temporary: Path, path: Path, *, exclusive: bool) -> None:
+    """Let the folder take the place of the one at ``path``, or of none."""
+    former = temporary.with_name(f"{temporary.name}-former")
+    try:
         for file in temporary.rglob("*"):
             if file.is_file():
                 sync(file)
@@ -69,8 +86,36 @@ def aside_folder(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
             raise
         sync(path.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
+
+
+def _send(temporary: Path, path: Path, *, exclusive: bool) -> None:
+    """Send a folder to a store; on any error what was sent is taken back where nothing was before."""
+    former = set(listing(path)) if path.exists() else set()
+    if former and exclusive:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    names = [str(file.relative_to(temporary)) for file in temporary.rglob("*") if file.is_file()]
+    try:
+        for name in sorted(names, key=lambda name: ("/" not in name, name)):
+            put(temporary / name, path / name)
+    except BaseException:
+        if not former:
+            remove(path)
+        raise
+    for name in former.difference(names):
+        remove(path / name)
+
+
+def _folder_for(path: Path) -> Path:
+    """Where what will stand at ``path`` is written until it is whole."""
+    folder = scratch() if is_remote(path) else path.parent
+    folder.mkdir(mode=0o700 if is_remote(path) else 0o777, parents=True, exist_ok=True)
+    return folder
+
+
+def scratch() -> Path:
+    """Folder of this machine for what is not whole yet and will lie in a store."""
+    return Path(tempfile.gettempdir()) / f"leadline-{os.getuid()}"
 
 
 def _rename(folder: Path, path: Path) -> None:
@@ -115,8 +160,10 @@ def sync(path: Path) -> None:
 def sweep(folder: Path, mark: str = "") -> None:
     """Remove what killed processes left aside below ``folder``; what a living one writes stays.
 
-    With ``mark``, whatever was written aside in blocks so ``marked`` goes too, on whichever host.
+    With ``mark``, whatever was written aside in blocks so ``marked`` goes too, on whichever host. For a folder in a
+    store, what lies aside lies on this machine.
     """
+    folder = scratch() if is_remote(folder) else folder
     for here, folders, files in os.walk(folder):
         for name in (name for name in folders if _is_left(Path(here, name), mark)):
             shutil.rmtree(Path(here, name), ignore_errors=True)

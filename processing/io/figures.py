@@ -14,6 +14,7 @@ from processing.core.tiles import Window
 from processing.errors import MissingError, StaleError
 from processing.io.atomic import aside
 from processing.io.scene_labels import Figures, Shade
+from processing.places import readable
 from processing.project import Project
 from processing.stages import Autolabel
 
@@ -51,7 +52,7 @@ def read_figures(path: Path, command: str) -> tuple[Figures, Autolabel]:
     StaleError when another version wrote them; ``command`` is what mends that.
     """
     try:
-        with np.load(path) as content:
+        with readable(path) as source, np.load(source) as content:
             kept = {name: content[name] for name in content.files}
     except FileNotFoundError:
         raise MissingError(

@@ -20,7 +20,7 @@ from rasterio.errors import RasterioError
 
 from processing.errors import InputError
 from processing.io.found import UnreadableError
-from processing.io.raster_bands import NEEDED, SCENE_CLASS, Band, Layout, open_raster
+from processing.io.raster_bands import NEEDED, SCENE_CLASS, Band, Layout, raster
 from processing.io.safe import BAND_IDS, OFFSET, WANTED, carries_offset
 from processing.io.scene_time import find_time
 
@@ -73,7 +73,7 @@ def looks_like_scene(path: Path) -> bool:
         return False
     if _SCENE_NAME.search(path.name) or _ONE_BAND.search(path.stem):
         return True
-    with open_raster(path) as dataset:
+    with raster(path) as dataset:
         named = [name for name in map(_band_name, dataset.descriptions) if name]
         return len(named) >= 3 or (dataset.count == len(CONVENTION) and dataset.dtypes[0] == "uint16")
 
@@ -97,7 +97,7 @@ def read_geotiff(path: Path, scene_id: str = "", details: Mapping[str, Any] | No
     Raises InputError for a file cut short, a missing band, no time, or a coordinate system other than projected metres.
     """
     details = details or {}
-    with open_raster(path) as dataset:
+    with raster(path) as dataset:
         crs, transform = _place(dataset, path)
         _check_whole(dataset, path)
         band_map, band_note = _band_map(dataset, path, details)
@@ -212,7 +212,7 @@ def _radiometry(
         return Radiometry(stated, quantification, "")
     if baseline:
         return Radiometry(OFFSET if carries_offset(baseline) else 0.0, quantification, "")
-    return _guess_offset(dataset, band_map, quantification, time)
+    return _guess_offset(dataset, path, band_map, quantification, time)
 
 
 def _float_radiometry(dataset: Any, path: Path, band_map: Mapping[str, int], quantification: float) -> Radiometry:
@@ -225,14 +225,16 @@ def _float_radiometry(dataset: Any, path: Path, band_map: Mapping[str, int], qua
     return Radiometry(0.0, 1.0, "")
 
 
-def _guess_offset(dataset: Any, band_map: Mapping[str, int], quantification: float, time: np.datetime64) -> Radiometry:
+def _guess_offset(
+    dataset: Any, path: Path, band_map: Mapping[str, int], quantification: float, time: np.datetime64
+) -> Radiometry:
     """Tell from the darkest pixels whether digital numbers carry the offset of baseline 04.00.
 
     Water, ponds and thin ice reflect next to nothing in the near infrared (else red). So the lowest 0.1 % lie near 0
     without the offset and a little above 1000 with it. A scene with nothing dark tells nothing: its date decides.
     """
     index = band_map.get("B08", band_map["B04"])
-    sample = _sample(dataset, Path(dataset.name), index)
+    sample = _sample(dataset, path, index)
     darkest = float(np.percentile(sample, _DARK_PERCENT)) if len(sample) else math.nan
     if darkest < DARK_LEAST:
         return Radiometry(0.0, quantification, f"no offset, since the darkest pixels are at {darkest:.0f}")

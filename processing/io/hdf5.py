@@ -12,14 +12,19 @@ import h5py
 import numpy as np
 
 from processing.io.found import UnreadableError
+from processing.places import is_remote, open_steadily, opened
 
 AGAIN = "fetch the file again"
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def is_hdf5(path: Path) -> bool:
     """Whether ``path`` is a file that begins as HDF5 does; UnreadableError when it must not be read."""
     if not path.is_file():
         return False
+    if is_remote(path):
+        with opened(path) as stream:
+            return stream.read(len(_SIGNATURE)) == _SIGNATURE
     if not os.access(path, os.R_OK):
         raise _forbidden(path)
     return bool(h5py.is_hdf5(path))
@@ -29,7 +34,7 @@ def open_hdf5(path: Path) -> h5py.File:
     """Open an HDF5 file for reading; UnreadableError when it is missing, forbidden, cut short or damaged."""
     try:
         # Cluster file systems often cannot lock, and nobody writes to these files while they are read.
-        return h5py.File(path, "r", locking=False)
+        return h5py.File(open_steadily(path), "r") if is_remote(path) else h5py.File(path, "r", locking=False)
     except PermissionError:
         raise _forbidden(path) from None
     except FileNotFoundError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import io
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
 from processing.errors import InputError
+from processing.places import opened
 
 _SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _START_OF_CODESTREAM = b"\xff\x4f\xff\x51"
@@ -20,8 +21,9 @@ def check_whole(path: Path) -> None:
     Reads a few hundred bytes: the headers of the boxes (ISO/IEC 15444-1 Annex I) and the codestream's end marker.
     """
     try:
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
+        with opened(path) as stream:
+            size = stream.seek(0, io.SEEK_END)
+            stream.seek(0)
             start, stop = _codestream(stream, size, path)
             if stop > size:
                 raise InputError(f"cut short: {size} of at least {stop} bytes", where=path, mend="fetch it again")

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from processing.core.corrections import without_fill
 from processing.errors import InputError, MissingError
 from processing.io.hdf5 import damage, is_hdf5, open_hdf5, text
+from processing.places import place, raster_name, raster_options
 
 F8 = NDArray[np.float64]
 
@@ -137,7 +138,7 @@ class _Raster:
 
     def block(self, row: int, column: int, height: int, width: int) -> F8:
         try:
-            with self.lock:
+            with self.lock, rasterio.Env(**raster_options(self.path)):
                 band = self.source.read(1, window=Window(column, row, width, height), masked=True)
         except rasterio.errors.RasterioError:
             raise InputError("the grid is cut short or damaged", where=self.path, mend="fetch it again") from None
@@ -175,7 +176,7 @@ def mean_sea_surface(path: str | Path) -> MeanSeaSurface:
 
     Raises MissingError when the file is not there and InputError when it is no such grid.
     """
-    path = Path(path)
+    path = place(path)
     if not path.is_file():
         raise MissingError("mean-sea-surface grid is not there", where=path)
     netcdf = path.suffix.lower() in {".nc", ".nc4", ".h5", ".hdf5", ".grd"}
@@ -185,7 +186,8 @@ def mean_sea_surface(path: str | Path) -> MeanSeaSurface:
 
 def _open_raster(path: Path) -> Grid:
     try:
-        source = rasterio.open(path)
+        with rasterio.Env(**raster_options(path)):
+            source = rasterio.open(raster_name(path))
     except rasterio.errors.RasterioError:
         raise InputError("not a raster that can be read", where=path, mend="give a GeoTIFF or NetCDF grid") from None
     if source.crs is None:

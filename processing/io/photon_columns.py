@@ -6,6 +6,7 @@ import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from processing.errors import InputError
 from processing.io.found import UnreadableError
 from processing.io.granule_name import BEAMS
 from processing.io.times import ATLAS_EPOCH
+from processing.places import readable
 
 log = logging.getLogger(__name__)
 
@@ -91,10 +93,11 @@ def is_table(path: Path) -> bool:
 def column_names(path: Path) -> list[str]:
     """Columns of a CSV or Parquet file, without reading its rows. Raises InputError when it cannot be read."""
     try:
-        if _is_csv(path):
-            with pacsv.open_csv(path) as reader:
+        with readable(path) as source:
+            if not _is_csv(path):
+                return list(pq.read_schema(source).names)
+            with pacsv.open_csv(_unpacked(source, path)) as reader:
                 return list(reader.schema.names)
-        return list(pq.read_schema(path).names)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(error, path) from None
 
@@ -173,6 +176,12 @@ def _is_csv(path: Path) -> bool:
     return path.name.lower().endswith((".csv", ".csv.gz"))
 
 
+def _unpacked(source: Any, path: Path) -> Any:
+    """A file in a store without its compression, which Arrow undoes by itself where it knows the name."""
+    is_packed = source is not path and path.suffix.lower() == ".gz"
+    return pa.input_stream(source, compression="gzip") if is_packed else source
+
+
 def _match(names: list[str], known: tuple[str, ...]) -> str:
     lower = {name.lower(): name for name in names}
     return next((lower[name] for name in known if name in lower), "")
@@ -187,10 +196,12 @@ def _read(path: Path, names: list[str]) -> dict[str, pa.ChunkedArray]:
     chosen = {quantity: _match(names, known) for quantity, known in NAMES.items() if _match(names, known)}
     wanted = list(dict.fromkeys(chosen.values()))
     try:
-        if _is_csv(path):
-            table = pacsv.read_csv(path, convert_options=pacsv.ConvertOptions(include_columns=wanted))
-        else:
-            table = pq.read_table(path, columns=wanted)
+        with readable(path) as source:
+            if _is_csv(path):
+                chosen_only = pacsv.ConvertOptions(include_columns=wanted)
+                table = pacsv.read_csv(_unpacked(source, path), convert_options=chosen_only)
+            else:
+                table = pq.read_table(source, columns=wanted)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(error, path) from None
     return {quantity: table[name] for quantity, name in chosen.items()}

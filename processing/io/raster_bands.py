@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,15 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from processing.core.tiles import Window
+from processing.cores import available_cores
 from processing.errors import InputError
 from processing.io.found import UnreadableError
+from processing.places import raster_name, raster_options
 
 BLOCK_CACHE = 256 << 20
-"""Bytes of decoded blocks that the raster library may keep, so that neighbouring tiles do not decode a block twice."""
+"""Bytes of decoded blocks that the raster library may keep, so that neighbouring tiles do not decode a block twice.
+
+Half of it does for one core, beside which others share the machine's memory."""
 
 SCENE_CLASS = "SCL"
 NEEDED = ("B02", "B03", "B04")
@@ -196,6 +201,8 @@ class BandReader:
         self._open: dict[Path, Any] = {}
         self._locks: dict[Path, threading.Lock] = {}
         self._guard = threading.Lock()
+        # Asked of the thread that opens the scene: those that read do not know how many cores the work may use.
+        self._cache = BLOCK_CACHE if available_cores() > 1 else BLOCK_CACHE // 2
 
     def native(self, band: Band, window: Window, shape: tuple[int, int]) -> Native:
         """Digital numbers of the band's own pixels that a window of the scene's grid needs."""
@@ -240,7 +247,7 @@ class BandReader:
             self._open.clear()
 
     def _overview(self, band: Band, step: int) -> int:
-        with self._lock(band.path), _environment():
+        with self._lock(band.path), _environment(band.path, self._cache):
             factors = self._dataset(band.path).overviews(band.index)
         even = max((factor for factor in factors if step % factor == 0), default=1)
         deepest = max((factor for factor in factors if factor <= step), default=1)
@@ -249,7 +256,7 @@ class BandReader:
     def _read(self, band: Band, window: Window, size: tuple[int, int]) -> NDArray[Any]:
         area = RasterWindow(window.col, window.row, window.width, window.height)
         try:
-            with self._lock(band.path), _environment():
+            with self._lock(band.path), _environment(band.path, self._cache):
                 return np.asarray(self._dataset(band.path).read(band.index, window=area, out_shape=size))
         except RasterioError as error:
             raise InputError(f"band {band.name} cannot be read", where=band.path, mend=_AGAIN) from error
@@ -260,24 +267,30 @@ class BandReader:
 
     def _dataset(self, path: Path) -> Any:
         if path not in self._open:
-            self._open[path] = open_raster(path)
+            self._open[path] = _open(path)
         return self._open[path]
 
 
-def open_raster(path: Path) -> Any:
-    """Open a raster file; raises UnreadableError when it is missing or not readable."""
+@contextmanager
+def raster(path: Path) -> Iterator[Any]:
+    """A raster file open for reading in the block; raises UnreadableError when it is missing or not readable."""
+    with rasterio.Env(**raster_options(path)), _open(path) as dataset:
+        yield dataset
+
+
+def _open(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path)
+            return rasterio.open(raster_name(path))
     except RasterioError as error:
         what = "file is not there" if not path.exists() else "not a readable raster file"
         raise UnreadableError(what, where=path, mend="" if not path.exists() else _AGAIN) from error
 
 
-def _environment() -> Any:
+def _environment(path: Path, cache: int) -> Any:
     # One decoding thread inside the library: with more, a block that fails to decode comes back as zeros and no error.
-    return rasterio.Env(GDAL_NUM_THREADS="1", GDAL_CACHEMAX=BLOCK_CACHE)
+    return rasterio.Env(GDAL_NUM_THREADS="1", GDAL_CACHEMAX=cache, **raster_options(path))
 
 
 def _native_window(band: Band, window: Window) -> Window:

@@ -12,6 +12,7 @@ from processing.io import atl03, atl07, atl10, photon_table, sentinel2
 from processing.io.found import Found, UnreadableError
 from processing.io.hdf5 import open_hdf5, product_of
 from processing.io.tables import read_stamp
+from processing.places import children, opened, told
 
 _SIDECARS = {
     ".json", ".txt", ".md", ".rst", ".xml", ".html", ".htm", ".pdf", ".png", ".jpg", ".jpeg", ".toml", ".yaml", ".yml",
@@ -80,9 +81,7 @@ def take_stock(paths: tuple[Path, ...], beam: str = "", given: Mapping[str, Any]
     refused: list[str] = []
     unusable: list[str] = []
     for path in paths:
-        if not path.exists():
-            raise MissingError("no such file or folder", where=path)
-        for item in _search(path, beam, dict(given or {}), named=True):
+        for item in _items(path, beam, dict(given or {})):
             if isinstance(item, Found):
                 found.append(item)
             elif isinstance(item, TruthTable):
@@ -97,11 +96,18 @@ def take_stock(paths: tuple[Path, ...], beam: str = "", given: Mapping[str, Any]
     return Inventory(tuple(_distinct(found)), tuple(truth), tuple(refused), tuple(unusable))
 
 
+def _items(path: Path, beam: str, given: dict[str, Any]) -> Iterator[_Item]:
+    with told(path):
+        if not path.exists():
+            raise MissingError("no such file or folder", where=path)
+        yield from _search(path, beam, given, named=True)
+
+
 def looks_like(path: Path) -> str:
     """What an unrecognised file seems to be, in a few words."""
     if path.is_dir():
         return "a folder"
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         head = stream.read(512)
     if not head:
         return "an empty file"
@@ -134,7 +140,7 @@ def _search(path: Path, beam: str, given: dict[str, Any], *, named: bool = False
 
 
 def _search_folder(folder: Path, beam: str, given: dict[str, Any]) -> Iterator[_Item]:
-    for entry in sorted(folder.iterdir()):
+    for entry in children(folder):
         if not entry.exists():
             yield f"{entry}: a link that points nowhere"
         elif not entry.name.startswith("."):

@@ -19,7 +19,7 @@ from pyproj.exceptions import CRSError
 
 from processing.errors import InputError
 from processing.io.jp2 import check_whole
-from processing.io.raster_bands import NEEDED, SCENE_CLASS, Band, Layout, open_raster
+from processing.io.raster_bands import NEEDED, SCENE_CLASS, Band, Layout, raster
 from processing.io.safe_xml import Document
 
 _LOG = logging.getLogger(__name__)
@@ -250,7 +250,7 @@ def _images(granule: Path) -> dict[str, tuple[int, Path]]:
 
 def _band(name: str, file: Path, factor: int, product: Product) -> Band:
     check_whole(file)
-    with open_raster(file) as dataset:
+    with raster(file) as dataset:
         shape = (int(dataset.height), int(dataset.width))
     if name == SCENE_CLASS:
         return Band(name, file, 1, shape, factor, 0.0, 1.0, 0.0, None)

@@ -11,6 +11,7 @@ import numpy as np
 
 from processing.errors import InputError
 from processing.io.times import utc
+from processing.places import opened
 
 _AGAIN = "fetch the product again"
 
@@ -24,7 +25,8 @@ class Document:
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            self._root = ElementTree.parse(file).getroot()  # noqa: S314 - expat loads nothing external, limits entities
+            with opened(file) as stream:
+                self._root = ElementTree.parse(stream).getroot()  # noqa: S314 - expat loads nothing external
         except FileNotFoundError:
             raise InputError("file is not there", where=file, mend=_AGAIN) from None
         except (ElementTree.ParseError, UnicodeDecodeError) as error:

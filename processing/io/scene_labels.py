@@ -7,6 +7,9 @@ is counted over the corridor's cells, which do not depend on the tiles. So label
 
 The figures are few. Kept from a run (:mod:`processing.io.figures`), they label any other window of the scene exactly as
 that run did or would have done.
+
+``label_tiles`` does both passes in this process and keeps what it has read from one to the other. Where tiles go to
+several machines, ``find_corridor``, ``count``, ``find_shade``, ``sum_up`` and ``label_window`` are its steps.
 """
 
 from __future__ import annotations
@@ -36,13 +39,16 @@ REFLECTANCE_BANDS = ("B02", "B03", "B04", "B08", "B11")
 """Bands of :attr:`LabelTile.reflectance`, in order."""
 
 KEPT_BYTES = 384 << 20
-"""Digital numbers kept from the first pass to the second; what goes beyond is read twice."""
+"""Digital numbers kept from the first pass to the second, half as many by one core; what goes beyond is read twice."""
 
 COARSE = 16
 """Edge in grid pixels of the coarse pixels on which cloud shadow is looked for; also the step of the reading."""
 
 _VISIBLE = ("B04", "B03", "B02")
-_FIRST_PASS = (*_VISIBLE, "B11", "B08")
+_COUNTED = (*_VISIBLE, "B11")
+"""Bands that the first pass needs."""
+
+_FIRST_PASS = (*_COUNTED, "B08")
 """Bands read in the first pass. B08 is not needed before the second, but alone it would keep one thread busy only."""
 
 _WORKERS = 4
@@ -112,6 +118,34 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Corridor:
+    """The part of a scene around a track.
+
+    Attributes
+    ----------
+    cells : (ceil(rows / CELL), ceil(cols / CELL)) bool, the cells over which is counted.
+    tiles : windows that together cover them and never overlap, in row-major order.
+    """
+
+    cells: NDArray[np.bool_]
+    tiles: list[Window]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the first pass counts over the corridor's cells of a tile; the sum over tiles is that of the whole.
+
+    Attributes
+    ----------
+    likeness : (256,) int64 pixels by their likeness to the surroundings.
+    snow : (REFERENCE_BINS,) int64 bright pixels by their snow index.
+    """
+
+    likeness: NDArray[np.int64]
+    snow: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Codes:
     """Classes and flags alone: ``classes`` (h, w) int8 and ``flags`` (h, w) uint32 of ``window``; see LabelTile."""
 
@@ -133,8 +167,7 @@ class _Draft:
     brightness: NDArray[np.uint8]
     alike: NDArray[np.uint8]
     valid: NDArray[np.bool_]
-    likeness_counts: NDArray[np.int64]
-    snow_counts: NDArray[np.int64]
+    counts: Counts
     natives: dict[str, Native]
 
 
@@ -160,25 +193,65 @@ def label_tiles(
     LabelTile in row-major order. Every grid pixel within ``stage.corridor`` of a point, along each axis, lies in
     exactly one tile. None is yielded when no point comes near the scene.
     """
-    rows, cols = scene.index(x, y)
-    cells = corridor(rows, cols, stage.corridor / scene.pixel, scene.shape)
-    tiles = corridor_tiles(cells, scene.shape, stage.tile)
-    if not tiles:
+    around = find_corridor(scene, x, y, stage)
+    if not around.tiles:
         return
     threads = min(_WORKERS, available_cores())
     with ThreadPoolExecutor(threads) as readers, ThreadPoolExecutor(threads) as pool:
-        labeller = _Labeller(scene, stage, cells, _reach(scene), readers)
-        shade = pool.submit(labeller.shade)
+        labeller = _Labeller(scene, stage, around.cells, _reach(scene), readers=readers)
+        shade = pool.submit(find_shade, scene, around.cells, stage)
         drafts = []
-        for draft in labeller.lean(_ordered(pool, labeller.draft, tiles)):
+        room = KEPT_BYTES if threads > 1 else KEPT_BYTES // 2
+        for draft in _lean(_ordered(pool, labeller.draft, around.tiles), room):
             drafts.append(draft)
             if step is not None:
-                step(len(drafts), len(tiles))
-        figures = labeller.figures(drafts, shade.result())
+                step(len(drafts), len(around.tiles))
+        figures = sum_up((draft.counts for draft in drafts), shade.result(), stage)
         if tell is not None:
             tell(figures)
         drafts.reverse()
         yield from _ordered(pool, lambda draft: labeller.finish(draft, figures), _consumed(drafts))
+
+
+def find_corridor(scene: Scene, x: NDArray[np.float64], y: NDArray[np.float64], stage: Autolabel) -> Corridor:
+    """The corridor of ``label_tiles``, which see for the parameters, and its tiles; none when no point comes near."""
+    cells = corridor(*scene.index(x, y), stage.corridor / scene.pixel, scene.shape)
+    return Corridor(cells, corridor_tiles(cells, scene.shape, stage.tile))
+
+
+def count(scene: Scene, cells: NDArray[np.bool_], tile: Window, stage: Autolabel) -> Counts:
+    """First pass over one tile of a corridor."""
+    return _Labeller(scene, stage, cells, cloud.MARGIN, _COUNTED).draft(tile).counts
+
+
+def find_shade(scene: Scene, cells: NDArray[np.bool_], stage: Autolabel) -> Shade:
+    """Look for cloud shadow around a corridor, as far as cloud can throw one into it."""
+    sun = Sun(scene.layout.sun_azimuth, scene.layout.sun_elevation)
+    if not sun.casts or "B11" not in scene.bands:
+        return Shade(Window(0, 0, 0, 0), np.zeros((0, 0), bool))
+    window = _neighbourhood(cells, math.ceil(sun.reach[1] / scene.pixel)).clip(scene.shape)
+    green, swir = scene.read(("B03", "B11"), window, COARSE)
+    cloudy = cloud.opaque(green, swir, stage.ndsi_cloud)
+    dark = green < stage.reflectance_white * stage.value_thick / colour.WHITE
+    return Shade(window, shadow_zone(cloudy, dark, np.isfinite(green), COARSE * scene.pixel, sun))
+
+
+def _neighbourhood(cells: NDArray[np.bool_], reach: int) -> Window:
+    rows, cols = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
+    row, col = (max(0, (int(edge[0]) * CELL - reach) // COARSE * COARSE) for edge in (rows, cols))
+    height, width = (int(rows[-1]) + 1) * CELL + reach - row, (int(cols[-1]) + 1) * CELL + reach - col
+    return Window(row, col, height, width)
+
+
+def sum_up(counts: Iterable[Counts], shade: Shade, stage: Autolabel) -> Figures:
+    """The whole corridor's figures from the counts of all its tiles."""
+    likeness = np.zeros(256, np.int64)
+    snow = np.zeros(cloud.REFERENCE_BINS, np.int64)
+    for one in counts:
+        likeness += one.likeness
+        snow += one.snow
+    limits = cloud.Thresholds(stage.ndsi_cloud, stage.cirrus_cloud, cloud.snow_reference(snow))
+    return Figures(colour.FilterStatistics.from_histogram(likeness), limits, shade)
 
 
 def label_window(scene: Scene, figures: Figures, window: Window, stage: Autolabel) -> LabelTile:
@@ -232,12 +305,23 @@ def _ordered(pool: ThreadPoolExecutor, call: Callable[[Item], Result], items: It
             future.cancel()
 
 
+def _lean(drafts: Iterable[_Draft], room: int) -> Iterator[_Draft]:
+    """Let go of the digital numbers of drafts once the kept ones fill ``room`` bytes."""
+    kept = 0
+    for draft in drafts:
+        size = sum(native.data.nbytes for native in draft.natives.values())
+        if kept + size > room:
+            draft.natives.clear()
+        kept += size if draft.natives else 0
+        yield draft
+
+
 class _Labeller:
     """The two passes over one tile each, with everything that stays the same between tiles.
 
-    Bands are read by ``readers``, threads of their own: a file is read by one thread at a time, and threads that work
-    on neighbouring tiles would queue for the same band. Without them the calling thread reads. ``reach`` is how many
-    pixels beyond a tile the second pass looks at.
+    ``reach`` is how many pixels beyond a tile the second pass looks at, ``first`` the bands that the first pass reads.
+    They are read by ``readers``, threads of their own: a file is read by one thread at a time, and threads that work
+    on neighbouring tiles would queue for the same band. Without them the calling thread reads.
     """
 
     def __init__(
@@ -246,10 +330,11 @@ class _Labeller:
         stage: Autolabel,
         cells: NDArray[np.bool_],
         reach: int,
+        first: tuple[str, ...] = _FIRST_PASS,
         readers: ThreadPoolExecutor | None = None,
     ) -> None:
         self.scene, self.stage, self.cells, self.readers = scene, stage, cells, readers
-        self.reach = reach
+        self.reach, self.first = reach, first
         self.filter_margin = colour.filter_margin(stage.filter_size)
 
     def draft(self, core: Window) -> _Draft:
@@ -257,7 +342,7 @@ class _Labeller:
         outer = core.expand(self.reach).clip(self.scene.shape)
         full = outer.expand(self.filter_margin).clip(self.scene.shape)
         near = core.expand(cloud.MARGIN).clip(self.scene.shape)
-        natives = self._natives({name: full if name in _VISIBLE else near for name in _FIRST_PASS})
+        natives = self._natives({name: full if name in _VISIBLE else near for name in self.first})
         visible = np.stack([self.scene.expand(name, natives[name], full) for name in _VISIBLE])
         valid = colour.valid_pixels(visible)
         rgb = colour.to_rgb8(visible, self.stage.reflectance_white)
@@ -276,47 +361,9 @@ class _Labeller:
             brightness=brightness[cut].copy(),
             alike=alike[cut].copy(),
             valid=valid[cut].copy(),
-            likeness_counts=colour.histogram(alike[inner], mine),
-            snow_counts=cloud.reference_histogram(index, bright),
+            counts=Counts(colour.histogram(alike[inner], mine), cloud.reference_histogram(index, bright)),
             natives=natives,
         )
-
-    def lean(self, drafts: Iterable[_Draft]) -> Iterator[_Draft]:
-        """Let go of the digital numbers of drafts once the kept ones fill ``KEPT_BYTES``."""
-        kept = 0
-        for draft in drafts:
-            size = sum(native.data.nbytes for native in draft.natives.values())
-            if kept + size > KEPT_BYTES:
-                draft.natives.clear()
-            kept += size if draft.natives else 0
-            yield draft
-
-    def figures(self, drafts: Iterable[_Draft], shade: Shade) -> Figures:
-        """Sum the counts of every tile into the whole corridor's figures."""
-        likeness = np.zeros(256, np.int64)
-        snow = np.zeros(cloud.REFERENCE_BINS, np.int64)
-        for draft in drafts:
-            likeness += draft.likeness_counts
-            snow += draft.snow_counts
-        limits = cloud.Thresholds(self.stage.ndsi_cloud, self.stage.cirrus_cloud, cloud.snow_reference(snow))
-        return Figures(colour.FilterStatistics.from_histogram(likeness), limits, shade)
-
-    def shade(self) -> Shade:
-        """Look for cloud shadow around the corridor, as far as cloud can throw one into it."""
-        sun = Sun(self.scene.layout.sun_azimuth, self.scene.layout.sun_elevation)
-        if not sun.casts or "B11" not in self.scene.bands:
-            return Shade(Window(0, 0, 0, 0), np.zeros((0, 0), bool))
-        window = self._neighbourhood(math.ceil(sun.reach[1] / self.scene.pixel))
-        green, swir = self.scene.read(("B03", "B11"), window, COARSE)
-        cloudy = cloud.opaque(green, swir, self.stage.ndsi_cloud)
-        dark = green < self.stage.reflectance_white * self.stage.value_thick / colour.WHITE
-        return Shade(window, shadow_zone(cloudy, dark, np.isfinite(green), COARSE * self.scene.pixel, sun))
-
-    def _neighbourhood(self, reach: int) -> Window:
-        rows, cols = np.flatnonzero(self.cells.any(axis=1)), np.flatnonzero(self.cells.any(axis=0))
-        row, col = (max(0, (int(edge[0]) * CELL - reach) // COARSE * COARSE) for edge in (rows, cols))
-        height, width = (int(rows[-1]) + 1) * CELL + reach - row, (int(cols[-1]) + 1) * CELL + reach - col
-        return Window(row, col, height, width).clip(self.scene.shape)
 
     def finish(self, draft: _Draft, figures: Figures) -> LabelTile:
         """Second pass: classes, distances, evidence and reflectance of one tile."""

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from processing.errors import InputError, MissingError, StaleError
 from processing.io.atomic import aside
+from processing.places import readable
 from processing.provenance import Stamp
 from processing.schema import SCHEMA_VERSION, Table
 
@@ -69,7 +70,7 @@ def read(
 
     Raises MissingError, StaleError (other schema version) or InputError (damaged file, wrong columns).
     """
-    with _damage(path, command), pq.ParquetFile(path, memory_map=True) as file:
+    with _damage(path, command), readable(path) as source, pq.ParquetFile(source, memory_map=True) as file:
         _check_version(file, path, command)
         names = list(schema.names if columns is None else columns)
         _check_columns(file.schema_arrow, schema, names, path)
@@ -78,10 +79,30 @@ def read(
         return _read_between(file, names, between).replace_schema_metadata()
 
 
+def read_rows(path: Path, schema: Table, columns: Sequence[str], start: int, stop: int, command: str = "") -> pa.Table:
+    """Read some columns of the rows ``start`` to below ``stop``; only the row groups that hold them are read.
+
+    Raises as :func:`read`.
+    """
+    with _damage(path, command), readable(path) as source, pq.ParquetFile(source, memory_map=True) as file:
+        _check_version(file, path, command)
+        _check_columns(file.schema_arrow, schema, columns, path)
+        groups: list[int] = []
+        first = end = 0
+        for group in range(file.metadata.num_row_groups):
+            begin, end = end, end + file.metadata.row_group(group).num_rows
+            if begin < stop and end > start:
+                first = first if groups else begin
+                groups.append(group)
+        table = file.read_row_groups(groups, list(columns)).replace_schema_metadata()
+    return table.slice(max(0, start - first), max(0, stop - start))
+
+
 def read_stamp(path: Path) -> Stamp | None:
     """Provenance of the table at ``path``, or None when there is no readable stamped table."""
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        with readable(path) as source:
+            metadata = pq.read_schema(source).metadata or {}
         return Stamp.from_json(metadata[_STAMP].decode())
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
         return None
@@ -95,8 +116,8 @@ def is_current(path: Path, stamp: Stamp) -> bool:
 
 def count_rows(path: Path) -> int:
     """Rows of the table at ``path``, from its footer. Raises MissingError, or InputError for a damaged table."""
-    with _damage(path, ""):
-        return int(pq.read_metadata(path).num_rows)
+    with _damage(path, ""), readable(path) as source:
+        return int(pq.read_metadata(source).num_rows)
 
 
 @contextmanager

@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from processing.core import drift as core
-from processing.core.correlation import Piece
+from processing.core.correlation import Piece, Products
 from processing.core.proxies import PROXIES, brightness_proxies
 from processing.core.tiles import Window
 from processing.io.atomic import aside, write_text
 from processing.io.sentinel2 import Scene
+from processing.places import readable
 from processing.project import Project
 from processing.stages import Autolabel
 
@@ -88,13 +89,22 @@ class Drift:
 
 def find_drift(scene: Scene, beams: Sequence[BeamSignals], stage: Autolabel) -> Drift:
     """Estimate the drift from all beams on the scene; nothing is estimated when ``stage.drift`` is off."""
-    reach = math.ceil(stage.drift_reach / scene.pixel)
-    if not stage.drift or reach == 0:
+    reach = reach_of(scene, stage)
+    if reach == 0:
         return Drift()
-    pieces = core.cut([_on_pixels(scene, beam) for beam in beams])
-    products = core.add_up(_with_brightness(scene, pieces, reach), reach)
-    pixels = sum(piece.pixels for piece in pieces)
-    return _in_metres(core.locate(products, reach, scene.pixel, pixels), scene, reach, pixels, stage)
+    pieces = core.cut(on_pixels(scene, beams))
+    products = core.add_up(with_brightness(scene, pieces, reach), reach)
+    return settled(products, sum(piece.pixels for piece in pieces), scene.pixel, stage)
+
+
+def reach_of(scene: Scene, stage: Autolabel) -> int:
+    """Pixels along each axis within which the drift is looked for; 0 when it is not."""
+    return math.ceil(stage.drift_reach / scene.pixel) if stage.drift else 0
+
+
+def on_pixels(scene: Scene, beams: Sequence[BeamSignals]) -> list[core.Beam]:
+    """The beams on the scene's pixels, with what grows with brightness along them."""
+    return [_on_pixels(scene, beam) for beam in beams]
 
 
 def _on_pixels(scene: Scene, beam: BeamSignals) -> core.Beam:
@@ -104,7 +114,7 @@ def _on_pixels(scene: Scene, beam: BeamSignals) -> core.Beam:
     return core.Beam(beam.beam[:3], beam.x_atc, row, col, proxies)
 
 
-def _with_brightness(
+def with_brightness(
     scene: Scene, pieces: Sequence[Piece], reach: int
 ) -> Iterator[tuple[Piece, npt.NDArray[np.float32]]]:
     """Each piece with the brightness about it, decoded in another thread while the last one is worked on."""
@@ -125,22 +135,25 @@ def _with_brightness(
                 future.cancel()
 
 
-def _in_metres(shift: core.Shift, scene: Scene, reach: int, pixels: int, stage: Autolabel) -> Drift:
-    estimate_x, estimate_y = shift.col * scene.pixel, -shift.row * scene.pixel
+def settled(products: Products | None, pixels: int, pixel: float, stage: Autolabel) -> Drift:
+    """The drift that the sum of all pieces' products tells, of ``pixels`` scene pixels with an edge of ``pixel`` m."""
+    reach = math.ceil(stage.drift_reach / pixel)
+    shift = core.locate(products, reach, pixel, pixels)
+    estimate_x, estimate_y = shift.col * pixel, -shift.row * pixel
     unsure = shift.confidence < stage.drift_confidence
-    axis = (np.arange(-reach, reach + 1) * scene.pixel).astype(np.float32)
+    axis = (np.arange(-reach, reach + 1) * pixel).astype(np.float32)
     facts = {
         "estimate_x": estimate_x,
         "estimate_y": estimate_y,
-        "sigma_x": shift.sigma_col * scene.pixel,
-        "sigma_y": shift.sigma_row * scene.pixel,
+        "sigma_x": shift.sigma_col * pixel,
+        "sigma_y": shift.sigma_row * pixel,
         "confidence": shift.confidence,
         "applied": not unsure,
         "correlation": shift.first,
         "second_correlation": shift.second,
         "weights": dict(zip(PROXIES, shift.weights, strict=False)),
         "pixels": pixels,
-        "pixel": scene.pixel,
+        "pixel": pixel,
         "band": _BAND,
     }
     return Drift(
@@ -167,7 +180,7 @@ def kept_drift(path: Path, basis: str, stage: Autolabel) -> Drift | None:
         return None
     try:
         facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        with np.load(path) as kept:
+        with readable(path) as source, np.load(source) as kept:
             surface, axis_x, axis_y = (kept[name] for name in ("correlation", "shift_x", "shift_y"))
         if facts["basis"] != basis:
             return None

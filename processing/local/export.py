@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from processing.errors import InputError, MissingError, StaleError
 from processing.io import tables
 from processing.io.atomic import aside
+from processing.places import is_remote
 from processing.progress import progress_bar
 from processing.project import Project
 from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, TRUTH, Table
@@ -57,6 +58,8 @@ def export(project: Project, what: str, run: str, form: str, out: Path) -> int:
 def _check_out(out: Path) -> None:
     if out.is_dir():
         raise InputError("there is a folder of that name", where=out, mend="name a file with --out")
+    if is_remote(out):
+        return
     above = next(folder for folder in out.absolute().parents if folder.exists())
     if not above.is_dir():
         raise InputError(f"{above} is a file, not a folder", where=out, mend="name another file with --out")

@@ -27,7 +27,7 @@ def raise_first(failures: Sequence[LeadlineError]) -> None:
     first, *others = failures
     for error in others:
         log.warning("%s", error.line)
-    if not others:
-        raise first
-    told = f"{first.what} (and {len(others)} more of the granules cannot be used)"
-    raise type(first)(told, where=first.where, mend=first.mend) from first
+    told = f"{first.what} (and {len(others)} more of the granules cannot be used)" if others else first.what
+    error = type(first)(told, where=first.where, mend=first.mend)
+    error.others_done = True
+    raise error from first

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from processing.core.freeboard import TrackFreeboard, freeboard_of_track, sea_level_mask
-from processing.core.sea_surface import ESTIMATORS, Rules
-from processing.errors import InputError, MissingError, StaleError
+from processing.core.freeboard import Stretch, TrackFreeboard, freeboard_of_whole, sea_level_mask, stretch_of
+from processing.core.sea_surface import ESTIMATORS, EVERYWHERE, Rules
+from processing.errors import InputError, LeadlineError, MissingError, StaleError
 from processing.io import tables
 from processing.io.atomic import sweep
-from processing.progress import progress_bar
+from processing.local.failures import collected, raise_first
+from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import FREEBOARD, PREDICTION, SEGMENT, SNAPSHOT, SurfaceClass
@@ -27,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Classes:
+class Classes:
     """Where the classes come from: the table's kind and run, and the freeboard run that follows from them."""
 
     kind: str
@@ -36,42 +37,149 @@ class _Classes:
     name: str
 
 
+@dataclass(frozen=True)
+class Job:
+    """Freeboard of a project from some classes."""
+
+    project: Project
+    stage: Freeboard
+    classes: Classes
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track whose freeboard can be made.
+
+    Attributes
+    ----------
+    rows : number of segments. segments, labels : tables of the segments and of their classes.
+    target, stamp : the table to write, and its provenance.
+    """
+
+    granule: str
+    beam: str
+    rows: int
+    segments: Path
+    labels: Path
+    target: Path
+    rules: Rules
+    stamp: Stamp
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some or all segments of a track, and some around them, as they are read.
+
+    Attributes
+    ----------
+    segment : i8, window indices. stretch : the same segments. core : m, from where up to, not including, where along
+        the track the segments lie that were asked for.
+    """
+
+    segment: npt.NDArray[np.int64]
+    stretch: Stretch
+    core: tuple[float, float]
+
+
 def freeboard(project: Project, stage: Freeboard, granules: Sequence[str] | None = None) -> str:
     """Write ``PROJECT/freeboard/RUN`` for every track with segments and classes; return RUN.
 
     RUN is the prediction run, or ``labels-vNNNN`` where the classes are a snapshot's. A track whose table follows
-    from the same inputs and parameters is left as it is; RUN becomes the newest all the same. Raises MissingError
-    when there are no classes.
+    from the same inputs and parameters is left as it is; RUN becomes the newest all the same. A granule that cannot be
+    used does not keep the others from being done; its error is raised at the end. Raises MissingError when there are
+    no classes.
     """
-    classes = _choose(project, stage)
-    tracks = _tracks(project, classes, granules)
-    sweep(project.root / "freeboard")
-    rows = {track: tables.count_rows(project.table_path("segments", *track)) for track in tracks}
-    with progress_bar("freeboard", sum(rows.values()), "segments") as bar:
-        for granule, beam in tracks:
-            bar.advance(0, f"{granule} {beam}")
-            _one_track(project, stage, classes, granule, beam)
-            bar.advance(rows[granule, beam])
-    os.utime(project.root / "freeboard" / classes.name)
-    return classes.name
+    job = job_of(project, stage)
+    failures: list[LeadlineError] = []
+    todo = outdated(job, granules, failures)
+    with progress_bar("freeboard", sum(track.rows for track in todo), "segments") as bar:
+        for _, tracks in groupby(todo, key=lambda track: track.granule):
+            with collected(failures):
+                _of_granule(job, tracks, bar)
+    return ended(job, failures)
 
 
-def _choose(project: Project, stage: Freeboard) -> _Classes:
+def job_of(project: Project, stage: Freeboard) -> Job:
+    """What ``stage`` asks for. Raises MissingError when there are no classes."""
     if stage.source == "labels":
         run = stage.run_name or project.newest_run("snapshots", "snapshot")
-        return _Classes("snapshots", run, f"leadline snapshot {project.root}", f"labels-{run}")
-    run = stage.run_name or project.newest_run("predictions", "classify")
-    return _Classes("predictions", run, f"leadline classify {project.root}", run)
+        classes = Classes("snapshots", run, f"leadline snapshot {project.root}", f"labels-{run}")
+    else:
+        run = stage.run_name or project.newest_run("predictions", "classify")
+        classes = Classes("predictions", run, f"leadline classify {project.root}", run)
+    return Job(project, stage, classes)
 
 
-def _rules(stage: Freeboard, segment_length: float) -> Rules:
-    try:
-        return Rules(float(stage.window), float(stage.stride), int(stage.minimum_lead_segments), segment_length)
-    except ValueError as error:
-        raise InputError(str(error), where="freeboard", mend="choose --stride at most --window") from None
+def outdated(job: Job, granules: Sequence[str] | None, failures: list[LeadlineError]) -> list[Track]:
+    """The tracks whose table must be made, of the ``granules`` named or of all; what interrupted runs left is removed.
+
+    The first error in a granule's tables is added to ``failures`` and ends the granule; where no track can be used it
+    is raised. Raises MissingError when a granule has no classes, or none has.
+    """
+    names = _tracks(job.project, job.classes, granules)
+    sweep(job.project.root / "freeboard")
+    todo: list[Track] = []
+    usable = 0
+    for _, beams in groupby(names, key=lambda name: name[0]):
+        with collected(failures):
+            for granule, beam in beams:
+                track = _looked_at(job, granule, beam)
+                usable += 1
+                if not tables.is_current(track.target, track.stamp):
+                    todo.append(track)
+    if failures and not usable:
+        raise failures[0]
+    if not todo and not failures:
+        _LOG.info("freeboard %s is current", job.classes.name)
+    return todo
 
 
-def _tracks(project: Project, classes: _Classes, granules: Sequence[str] | None) -> list[tuple[str, str]]:
+def ended(job: Job, failures: Sequence[LeadlineError]) -> str:
+    """Make the run the newest and return its name; raises the first failure instead where there is one."""
+    raise_first(failures)
+    job.project.make_newest("freeboard", job.classes.name)
+    return job.classes.name
+
+
+def read_part(job: Job, track: Track, rows: tuple[int, int], halo: float = 0.0) -> Part:
+    """The segments in ``rows`` (from the first up to, not including, the second), and all ``halo`` m either side.
+
+    Raises StaleError when the classes there are not those of the track's segments.
+    """
+    height = f"height_{job.stage.height}"
+    columns = ("segment", "x_atc", height, "height_std", "photon_count")
+    # Segments are no closer than they are long, so this many rows reach at least as far.
+    reach = int(np.ceil(halo / track.rules.segment_length)) + 1
+    first, stop = max(rows[0] - reach, 0), min(rows[1] + reach, track.rows)
+    command = f"leadline resample {job.project.root}"
+    table = tables.read_rows(track.segments, SEGMENT, columns, first, stop, command)
+    segment, x, level, std, count = (table[name].to_numpy() for name in columns)
+    span = segment[0] if first > 0 else -np.inf, segment[-1] if stop < track.rows else np.inf
+    water = _water(job, track, segment, level, span)
+    low = float(x[rows[0] - first]) if rows[0] > 0 else -np.inf
+    high = float(x[rows[1] - first]) if rows[1] < track.rows else np.inf
+    return Part(segment, stretch_of(x, level, std, count, water, track.rules), (low, high))
+
+
+def as_table(track: Track, segment: npt.NDArray[np.int64], result: TrackFreeboard) -> pa.Table:
+    """FREEBOARD rows of the segments whose window indices are given."""
+    surfaces = {f"sea_surface_{name}": result.sea.surface[row] for row, name in enumerate(ESTIMATORS)}
+    return FREEBOARD.build(
+        {
+            "granule_id": track.granule,
+            "beam": track.beam,
+            "segment": segment,
+            **surfaces,
+            "sea_surface_sigma": result.sea.sigma,
+            "sea_surface_source": result.sea.source,
+            "freeboard": result.freeboard,
+            "freeboard_sigma": result.freeboard_sigma,
+            "lead_id": result.lead_id,
+        }
+    )
+
+
+def _tracks(project: Project, classes: Classes, granules: Sequence[str] | None) -> list[tuple[str, str]]:
     segments = set(project.tracks("segments"))
     found = [track for track in project.tracks(classes.kind, classes.run) if track in segments]
     wanted = [track for track in found if granules is None or track[0] in granules]
@@ -87,10 +195,11 @@ def _tracks(project: Project, classes: _Classes, granules: Sequence[str] | None)
     return wanted
 
 
-def _one_track(project: Project, stage: Freeboard, classes: _Classes, granule: str, beam: str) -> None:
+def _looked_at(job: Job, granule: str, beam: str) -> Track:
+    """One track with its provenance. Raises StaleError when its classes are not of its segments."""
+    project, stage, classes = job.project, job.stage, job.classes
     segments = project.table_path("segments", granule, beam)
     labels = project.table_path(classes.kind, granule, beam, classes.run)
-    target = project.table_path("freeboard", granule, beam, classes.name)
     made, classed = _stamp(segments), _stamp(labels)
     if classed.inputs.get("segments", made.fingerprint) != made.fingerprint:
         raise StaleError("made from other segments", where=labels, mend=f"run: {classes.command}")
@@ -100,23 +209,8 @@ def _one_track(project: Project, stage: Freeboard, classes: _Classes, granule: s
         {**stage.values_dict(), "run_name": classes.run},
         {"segments": made.fingerprint, classes.kind: classed.fingerprint},
     )
-    if tables.is_current(target, stamp):
-        _LOG.debug("%s is current", target)
-        return
-    height = f"height_{stage.height}"
-    columns = ("segment", "x_atc", height, "height_std", "photon_count")
-    table = tables.read(segments, SEGMENT, columns, command=f"leadline resample {project.root}")
-    water = _water(labels, table, height, classes, stage)
-    result = freeboard_of_track(
-        table["x_atc"].to_numpy(),
-        table[height].to_numpy(),
-        table["height_std"].to_numpy(),
-        table["photon_count"].to_numpy(),
-        water,
-        rules,
-        stage.estimator,
-    )
-    tables.write(target, FREEBOARD, _as_table(granule, beam, table["segment"], result), stamp)
+    target = project.table_path("freeboard", granule, beam, classes.name)
+    return Track(granule, beam, tables.count_rows(segments), segments, labels, target, rules, stamp)
 
 
 def _stamp(path: Path) -> Stamp:
@@ -126,37 +220,48 @@ def _stamp(path: Path) -> Stamp:
     return stamp
 
 
-def _water(path: Path, segments: pa.Table, height: str, classes: _Classes, stage: Freeboard) -> npt.NDArray[np.bool_]:
-    """Sea-level segments, from the classes of the same segments; one without a class is no water."""
+def _rules(stage: Freeboard, segment_length: float) -> Rules:
+    try:
+        return Rules(float(stage.window), float(stage.stride), int(stage.minimum_lead_segments), segment_length)
+    except ValueError as error:
+        raise InputError(str(error), where="freeboard", mend="choose --stride at most --window") from None
+
+
+def _of_granule(job: Job, tracks: Iterable[Track], bar: Bar) -> None:
+    for track in tracks:
+        bar.advance(0, f"{track.granule} {track.beam}")
+        whole = read_part(job, track, (0, track.rows))
+        result = freeboard_of_whole(whole.stretch, track.rules, job.stage.estimator)
+        tables.write(track.target, FREEBOARD, as_table(track, whole.segment, result), track.stamp)
+        bar.advance(track.rows)
+
+
+def _water(
+    job: Job,
+    track: Track,
+    segment: npt.NDArray[np.int64],
+    height: npt.NDArray[np.floating],
+    span: tuple[float, float],
+) -> npt.NDArray[np.bool_]:
+    """Which of the segments are sea level, from the classes of window indices in ``span``, which must all be theirs.
+
+    A segment without a class is no water.
+    """
+    classes = job.classes
     is_predicted = classes.kind == "predictions"
     schema = PREDICTION if is_predicted else SNAPSHOT
     names = ("segment", "predicted", "p_water") if is_predicted else ("segment", "label")
-    found = tables.read(path, schema, names, command=classes.command)
-    own, theirs = segments["segment"].to_numpy(), found["segment"].to_numpy()
-    place = np.searchsorted(own, theirs)
-    if len(theirs) and (place[-1] >= len(own) or not np.array_equal(own[place], theirs)):
-        raise StaleError("classes are not those of the track's segments", where=path, mend=f"run: {classes.command}")
-    label = np.full(len(own), SurfaceClass.UNLABELLED, np.int8)
+    between = None if span == EVERYWHERE else ("segment", *span)
+    found = tables.read(track.labels, schema, names, between=between, command=classes.command)
+    theirs = found["segment"].to_numpy()
+    place = np.searchsorted(segment, theirs)
+    if len(theirs) and (place[-1] >= len(segment) or not np.array_equal(segment[place], theirs)):
+        raise StaleError(
+            "classes are not those of the track's segments", where=track.labels, mend=f"run: {classes.command}"
+        )
+    label = np.full(len(segment), SurfaceClass.UNLABELLED, np.int8)
     label[place] = found[names[1]].to_numpy()
-    p_water = np.zeros(len(own), np.float32)
+    p_water = np.zeros(len(segment), np.float32)
     if is_predicted:
         p_water[place] = found["p_water"].to_numpy()
-    least = stage.water_probability if is_predicted else 0.0
-    return sea_level_mask(label, segments[height].to_numpy(), p_water, least)
-
-
-def _as_table(granule: str, beam: str, segment: pa.ChunkedArray, result: TrackFreeboard) -> pa.Table:
-    surfaces = {f"sea_surface_{name}": result.sea.surface[row] for row, name in enumerate(ESTIMATORS)}
-    return FREEBOARD.build(
-        {
-            "granule_id": granule,
-            "beam": beam,
-            "segment": segment,
-            **surfaces,
-            "sea_surface_sigma": result.sea.sigma,
-            "sea_surface_source": result.sea.source,
-            "freeboard": result.freeboard,
-            "freeboard_sigma": result.freeboard_sigma,
-            "lead_id": result.lead_id,
-        }
-    )
+    return sea_level_mask(label, height, p_water, job.stage.water_probability if is_predicted else 0.0)

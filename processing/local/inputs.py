@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from processing.errors import InputError
-from processing.io.atomic import write_text
+from processing.io.atomic import aside, write_text
 from processing.io.recognise import Inventory, TruthTable
+from processing.places import fetch, is_remote, remove
 from processing.project import Project
 from processing.provenance import fingerprint_file
 
@@ -37,11 +37,12 @@ def _take_truth(project: Project, table: TruthTable, *, copy: bool) -> None:
                 f"the project has another truth of {table.granule} {table.beam}", where=source, mend=f"remove {target}"
             )
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    if copy:
-        shutil.copyfile(source, target)
+    if copy or is_remote(source) or is_remote(target):
+        with aside(target) as file:
+            fetch(source, file)
     else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
         target.symlink_to(os.path.relpath(source, target.parent.resolve()))
 
 
@@ -65,10 +66,7 @@ def _all_or_none(entries: list[Path]) -> Iterator[None]:
         yield
     except BaseException:
         for entry in new:
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
+            remove(entry)
         for record, text in records.items():
             write_text(record, text)
         raise

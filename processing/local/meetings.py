@@ -41,12 +41,24 @@ class Meeting:
     Attributes
     ----------
     scene : the scene. offset : s, scene minus track, median over the segments on it.
-    rows : by beam, the rows of its SEGMENT table that lie on the scene's grid and within the time limit.
+    runs : by beam, (k, 2) i8 first row, and the one after the last, of each unbroken run of the rows of its SEGMENT
+        table that lie on the scene's grid and within the time limit.
     """
 
     scene: Input
     offset: float
-    rows: Mapping[str, Rows]
+    runs: Mapping[str, Rows]
+
+    @property
+    def rows(self) -> dict[str, Rows]:
+        """By beam, the rows that lie on the scene's grid and within the time limit, (n,) i8 ascending."""
+        none = np.zeros(0, np.int64)
+        return {beam: np.concatenate([none, *(np.arange(*run) for run in runs)]) for beam, runs in self.runs.items()}
+
+    @property
+    def count(self) -> int:
+        """Segments on the scene, of all beams."""
+        return sum(int(np.diff(runs).sum()) for runs in self.runs.values())
 
 
 @dataclass(frozen=True, order=True)
@@ -128,17 +140,24 @@ def _away(line: Course, candidate: Frame) -> float:
 
 def _meeting(lines: Sequence[Course], candidate: Frame, most: float) -> Meeting | float:
     """The meeting, or the least seconds between scene and track where they cross; infinite when they do not."""
-    rows, offsets, least = {}, [], math.inf
+    runs, offsets, least = {}, [], math.inf
     with open_scene(candidate.item) as scene:
         for line in lines:
             on_grid = _on_grid(scene, line, candidate)
             offset = seconds_between(candidate.time, line.time[on_grid])
             least = min(least, float(np.abs(offset).min(initial=math.inf)))
             in_time = np.abs(offset) <= most
-            rows[line.beam] = on_grid[in_time]
+            runs[line.beam] = _runs(on_grid[in_time])
             offsets.append(offset[in_time])
     together = np.concatenate(offsets) if offsets else np.zeros(0)
-    return Meeting(candidate.item, float(np.median(together)), rows) if len(together) else least
+    return Meeting(candidate.item, float(np.median(together)), runs) if len(together) else least
+
+
+def _runs(rows: Rows) -> Rows:
+    """Unbroken runs of ascending rows: (k, 2) first and one after the last."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    ends = np.concatenate([[0], breaks, [len(rows)]]) if len(rows) else np.zeros(1, np.int64)
+    return np.column_stack([rows[ends[:-1]], rows[ends[1:] - 1] + 1])
 
 
 def _on_grid(scene: Scene, line: Course, candidate: Frame) -> Rows:

@@ -17,6 +17,7 @@ from processing.io.ahead import ahead
 from processing.io.atomic import sweep
 from processing.io.photons import PhotonSource, open_photons
 from processing.local.failures import collected, raise_first
+from processing.places import place
 from processing.progress import Bar, progress_bar
 from processing.project import Input, Project
 from processing.provenance import Stamp, fingerprint_file
@@ -80,7 +81,7 @@ def stamp_for(item: Input, stage: Resample) -> Stamp:
     """Provenance of the tables made from ``item``."""
     inputs = {f"granule:{item.ident}": item.fingerprint}
     if stage.mean_sea_surface:
-        inputs["mean_sea_surface"] = fingerprint_file(Path(stage.mean_sea_surface))
+        inputs["mean_sea_surface"] = fingerprint_file(place(stage.mean_sea_surface))
     return Stamp(stage.key, stage.values_dict(), inputs)
 
 
@@ -103,7 +104,7 @@ def segment_tables(
 
 def chosen(project: Project, stage: Resample, granules: Sequence[str] | None) -> list[Input]:
     """The granules to look at: those named, else all. Raises MissingError without any, or without the grid."""
-    if stage.mean_sea_surface and not Path(stage.mean_sea_surface).is_file():
+    if stage.mean_sea_surface and not place(stage.mean_sea_surface).is_file():
         raise MissingError("mean-sea-surface grid is not there", where=stage.mean_sea_surface)
     if granules:
         return [project.input("granules", ident) for ident in granules]

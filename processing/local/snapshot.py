@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -105,7 +104,7 @@ def _frozen_before(project: Project, state: str) -> Frozen | None:
     """The snapshot of this state, made the newest again; None when there is none."""
     for name in project.runs(_KIND):
         if manifest(project, name).get("fingerprint") == state:
-            os.utime(project.root / _KIND / name)
+            project.make_newest(_KIND, name)
             _LOG.info("labels are as in snapshot %s already", name)
             return Frozen(name, is_new=False)
     return None

@@ -12,6 +12,7 @@ from processing.history import history
 from processing.io import tables
 from processing.labels import LabelStore, events_fingerprint, is_there
 from processing.local.shifts import Shift, shift_inputs, shifts_by_hand
+from processing.places import place
 from processing.project import CATEGORIES, Project
 from processing.provenance import Stamp, fingerprint_file
 from processing.schema import SCHEMA_VERSION
@@ -70,7 +71,7 @@ class Staleness:
             elif f"{what}s" in CATEGORIES:
                 yield self._other_input(f"{what}s", ident, fingerprint)
             elif what == "mean_sea_surface":
-                grid = Path(self._parameters[Resample.key]["mean_sea_surface"])
+                grid = place(self._parameters[Resample.key]["mean_sea_surface"])
                 yield "" if grid.is_file() and fingerprint_file(grid) == fingerprint else f"{grid} changed"
             elif what in _OUTPUTS:
                 yield self._other_table(what, stamp, (track[0], ident or track[1]), fingerprint)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from processing.errors import LeadlineError
+from processing.errors import InputError, LeadlineError
 from processing.progress import Bar
+from processing.spark import session
 from processing.spark.session import Cluster, Progress
 
 log = logging.getLogger(__name__)
@@ -27,11 +29,13 @@ class GranuleJob:
     ----------
     weight : units of work in it, as the bar counts them.
     run : does it, within jobs of the group that it is given; raises LeadlineError when the granule cannot be used.
+    jobs : how many Spark jobs, one after the other, it is made of.
     """
 
     granule: str
     weight: float
     run: Callable[[str], None]
+    jobs: int = 1
 
 
 def run_granules(cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> list[LeadlineError]:
@@ -64,6 +68,8 @@ def run_granules(cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> list
             for future in running:
                 future.cancel()
             cluster.cancel()
+            while wait(running, _POLL).not_done:  # one of several jobs may just have begun the next
+                cluster.cancel()
             raise
     return failures
 
@@ -84,19 +90,31 @@ class _Watch:
     def __init__(self, cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> None:
         self._cluster, self._bar = cluster, bar
         self._weights = {job.granule: job.weight for job in jobs}
+        self._jobs = {job.granule: job.jobs for job in jobs}
         self._tasks: dict[str, Progress] = {}
         self._units = dict.fromkeys(self._weights, 0.0)
+        self._manned = time.monotonic()
 
     def ended(self, job: GranuleJob) -> None:
         self._look(job.granule)
         self._units[job.granule] = job.weight
 
     def tell(self, running: Sequence[str]) -> None:
-        """Advance the bar to where the jobs are. Raises KeyboardInterrupt when asked to stop."""
+        """Advance the bar to where the jobs are.
+
+        Raises KeyboardInterrupt when asked to stop, InputError when all executors are lost and none comes.
+        """
+        now = time.monotonic()
+        self._manned = now if self._cluster.has_executors else self._manned
+        if now - self._manned > session.WORKER_SECONDS:
+            raise InputError(
+                "every executor is lost and no other came", where="Spark", mend="look at the workers' logs"
+            )
         for granule in running:
             self._look(granule)
             seen = self._tasks[granule]
-            self._units[granule] = self._weights[granule] * seen.done / max(seen.tasks, 1)
+            share = min(1.0, seen.jobs / self._jobs[granule]) * seen.done / max(seen.tasks, 1)
+            self._units[granule] = self._weights[granule] * share
         done, tasks = (sum(getattr(seen, name) for seen in self._tasks.values()) for name in ("done", "tasks"))
         more = f" and {len(running) - _NAMED} more" if len(running) > _NAMED else ""
         detail = ", ".join(running[:_NAMED]) + more

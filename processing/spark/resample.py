@@ -55,7 +55,7 @@ def resample(project: Project, stage: Resample, engine: Engine, granules: Sequen
         log.info("segments are current")
         return
     with cluster(engine, "resample") as spark:
-        plans = spark.collect(partial(_plan, project, stage), todo, f"{spark.tag}: looking at the granules")
+        plans = spark.collect(partial(look_at, project, stage), todo, f"{spark.tag}: looking at the granules")
         failures = [value for plan in plans for value in plan if isinstance(value, LeadlineError)]
         beams = {
             item.ident: [value for value in plan if isinstance(value, Beam)]
@@ -76,7 +76,8 @@ def resample(project: Project, stage: Resample, engine: Engine, granules: Sequen
     raise_first(failures)
 
 
-def _plan(project: Project, stage: Resample, item: Input) -> Iterator[Beam]:
+def look_at(project: Project, stage: Resample, item: Input) -> Iterator[Beam]:
+    """The beams of a granule whose tables must be made."""
     source = open_photons(item)
     try:
         for track in local.outdated(project, item, stage, source):
@@ -88,14 +89,15 @@ def _plan(project: Project, stage: Resample, item: Input) -> Iterator[Beam]:
 def _granule(spark: Cluster, stage: Resample, beams: Sequence[Beam], granules: int, group: str) -> None:
     photons = sum(beam.track.photons for beam in beams)
     target = min(max(photons / least_pieces(spark, granules), _FEWEST), _MOST)
-    pieces = [piece for number, beam in enumerate(beams) for piece in _cut(number, beam, target)]
+    pieces = [piece for number, beam in enumerate(beams) for piece in cut(number, beam, target)]
     tracks = [beam.track for beam in beams]
     results = spark.write(partial(_segments, stage), pieces, partial(_write, stage, tracks), group)
     for number, rows in results.items():
         local.tell_empty(tracks[number], rows)
 
 
-def _cut(number: int, beam: Beam, target: float) -> Iterator[Piece[Stretches]]:
+def cut(number: int, beam: Beam, target: float) -> Iterator[Piece[Stretches]]:
+    """Pieces of about ``target`` photons of a beam, for track ``number``."""
     item, name = beam.track.item, beam.track.beam
     if item.kind == "photon_table":  # must be read whole to find any part of it
         target = float("inf")

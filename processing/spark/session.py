@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -38,7 +38,9 @@ NEEDS = ("numpy", "numba", "pyarrow", "h5py", "scipy", "pyproj", "rasterio", "cv
 
 _SPARK_URL = re.compile(r"spark://(.+)")
 _ANSWER_SECONDS = 5.0
-_WORKER_SECONDS = 60.0
+WORKER_SECONDS = 60.0
+"""How long to wait for a first executor, or for another when all are lost."""
+
 _VALUES_A_BATCH = 4
 
 Content = TypeVar("Content")
@@ -51,10 +53,11 @@ cloudpickle.register_pickle_by_value(bootstrap)
 
 @dataclass(frozen=True)
 class Progress:
-    """Tasks done of those begun or waiting."""
+    """Tasks done of those begun or waiting, and the jobs that they are of."""
 
     done: int
     tasks: int
+    jobs: int
 
 
 class Cluster:
@@ -71,6 +74,7 @@ class Cluster:
         self._context = session.sparkContext
         self.tag = tag
         self.cores = int(self._context.defaultParallelism)
+        self.is_local = self._context.master.startswith("local")
 
     @property
     def mark(self) -> str:
@@ -127,17 +131,49 @@ class Cluster:
         again = self._mapped(spread, partial(tasks.work_again, second, self.mark))
         return self._results(self._joined(self._gathered(again, tracks), tasks.writing(write)), group)
 
+    def ask_for(self, needs: tuple[str, ...]) -> None:
+        """Have every executor that works from now on bring the modules ``needs``, besides NEEDS.
+
+        Raises InputError when one does not.
+        """
+        if self._code.needs == (*NEEDS, *needs):
+            return
+        self._code = replace(self._code, needs=(*NEEDS, *needs))
+        if needs:
+            self.look()
+
+    def look(self) -> None:
+        """See that executors can work. Raises InputError when one cannot."""
+        self.collect(_here, range(self.cores), f"{self.tag}: first look at the executors")
+
     def progress(self, groups: Iterable[str]) -> Progress:
         """Tasks of the groups' jobs so far."""
         tracker = self._context.statusTracker()
-        done = total = 0
+        done = total = jobs = 0
         for group in groups:
             for job in tracker.getJobIdsForGroup(group):
+                jobs += 1
                 info = tracker.getJobInfo(job)
                 for stage in (tracker.getStageInfo(number) for number in (info.stageIds if info else ())):
                     done += min(stage.numCompletedTasks, stage.numTasks) if stage else 0
                     total += stage.numTasks if stage else 0
-        return Progress(done, total)
+        return Progress(done, total, jobs)
+
+    @property
+    def page(self) -> str:
+        """Address of Spark's own page; empty where it has none."""
+        return str(self._context.uiWebUrl or "")
+
+    def running(self) -> int:
+        """Tasks at work now."""
+        tracker = self._context.statusTracker()
+        stages = (tracker.getStageInfo(number) for number in tracker.getActiveStageIds())
+        return sum(stage.numActiveTasks for stage in stages if stage)
+
+    @property
+    def has_executors(self) -> bool:
+        """Whether anybody is there to work."""
+        return self.is_local or _executors(self._session) > 0
 
     def cancel(self) -> None:
         """End every job of this cluster's tag."""
@@ -173,20 +209,21 @@ class Cluster:
 
 
 @contextmanager
-def cluster(engine: Engine, tag: str) -> Iterator[Cluster]:
+def cluster(engine: Engine, tag: str, needs: tuple[str, ...] = ()) -> Iterator[Cluster]:
     """A cluster as ``engine`` says, its jobs tagged with ``tag`` and this process; it is stopped after the block.
 
-    Within ``kept_open`` one cluster serves all blocks. Raises InputError when no master answers, no worker comes or an
-    executor cannot work.
+    ``needs`` are modules that the work in the block imports besides NEEDS. Within ``kept_open`` one cluster serves all
+    blocks. Raises InputError when no master answers, no worker comes or an executor cannot work.
     """
     kept = _KEPT.get()
     if kept is None:
-        with _running(engine, _tag(tag)) as made:
+        with _running(engine, _tag(tag), needs) as made:
             yield made
         return
     if kept.cluster is None:
-        kept.cluster = kept.stack.enter_context(_running(engine, _tag(tag)))
+        kept.cluster = kept.stack.enter_context(_running(engine, _tag(tag), needs))
     kept.cluster.tag = _tag(tag)
+    kept.cluster.ask_for(needs)
     yield kept.cluster
 
 
@@ -212,16 +249,16 @@ def _tag(word: str) -> str:
 
 
 @contextmanager
-def _running(engine: Engine, tag: str) -> Iterator[Cluster]:
+def _running(engine: Engine, tag: str, needs: tuple[str, ...]) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="leadline-spark-") as folder:
-        code, archive = shipping.pack(Path(folder), NEEDS)
+        code, archive = shipping.pack(Path(folder), (*NEEDS, *needs))
         session = _started(engine, Path(folder))
         try:
             session.sparkContext.addFile(str(archive))
             _wait_for_executors(session, engine)
             made = Cluster(session, code, tag)
             log.debug("Spark application %s", session.sparkContext.applicationId)
-            made.collect(_here, range(made.cores), f"{tag}: first look at the executors")
+            made.look()
             yield made
         finally:
             session.stop()
@@ -236,27 +273,32 @@ def _started(engine: Engine, folder: Path) -> SparkSession:
     builder = SparkSession.builder.master(engine.master).appName("Leadline")
     for name, value in settings.items():
         builder = builder.config(name, value)
-    with translated(engine.master):
-        return builder.getOrCreate()
+    # Java says a few lines before it can be told how much to say.
+    with translated(engine.master), _quiet(folder / "spark.log"):
+        session = builder.getOrCreate()
+    # Functions run in what the environment called Python when the context was made, whatever the settings say.
+    session.sparkContext.pythonExec = engine.executor_python or sys.executable
+    return session
 
 
 def _settings(engine: Engine, folder: Path) -> Mapping[str, str]:
     logging_file = folder / "log4j2.properties"
     logging_file.write_text(files("processing.spark").joinpath("log4j2.properties").read_text("utf-8"), "utf-8")
-    python = engine.executor_python or sys.executable
     settings = {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(_VALUES_A_BATCH),
         "spark.ui.showConsoleProgress": "false",
-        "spark.pyspark.python": python,
-        "spark.pyspark.driver.python": sys.executable,
+        "spark.shuffle.io.retryWait": "1s",  # what a lost executor held is soon made again
         "spark.executor.memory": f"{engine.executor_memory}m",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{logging_file}",
         **{
             f"spark.executorEnv.{name}": "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GDAL_NUM_THREADS")
         },
-        **{f"spark.executorEnv.{name}": "1" for name in ("NUMBA_NUM_THREADS", "MKL_NUM_THREADS")},
+        **{
+            f"spark.executorEnv.{name}": "1"
+            for name in ("NUMBA_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+        },
     }
     if engine.cores:
         settings["spark.cores.max"] = str(engine.cores)
@@ -295,12 +337,34 @@ def _own_address(master: str) -> str:
 def _wait_for_executors(session: SparkSession, engine: Engine) -> None:
     if engine.master.startswith("local"):
         return
-    tracker = session.sparkContext._jsc.sc().statusTracker()
-    limit = time.monotonic() + _WORKER_SECONDS
-    while len(tracker.getExecutorInfos()) < 2:
+    limit = time.monotonic() + WORKER_SECONDS
+    while not _executors(session):
         stop_if_asked()
         if time.monotonic() > limit:
             what = f"no worker offered an executor of {engine.executor_cores or 'any'} cores and "
             mend = "start workers, ask for less, or wait until other applications have ended"
             raise InputError(f"{what}{engine.executor_memory} MiB", where=f"--master {engine.master}", mend=mend)
         time.sleep(0.1)
+
+
+def _executors(session: SparkSession) -> int:
+    """Executors that are registered; the driver counts as one where Spark counts."""
+    tracker = session.sparkContext._jsc.sc().statusTracker()
+    return len(tracker.getExecutorInfos()) - 1
+
+
+@contextmanager
+def _quiet(log_file: Path) -> Iterator[None]:
+    """Let a process that is started in the block write to ``log_file`` what it would say on standard error."""
+    if log.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with log_file.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from processing.errors import InputError, LeadlineError
+from processing.errors import InputError, LeadlineError, MissingError
 from processing.spark.bootstrap import TROUBLE
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,12 @@ class CancelledError(LeadlineError):
 
 _KNOWN = (
     (rf"{TROUBLE}: (?P<what>[^\n]+)", InputError, "{what}", "install it there, or name another with --executor-python"),
+    (
+        r"JAVA_GATEWAY_EXITED",
+        MissingError,
+        "Java did not start",
+        "install a Java 17 and put it on the PATH, or name it in JAVA_HOME",
+    ),
     (r"JOB_CANCELLED", CancelledError, "the job was cancelled", ""),
     (
         r"No space left on device|Disk quota exceeded",

@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("processing", "training", "dashboard", "assets")
 HEAVY = {
+    *("aiohttp", "botocore", "fsspec", "s3fs", "upath"),
     *("bokeh", "cartopy", "cv2", "datashader", "geoviews", "h5py", "holoviews", "horovod", "llvmlite", "matplotlib"),
     *("mlflow", "numba", "pandas", "panel", "playwright", "pyspark", "rasterio", "scipy", "sqlalchemy", "torch"),
 }
@@ -23,7 +24,7 @@ LAYERS = (
     ("processing.errors", "assets"),
     (
         *("processing.schema", "processing.stages", "processing.provenance", "processing.interrupt"),
-        *("processing.progress", "processing.cores"),
+        *("processing.progress", "processing.cores", "processing.places"),
     ),
     ("processing.core",),
     ("processing.io", "processing.project", "processing.history"),
@@ -39,7 +40,7 @@ FORBIDDEN = {
     "processing.twin": {"processing.spark"},
     "processing.local": {"processing.spark", "processing.twin"},
     "processing.spark": {"processing.twin"},
-    "training": {"processing.commands", "processing.twin", "processing.spark", "dashboard"},
+    "training": {"processing.commands", "processing.twin", "dashboard"},
     "processing.commands": {"training", "dashboard"},
     "dashboard": {
         "training",
@@ -135,6 +136,12 @@ def test_spark_is_imported_in_one_place() -> None:
     stands = {name for name in MODULES if name.startswith("processing.spark.")}
     assert users <= stands
     assert bool(users) == bool(stands)
+
+
+def test_training_knows_of_spark_in_one_place() -> None:
+    files = {name: path for name, path in MODULES.items() if within(name, "training")}
+    users = {name for name, path in files.items() if any(within(each, "processing.spark") for each in imports(path))}
+    assert users == {"training.on_spark"}
 
 
 def test_package_files_are_empty() -> None:

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-CONDA_NAMES = {"torch": "pytorch"}
+CONDA_NAMES = {"torch": "pytorch", "universal-pathlib": "universal_pathlib"}
 CONDA_ONLY = {"python", "openjdk", "cmake", "cxx-compiler", "make", "pip", "pytorch-gpu"}
 WITHOUT_PIXI = {"help", "setup", "lock", "clean"}
 """Words that pixi has commands of its own for (install, lock, clean, task list)."""

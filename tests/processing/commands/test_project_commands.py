@@ -18,6 +18,7 @@ from processing.errors import InputError
 from processing.history import history
 from processing.io import tables
 from processing.io.sentinel2 import open_scene
+from processing.local.failures import raise_first
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import TRUTH
@@ -201,12 +202,12 @@ def test_run_goes_on_without_the_granule_that_cannot_be_used(
         def stage(project: str) -> None:
             called.append(key)
             if key == "resample" and called == ["resample"]:
-                raise InputError("over land only", where="G")
+                raise_first([InputError("over land only", where="G")])
             if key == "resample":
                 segments = Project(Path(project)).table_path("segments", "H", "gt1l")
                 segments.parent.mkdir(parents=True)
                 segments.touch()
-                raise InputError("over land only", where="G")
+                raise_first([InputError("over land only", where="G")])
 
         return stage
 

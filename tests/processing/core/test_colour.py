@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from processing.core import colour
 from processing.schema import SurfaceClass
@@ -130,3 +131,17 @@ def test_boundary_distance_is_the_nearest_pixel_of_another_class(seed: int) -> N
         steps = np.hypot(rows[other] - row, cols[other] - col).min(initial=6.0)
         assert found[row, col] == pytest.approx(10.0 * min(steps, 6.0), rel=1e-6)
     assert np.isnan(found[classes == SurfaceClass.UNLABELLED]).all()
+
+
+@pytest.mark.parametrize("size", [90, 400])
+def test_boundary_distance_is_the_same_to_the_last_digit_with_any_number_of_threads(size: int) -> None:
+    classes = (ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(size, size)), 4) > 0).astype(np.int8)
+    exact = np.where(classes == 0, *(ndimage.distance_transform_edt(classes == code) for code in (0, 1)))
+    before = cv2.getNumThreads()
+    try:
+        for threads in (1, 2, 5):
+            cv2.setNumThreads(threads)
+            found = colour.boundary_distance(classes, 10.0, 500.0)
+            assert np.array_equal(found, np.minimum(exact.astype(np.float32) * np.float32(10), np.float32(500)))
+    finally:
+        cv2.setNumThreads(before)

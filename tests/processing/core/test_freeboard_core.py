@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from processing.core.freeboard import freeboard, freeboard_of_track, sea_level_mask
-from processing.core.sea_surface import Rules
+from processing.core.freeboard import (
+    freeboard,
+    freeboard_of_stretch,
+    freeboard_of_track,
+    sea_level_mask,
+    sea_level_of,
+    stretch_of,
+    track_lines,
+)
+from processing.core.sea_surface import ESTIMATORS, Rules, lines_near
 
 
 @pytest.mark.kernel
@@ -41,6 +53,11 @@ def test_a_height_that_is_missing_spoils_only_its_own_segment() -> None:
     assert np.flatnonzero(np.isnan(found.freeboard)).tolist() == [100]
     assert np.delete(found.freeboard, 100)[:400] == pytest.approx(0.3, abs=1e-6)
     assert found.lead_id[500:520].tolist() == [500] * 20
+    part = found.part(slice(495, 505))
+    assert part.lead_id.tolist() == [-1] * 5 + [500] * 5
+    assert part.sea.surface.shape == (5, 10)
+    assert part.freeboard.tolist() == found.freeboard[495:505].tolist()
+    assert part.sea.sigma.tolist() == found.sea.sigma[495:505].tolist()
 
 
 def test_an_empty_track_gives_empty_arrays() -> None:
@@ -54,3 +71,83 @@ def test_segments_out_of_order_are_refused() -> None:
     x = np.array([1.0, 5.0, 3.0])
     with pytest.raises(ValueError, match="ascend"):
         freeboard_of_track(x, x, x, x, np.ones(3, bool), Rules(), "robust")
+
+
+Columns = tuple[np.ndarray, ...]
+Result = tuple[np.ndarray, ...]
+
+
+def made_track(seed: int, spacing: int) -> Columns:
+    """Columns of a track of four pieces, one of them without a lead, with short, long and sparse leads and their gaps;
+    ``spacing`` is that of the segments of the sparse ones."""
+    rng = np.random.default_rng(seed)
+    index = np.flatnonzero(rng.random(9000) > 0.05)
+    index = index[(index < 2500) | ((index > 3400) & (index < 6000)) | (index > 7000)]
+    x = 30_000.0 + 2.0 * index + 1.0
+    water = np.repeat(rng.random(len(x) // 10 + 1) < 0.1, 10)[: len(x)]
+    water |= (x > 37_300.0) & (x < 37_300.0 + rng.uniform(100.0, 3500.0))
+    sparse = (x > 40_000.0) & (x < 41_500.0)
+    water[sparse] = True
+    keep = ~sparse | (index % spacing == 0)
+    water &= (x < 44_000.0) | (x > 46_000.0)
+    height = np.where(water, 0.0, 0.3) + 0.1 * np.sin(x / 900.0) + rng.normal(0, 0.03, len(x))
+    columns = (x, height.astype(np.float32), rng.uniform(0.05, 0.2, len(x)).astype(np.float32))
+    return tuple(each[keep] for each in (*columns, rng.integers(1, 20, len(x), np.int32), water))
+
+
+def by_stretches(track: Columns, edges: list[float], rules: Rules, estimator: str) -> Result:
+    """What the track's stretches between ``edges`` give one after another, each seeing no more than its halo."""
+
+    def stretch(core: tuple[float, float], halo: float) -> Columns:
+        near = (track[0] >= core[0] - halo) & (track[0] <= core[1] + halo)
+        return tuple(each[near] for each in track)
+
+    cores = list(pairwise([-np.inf, *edges, np.inf]))
+    levels = [sea_level_of(stretch_of(*stretch(core, rules.halo), rules), rules, core) for core in cores]
+    lines = track_lines(levels, rules, estimator)
+    parts = [
+        freeboard_of_stretch(
+            stretch_of(*stretch(core, rules.lead_halo), rules), lines_near(lines, core, rules), rules, estimator, core
+        )
+        for core in cores
+    ]
+    return (
+        np.concatenate([part.sea.surface for part in parts], axis=1),
+        *(np.concatenate([getattr(part.sea, name) for part in parts]) for name in ("sigma", "source")),
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS),
+    )
+
+
+_COLUMNS = ("freeboard", "freeboard_sigma", "lead_id")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([1, 4, 6]),
+    st.lists(st.floats(29_000.0, 49_000.0), max_size=6, unique=True),
+    st.sampled_from([Rules(1000.0, 500.0), Rules(400.0, 300.0, 3), Rules(1500.0, 100.0, 40), Rules(6000.0, 6000.0)]),
+    st.sampled_from(ESTIMATORS),
+)
+def test_a_track_stretch_by_stretch_is_the_whole_track_bit_for_bit(
+    seed: int, spacing: int, edges: list[float], rules: Rules, estimator: str
+) -> None:
+    track = made_track(seed, spacing)
+    whole = freeboard_of_track(*track, rules, estimator)
+    expected = (whole.sea.surface, whole.sea.sigma, whole.sea.source, *(getattr(whole, name) for name in _COLUMNS))
+    for one, other in zip(expected, by_stretches(track, sorted(edges), rules, estimator), strict=True):
+        assert one.dtype == other.dtype
+        assert one.tobytes() == np.ascontiguousarray(other).tobytes()
+
+
+def test_a_lead_of_sparse_segments_counts_on_either_side_of_a_border() -> None:
+    # 200 segments of open water 12 m apart, just as many as make a lead, cut at 3 km and at 4 km.
+    x = np.concatenate([2.0 * np.arange(1000) + 1.0, 2007.0 + 12.0 * np.arange(200), 4401.0 + 2.0 * np.arange(1000)])
+    water = (x >= 2007.0) & (x < 4400.0)
+    track = (x, np.where(water, 0.0, 0.3), np.full(len(x), 0.1), np.full(len(x), 5), water)
+    rules = Rules(200.0, 200.0, 200)
+    whole = freeboard_of_track(*track, rules, "average")
+    assert set(whole.lead_id.tolist()) == {-1, 1003, 1501, 2005}
+    for edge in (2007.0, 2100.0, 3003.0, 4400.0):
+        *_, number = by_stretches(track, [edge], rules, "average")
+        assert number.tolist() == whole.lead_id.tolist(), f"a border at {edge} m"

@@ -49,13 +49,13 @@ def test_any_chunks_give_the_same_table(
     source = Atl03Source(path, "G")
     facts = source.facts("gt1r", stage)
     whole, parts = (
-        [segment_columns(chunk, window, 10.0, facts) for chunk in source.chunks("gt1r", stage, size)]
+        [segment_columns(chunk, window, 10.0, facts) for chunk in source.chunks("gt1r", stage, target=size)]
         for size in (10**9, target)
     )
     for name in whole[0]:
         expected, found = (np.concatenate([columns[name] for columns in run]) for run in (whole, parts))
         np.testing.assert_array_equal(found, expected, err_msg=name)
-    assert sum(chunk.photons for chunk in source.chunks("gt1r", stage, target)) == source.photon_count("gt1r")
+    assert sum(chunk.photons for chunk in source.chunks("gt1r", stage, target=target)) == source.photon_count("gt1r")
     source.close()
 
 

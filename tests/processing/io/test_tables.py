@@ -62,6 +62,29 @@ def test_a_range_reads_only_its_row_groups(tmp_path: Path, monkeypatch: pytest.M
     assert groups == [[1]]
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"),
+    [(0, 3, [0]), (8190, 8194, [0, 1]), (16_384, 30_000, [2, 3]), (8192, 8192, []), (30_000, 30_001, [])],
+)
+def test_rows_are_read_by_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: int, stop: int, expected: list[int]
+) -> None:
+    path = tmp_path / "t.parquet"
+    assert tables.write(path, PREDICTION, _table(100, 3 * tables.ROW_GROUP + 7), STAMP) == 24_583
+    groups: list[int] = []
+    original = pq.ParquetFile.read_row_groups
+
+    def spy(self: pq.ParquetFile, wanted: list[int], *args: object) -> pa.Table:
+        groups.extend(wanted)
+        return original(self, wanted, *args)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", spy)
+    found = tables.read_rows(path, PREDICTION, ["segment", "p_thin"], start, stop)
+    assert found.column_names == ["segment", "p_thin"]
+    assert found["segment"].to_pylist() == [100 + row for row in range(start, min(stop, 24_583))]
+    assert groups == expected
+
+
 def test_an_error_leaves_the_old_table_and_nothing_aside(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     tables.write(path, PREDICTION, _table(0, 3), STAMP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +25,15 @@ from processing.local.autolabel import autolabel
 from processing.local.drift import drift_path
 from processing.local.staleness import Staleness
 from processing.project import Project
-from processing.provenance import Stamp
-from processing.schema import LABEL, SEGMENT, AutoFlag
+from processing.schema import LABEL, AutoFlag
 from processing.stages import Autolabel
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from made_tracks import TRACK_TIME, write_track
 
 Array = npt.NDArray[np.float64]
 
 GRANULE = "ATL03_20191104195311_05940510_006_01"
-TRACK_TIME = np.datetime64("2019-11-04T19:53:11", "ns")
 SHAPE = (700, 160)
 LEFT, TOP = 400_000.0, 2_000_000.0
 CRS = "EPSG:3031"
@@ -88,28 +90,7 @@ def write_segments(
     seen = surface()[(row - shift[1] / 10).astype(int), (col_ + shift[0] / 10).astype(int)]
     x, y = LEFT + 10 * col_ + far, TOP - 10 * row - south
     lon, lat = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True).transform(x, y)
-    n = len(row)
-    rng = np.random.default_rng(int(col))
-    bright = np.choose(seen, [0.9, 0.3, 0.05]) * rng.normal(1, 0.05, n)
-    height = np.choose(seen, [0.3, 0.05, 0.0]) + rng.normal(0, 0.03, n)
-    columns = {
-        column.name: np.zeros(n, column.type.to_pandas_dtype())
-        for column in SEGMENT.columns[4:]
-        if column.name != "time"
-    }
-    columns |= {
-        "background_rate": 2e6 * bright,
-        "height_median": height,
-        "photon_rate": 5 * bright,
-        "lat": lat,
-        "lon": lon,
-    }
-    columns |= {"height_std": 0.1 + 0 * row, "photon_count": np.full(n, 9, np.int32), "x_atc": 2.0 * np.arange(n) + 1}
-    time = TRACK_TIME + (np.arange(n) * 285_000).astype("timedelta64[ns]")
-    keys = {"granule_id": granule, "beam": beam, "segment": np.arange(n)}
-    fitting = {name: np.asarray(v).astype(SEGMENT.column(name).type.to_pandas_dtype()) for name, v in columns.items()}
-    path = project.table_path("segments", granule, beam)
-    tables.write(path, SEGMENT, SEGMENT.build(keys | fitting | {"time": time}), Stamp("resample", {"n": int(col)}))
+    write_track(project, (granule, beam), np.arange(len(row)), lon, lat, seen, seed=int(col))
     return row, col_
 
 
@@ -332,3 +313,41 @@ def test_one_granule_off_every_scene_is_told_and_unlabelled(
     assert [record.message for record in caplog.records if "elsewhere stays unlabelled" in record.message]
     assert (labels(project, "gt1l", "elsewhere").auto_flags == AutoFlag.OUTSIDE_SCENE).all()
     assert (labels(project, "gt1l").label_auto >= 0).all()
+
+
+def test_a_granule_that_cannot_be_used_does_not_keep_the_others_from_being_done(
+    project: Project, tmp_path: Path
+) -> None:
+    for granule in (GRANULE, "other"):
+        write_segments(project, "gt1l", 50.0, (0.0, 0.0), granule)
+    add_scene(project, write_scene(tmp_path, "only", surface()), 10.0)
+    path = project.table_path("segments", GRANULE, "gt1l")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match=f"{GRANULE}.*damaged table") as caught:
+        autolabel(project, stage(drift=False))
+    assert caught.value.others_done
+    assert project.tracks("autolabels") == [("other", "gt1l")]
+
+
+def test_what_may_need_a_scene_that_cannot_be_used_is_left_as_it_is(
+    project: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0))
+    lost = write_scene(tmp_path, "lost", surface(), slice(200, 400))
+    for path, minutes in ((lost, 10.0), (write_scene(tmp_path, "late", surface()), 20.0)):
+        add_scene(project, path, minutes)
+    autolabel(project, stage(drift=False))
+    before = labels(project, "gt1l")
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0), "new")
+    write_segments(project, "gt1l", 50.0, (0.0, 0.0), "lonely", far=150_000.0)
+    content = lost.read_bytes()
+    lost.write_bytes(content[:100])
+    with pytest.raises(InputError, match=r"lost\.tif: not a readable raster file"):
+        autolabel(project, stage(drift=False))
+    assert sorted(granule for granule, _ in project.tracks("autolabels")) == [GRANULE, "new"]
+    assert f"granule {GRANULE} is left as it is: it may need scene lost" in caplog.text
+    pd.testing.assert_frame_equal(labels(project, "gt1l"), before)
+    assert set(labels(project, "gt1l", "new").scene_id) == {"late"}
+    lost.write_bytes(content)
+    autolabel(project, stage(drift=False))
+    assert set(labels(project, "gt1l", "new").scene_id) == {"late", "lost"}

@@ -49,6 +49,17 @@ def test_rows_on_the_grid_and_no_others(tmp_path: Path, crs: str, left: float, t
     assert meetings[0].offset == pytest.approx(3600.0, abs=6)
 
 
+def test_rows_of_a_track_that_leaves_the_grid_and_comes_back(tmp_path: Path) -> None:
+    crs, left, top = "EPSG:3031", 400_000.0, 1_500_000.0
+    x = left + 2000 + 3000.3 * np.sin(np.linspace(0, 20, 3001))
+    line = course(crs, x, np.full(len(x), top - 2000.0))
+    (meeting,), _ = meet("G", [line], [frame(scene(tmp_path, crs, left, top))], 7200.0)
+    inside = np.flatnonzero(np.abs(x - left - 2000) < 2000)
+    np.testing.assert_array_equal(meeting.rows["gt1l"], inside)
+    assert meeting.count == len(inside)
+    assert len(meeting.runs["gt1l"]) > 5
+
+
 def test_only_rows_within_the_time_limit(tmp_path: Path) -> None:
     crs, left, top = "EPSG:3031", 400_000.0, 1_500_000.0
     x = np.linspace(left + 100, left + 3900, 1001)

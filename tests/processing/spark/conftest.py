@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,9 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from processing.project import Project
+from processing.spark import granules, resample
 from processing.spark.session import kept_open
 from processing.spark.standalone import Standalone, standalone
 from processing.stages import Engine
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from made_stretches import STRETCHES, add, make_long_granule
 
 _CORES, _MEMORY = 1, 2048
 
@@ -21,7 +26,8 @@ _CORES, _MEMORY = 1, 2048
 @pytest.fixture(scope="session")
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
     """A standalone cluster of one master and two workers of one core each."""
-    with standalone(tmp_path_factory.mktemp("cluster"), 2, _CORES, _MEMORY) as running:
+    folder = tmp_path_factory.mktemp("cluster")
+    with standalone(folder, 2, _CORES, _MEMORY, {"XDG_CACHE_HOME": str(folder / "cache")}) as running:
         yield running
 
 
@@ -67,3 +73,18 @@ def _bits(column: pa.Array) -> bytes:
         return np.array(column.cast(pa.string()).to_pylist()).tobytes()
     whole = pa.types.is_timestamp(column.type)
     return np.asarray(column.cast(pa.int64()) if whole else column).tobytes()
+
+
+@pytest.fixture(scope="session")
+def long_granule(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_long_granule(tmp_path_factory.mktemp("long"))
+
+
+@pytest.fixture
+def long_project(tmp_path: Path, long_granule: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A granule of many stretches, to be worked on in as many tasks."""
+    monkeypatch.setattr(resample, "_FEWEST", 1)
+    monkeypatch.setattr(granules, "_TASKS_A_CORE", STRETCHES // 2)
+    project = Project.create(tmp_path / "project")
+    add(project, long_granule)
+    return project

@@ -25,7 +25,7 @@ NAMES = ("ATL03_20191104195311_05940510_006_01.h5", "ATL03_20191105195311_060905
 
 def project_of(root: Path, granules: Path) -> Project:
     project = Project.create(root)
-    take_in(project, recognise.take_stock([granules], "", {}), copy=False)
+    take_in(project, recognise.take_stock((granules,), "", {}), copy=False)
     return project
 
 

@@ -104,8 +104,9 @@ def test_missing_and_stale_classes_name_the_command(made: SimpleNamespace, tmp_p
         made.write_predictions(project, track)
     with pytest.raises(MissingError, match="ATL03_other"):
         freeboard(project, Freeboard(), ["ATL03_other"])
-    with pytest.raises(InputError, match="stride"):
+    with pytest.raises(InputError, match="stride") as told:
         freeboard(project, Freeboard(window=1000.0, stride=2000.0))
+    assert not told.value.others_done, "no granule can be used, so that nothing can go on"
     made.write_segments(project, made.tracks[1], 2, seed=2)
     with pytest.raises(StaleError, match="leadline classify"):
         freeboard(project, Freeboard())

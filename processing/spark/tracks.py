@@ -1,0 +1,64 @@
+"""Tables of segments as Spark jobs: a granule's tracks in one, each track cut into ranges of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from processing.errors import LeadlineError
+from processing.progress import progress_bar
+from processing.spark.granules import GranuleJob, least_pieces, run_granules
+from processing.spark.session import Cluster
+
+
+class Track(Protocol):
+    """What is asked of a track: its granule and how many segments it has."""
+
+    @property
+    def granule(self) -> str: ...
+
+    @property
+    def rows(self) -> int: ...
+
+
+TrackT = TypeVar("TrackT", bound=Track)
+
+
+def run_tracks(
+    spark: Cluster, stage: str, folder: Path, todo: Sequence[TrackT], work: Callable[[Sequence[TrackT], int, str], None]
+) -> list[LeadlineError]:
+    """Work on tracks, those of a granule together and in order; returns the errors of granules that cannot be used.
+
+    Parameters
+    ----------
+    stage : as the bar, which counts segments, calls it. folder : where tables are written.
+    work : is called with the tracks of a granule, the number of granules and the group to run jobs in.
+    """
+    granules = {name: list(tracks) for name, tracks in groupby(todo, key=lambda track: track.granule)}
+    jobs = [
+        GranuleJob(name, sum(track.rows for track in tracks), partial(work, tracks, len(granules)))
+        for name, tracks in granules.items()
+    ]
+    with progress_bar(stage, sum(job.weight for job in jobs), "segments") as bar:
+        failures = run_granules(spark, bar, jobs)
+    spark.sweep(folder)
+    return failures
+
+
+def rows_a_piece(spark: Cluster, tracks: Sequence[Track], granules: int, fewest: float, most: float) -> float:
+    """Rows that keep all cores busy while ``granules`` are worked on, no fewer and no more than told."""
+    rows = sum(track.rows for track in tracks)
+    return min(max(rows / least_pieces(spark, granules), fewest), most)
+
+
+def ranges(rows: int, target: float, unit: int) -> Iterator[tuple[int, int]]:
+    """First row of each range and the one behind it; every range begins at a multiple of ``unit``.
+
+    Ranges have about ``target`` rows, the last what is left. A track without rows is one range without any.
+    """
+    step = max(1, round(target / unit)) * unit
+    for start in range(0, max(rows, 1), step):
+        yield start, min(start + step, rows)

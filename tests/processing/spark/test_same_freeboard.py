@@ -1,0 +1,159 @@
+"""Freeboard by Spark is that of one machine, bit for bit, wherever a track is cut."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from processing.errors import InputError, StaleError
+from processing.io import tables
+from processing.local.freeboard import freeboard as on_one_machine
+from processing.local.freeboard import job_of, outdated
+from processing.project import Project
+from processing.provenance import Stamp
+from processing.schema import FREEBOARD, PREDICTION, SEGMENT, SNAPSHOT, SeaSurfaceSource
+from processing.spark import freeboard as spark
+from processing.spark.tracks import ranges
+from processing.stages import Engine, Freeboard
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from made_tables import table_of
+
+Same = Callable[[Project, Project, str], None]
+
+A, B = "ATL03_20191104195311_05940510_006_01", "ATL03_20191105195311_06090510_006_01"
+TRACKS = ((A, "gt1l"), (A, "gt1r"), (B, "gt2l"), (B, "gt3r"))
+PREDICTED, FROZEN = "lstm-v0001", "v0001"
+WINDOW, UNIT = 2000.0, 100
+NOWHERE = Engine(engine="spark", master="spark://127.0.0.1:1")
+
+
+def made_track(track: tuple[str, str]) -> dict[str, np.ndarray]:
+    """Segments and classes: three pieces with gaps, the middle one without water, leads of 20 m to 3 km; one track
+    without water, one without segments, one short."""
+    rng = np.random.default_rng(TRACKS.index(track))
+    index = np.flatnonzero(rng.random(16_000) > 0.05)
+    index = index[(index < 5000) | ((index > 6200) & (index < 7000)) | (index > 8100)]
+    index = {"gt1l": index, "gt1r": index[:3000], "gt2l": index[:0], "gt3r": index[:700]}[track[1]]
+    water = np.repeat(rng.random(len(index) // 10 + 1) < 0.08, 10)[: len(index)]
+    long = ((index > 1400) & (index < 1640)) | ((index > 9500) & (index < 11_000))
+    water |= long
+    water &= (index < 6200) | (index > 7000)
+    water &= track[1] != "gt1r"
+    height = np.where(water, 0.1, 0.4) + 0.1 * np.sin(index / 700.0) + rng.normal(0, 0.03, len(index))
+    height[rng.random(len(index)) < 0.001] = np.nan
+    return {
+        "segment": index + 4_000_000,
+        "height_median": height.astype(np.float32),
+        "height_mean": (height + rng.normal(0, 0.01, len(index))).astype(np.float32),
+        "height_std": rng.uniform(0.05, 0.2, len(index)).astype(np.float32),
+        "photon_count": rng.integers(1, 20, len(index), np.int32),
+        "label": np.where(water, 2, 0).astype(np.int8),
+        "p_water": np.where(long, 0.9, np.where(water, rng.uniform(0.4, 1.0, len(index)), 0.1)).astype(np.float32),
+        "has_class": rng.random(len(index)) > 0.02,
+    }
+
+
+def write_track(project: Project, track: tuple[str, str]) -> None:
+    made = made_track(track)
+    names = ("segment", "height_median", "height_mean", "height_std", "photon_count")
+    columns = {name: made[name] for name in names} | {"x_atc": 2.0 * made["segment"] + 1.0}
+    stamp = Stamp("resample", {"window": 2.0}, {"granule": track[0]})
+    tables.write(project.table_path("segments", *track), SEGMENT, table_of(SEGMENT, track, columns), stamp)
+    some = {name: values[made["has_class"]] for name, values in made.items()}
+    classed = Stamp("classify", {}, {"segments": stamp.fingerprint})
+    predicted = {"segment": some["segment"], "predicted": some["label"], "p_water": some["p_water"]}
+    path = project.table_path("predictions", *track, PREDICTED)
+    tables.write(path, PREDICTION, table_of(PREDICTION, track, predicted), classed)
+    frozen = {"segment": some["segment"], "label": some["label"]}
+    path = project.table_path("snapshots", *track, FROZEN)
+    tables.write(path, SNAPSHOT, table_of(SNAPSHOT, track, frozen), classed)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("freeboard") / "project")
+    for track in TRACKS:
+        write_track(project, track)
+    return project
+
+
+@pytest.fixture
+def twins(made: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Project, Project]:
+    """The same project twice; tracks are cut into pieces of a few kilometres, so that borders fall inside leads."""
+    for name, value in (("_FEWEST", 1), ("_MOST", 1), ("_UNIT", UNIT)):
+        monkeypatch.setattr(spark, name, value)
+    whole, cut = (Project(shutil.copytree(made.root, tmp_path / name)) for name in ("whole", "cut"))
+    return whole, cut
+
+
+@pytest.mark.parametrize(
+    ("engine", "source", "options"),
+    [
+        ("local", "predictions", {"estimator": "robust"}),
+        ("local", "predictions", {"estimator": "minimum", "water_probability": 0.6}),
+        ("local", "predictions", {"estimator": "weighted", "height": "mean", "stride": 500.0}),
+        ("local", "labels", {"estimator": "average", "minimum_lead_segments": 30}),
+        ("local", "labels", {"estimator": "nearest", "height": "mean"}),
+        ("cluster", "predictions", {"estimator": "robust"}),
+    ],
+    indirect=["engine"],
+)
+def test_freeboard_is_the_same(
+    engine: Engine, twins: tuple[Project, Project], assert_same_tables: Same, source: str, options: dict[str, object]
+) -> None:
+    whole, cut = twins
+    stage = Freeboard(**({"source": source, "window": WINDOW, "stride": 1000.0} | options))
+    [track, *_] = outdated(job_of(cut, stage), None, [])
+    run = on_one_machine(whole, stage)
+    assert spark.freeboard(cut, stage, engine) == run
+    assert_same_tables(whole, cut, f"freeboard/{run}")
+    assert cut.tracks("freeboard", run) == list(TRACKS)
+    found = tables.read(track.target, FREEBOARD)
+    borders = [start for start, _ in ranges(track.rows, spark._least(track), UNIT)][1:]
+    lead = found["lead_id"].to_numpy()
+    assert any(lead[row - 1] == lead[row] >= 0 for row in borders), "a border falls inside a lead"
+    assert set(found["sea_surface_source"].to_pylist()) >= {SeaSurfaceSource.NONE, SeaSurfaceSource.LEADS}
+
+
+@pytest.mark.parametrize("engine", ["local"], indirect=True)
+def test_what_is_current_is_left_alone_and_a_broken_granule_keeps_no_other_from_it(
+    engine: Engine, twins: tuple[Project, Project], assert_same_tables: Same
+) -> None:
+    whole, cut = twins
+    stage = Freeboard(window=WINDOW, stride=1000.0)
+    segments = cut.table_path("segments", *TRACKS[0])
+    content = segments.read_bytes()
+    segments.write_bytes(content[:1000] + bytes(len(content) // 2) + content[1000 + len(content) // 2 :])
+    with pytest.raises(InputError, match="damaged table") as told:
+        spark.freeboard(cut, stage, engine)
+    assert told.value.others_done
+    assert cut.tracks("freeboard", PREDICTED) == list(TRACKS[1:])
+    times = {track: cut.table_path("freeboard", *track, PREDICTED).stat().st_mtime_ns for track in TRACKS[1:]}
+    segments.write_bytes(content)
+    spark.freeboard(cut, stage, engine)
+    on_one_machine(whole, stage)
+    assert_same_tables(whole, cut, "freeboard")
+    assert {track: cut.table_path("freeboard", *track, PREDICTED).stat().st_mtime_ns for track in times} == times
+    assert spark.freeboard(cut, stage, NOWHERE) == PREDICTED, "there is nothing to do, so no cluster is asked for"
+
+
+@pytest.mark.parametrize("engine", ["local"], indirect=True)
+def test_classes_of_other_segments_are_told(engine: Engine, twins: tuple[Project, Project]) -> None:
+    _, cut = twins
+    path = cut.table_path("predictions", *TRACKS[0], PREDICTED)
+    stamp = tables.read_stamp(path)
+    assert stamp is not None
+    classed = tables.read(path, PREDICTION)
+    moved = classed["segment"].to_numpy().copy()
+    moved[-1] += 5
+    columns = {name: classed[name] for name in classed.column_names} | {"segment": moved}
+    tables.write(path, PREDICTION, PREDICTION.build(columns), stamp)
+    with pytest.raises(StaleError, match=r"not those of the track's segments.*leadline classify"):
+        spark.freeboard(cut, Freeboard(window=WINDOW, stride=1000.0), engine, [A])
+    assert cut.tracks("freeboard", PREDICTED) == [TRACKS[1]]
