@@ -19,7 +19,7 @@ from processing.errors import LeadlineError
 from processing.history import history, recorded
 from processing.interrupt import kept_interrupts
 from processing.io.locks import writing
-from processing.places import in_one_line, place
+from processing.places import in_one_line, is_remote, place
 from processing.project import Project
 from processing.stages import Engine, Stage
 
@@ -98,7 +98,9 @@ def at_work(
     project = Project(root)
     pinned = project.stage(kind)
     stage = project.stage(kind, given(options, kind))
-    alone = chosen_engine(project, options).on_spark
+    alone = "engine" in options and chosen_engine(project, options).on_spark
+    if alone and not is_remote(project.root):
+        project.root = project.root.absolute()  # executors have working directories of their own
     try:
         with (
             writing(project.root, stage.output, alone=alone),

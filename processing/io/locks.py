@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from processing.errors import InputError
+from processing.places import is_remote
 
 _FOLDER = ".locks"
 
@@ -24,7 +25,7 @@ def writing(root: Path, kind: str, *, alone: bool) -> Iterator[None]:
     process may stand side by side. The right ends with the process, however it ends. Raises InputError when somebody
     else's excludes this one. A project in an object store has no locks.
     """
-    if getattr(root, "protocol", ""):
+    if is_remote(root):
         yield
         return
     file = root / _FOLDER / f"{kind}.lock"

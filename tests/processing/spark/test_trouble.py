@@ -11,6 +11,7 @@ import psutil
 import pytest
 from pyspark import SparkContext
 
+from processing import cli
 from processing.errors import InputError
 from processing.io.atomic import ASIDE
 from processing.local.resample import resample as on_one_machine
@@ -181,3 +182,13 @@ def use(python: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the open session's executors run another Python, as a session begun with --executor-python would."""
     with cluster(engine, "test"):
         monkeypatch.setattr(SparkContext._active_spark_context, "pythonExec", str(python))
+
+
+def test_a_project_named_relative_to_where_the_command_runs_is_found_by_executors(
+    on_cluster: Engine, long_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(long_project.root.parent)
+    cli.load_commands()
+    words = ["resample", long_project.root.name, "--engine", "spark", "--master", on_cluster.master]
+    assert cli.run(words) == 0
+    assert long_project.tracks("segments") == [(GRANULE, "gt1r")]

@@ -37,11 +37,11 @@ def test_no_master_is_told_in_one_line(tmp_path: Path, long_granule: Path, capsy
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of half a megabyte."""
+    """A file system of 64 kilobytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder], check=False, capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True
     )
     if mounted.returncode:
         pytest.skip("a small file system cannot be mounted without the right to")
@@ -62,7 +62,7 @@ def test_a_full_disk_of_the_project_is_told_and_nothing_is_half_written(
     on_this_machine: Engine, long_project: Project, small_disk: Path
 ) -> None:
     (long_project.root / "segments").symlink_to(small_disk)
-    (small_disk / "filler").write_bytes(bytes(480 << 10))
+    (small_disk / "filler").write_bytes(bytes(56 << 10))
     with pytest.raises(InputError, match=r"disk .* is full"):
         spark.resample(long_project, Resample(), on_this_machine)
     assert long_project.tracks("segments") == []
