@@ -37,7 +37,7 @@ LEAST_SHARE = 0.9
 FULL = 100_000_000
 """Photons of the longest granule whose memory is measured when LEADLINE_BENCH_FULL is set."""
 
-_GRANULES = {"resample": 8, "autolabel": 4, "classify": 4, "freeboard": 20}
+_GRANULES = {"resample": 12, "autolabel": 4, "classify": 4, "freeboard": 12}
 _PHOTONS = 6_000_000
 _MEMORY = 2048
 _SAMPLES_A_SECOND = 10.0

@@ -101,6 +101,7 @@ def cut(number: int, beam: Beam, target: float) -> Iterator[Piece[Stretches]]:
     item, name = beam.track.item, beam.track.beam
     if item.kind == "photon_table":  # must be read whole to find any part of it
         target = float("inf")
+    target = sum(beam.stretches) / max(1, round(sum(beam.stretches) / target))
     start, photons = 0, 0
     for stop, more in enumerate(beam.stretches, 1):
         photons += more

@@ -107,8 +107,10 @@ class Cluster:
         An error that tells of bad input in a piece ends its track alone; it is raised once the others are done.
         """
         chosen = list(pieces)
+        if _is_whole(chosen):
+            return self._alone(partial(tasks.straight, call, write), chosen, group)
         frame = self._gathered(self._worked(call, chosen), 1 + max(piece.track for piece in chosen))
-        return self._results(self._joined(frame, tasks.writing(write)), group)
+        return self._results(self._joined(frame, partial(tasks.written, write)), group)
 
     def chain(
         self,
@@ -125,11 +127,13 @@ class Cluster:
         piece's number among ``pieces`` and what ``second`` is called with.
         """
         chosen = list(pieces)
+        if _is_whole(chosen):
+            return self._alone(partial(tasks.straight_chain, first, join, second, write), chosen, group)
         tracks = 1 + max(piece.track for piece in chosen)
         joined = self._joined(self._gathered(self._worked(first, chosen), tracks), join)
         spread = joined.repartitionById(len(chosen), (joined.number % len(chosen)).cast("int"))
         again = self._mapped(spread, partial(tasks.work_again, second, self.mark))
-        return self._results(self._joined(self._gathered(again, tracks), tasks.writing(write)), group)
+        return self._results(self._joined(self._gathered(again, tracks), partial(tasks.written, write)), group)
 
     def ask_for(self, needs: tuple[str, ...]) -> None:
         """Have every executor that works from now on bring the modules ``needs``, besides NEEDS.
@@ -187,6 +191,11 @@ class Cluster:
         work = partial(tasks.work_on, call, dict(enumerate(pieces)), self.mark)
         return self._mapped(self._session.range(0, len(pieces), 1, len(pieces)), work)
 
+    def _alone(self, steps: Callable[[int, Any], Any], pieces: list[Piece[Any]], group: str) -> dict[int, Any]:
+        """Tracks of one piece each: what a task finds it writes, and nothing moves."""
+        work = partial(tasks.work_alone, steps, dict(enumerate(pieces)), self.mark)
+        return self._results(self._mapped(self._session.range(0, len(pieces), 1, len(pieces)), work), group)
+
     def _gathered(self, frame: DataFrame, tracks: int) -> DataFrame:
         return frame.repartitionById(tracks, frame.track).sortWithinPartitions("track", "number")
 
@@ -206,6 +215,11 @@ class Cluster:
             self._context.setJobGroup(group, group)
             self._context.addJobTag(self.tag)
             return [Row(row.track, row.number, tasks.loaded(row.value)) for row in frame.collect()]
+
+
+def _is_whole(pieces: list[Piece[Any]]) -> bool:
+    """Whether every track is one piece."""
+    return len({piece.track for piece in pieces}) == len(pieces)
 
 
 @contextmanager
@@ -290,6 +304,7 @@ def _settings(engine: Engine, folder: Path) -> Mapping[str, str]:
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(_VALUES_A_BATCH),
         "spark.ui.showConsoleProgress": "false",
         "spark.shuffle.io.retryWait": "1s",  # what a lost executor held is soon made again
+        "spark.python.unix.domain.socket.enabled": "true",  # loopback waits tens of milliseconds a task for nothing
         "spark.executor.memory": f"{engine.executor_memory}m",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{logging_file}",
         **{

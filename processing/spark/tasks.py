@@ -9,7 +9,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
@@ -80,6 +79,19 @@ def work_again(call: Callable[[Any], Iterable[Any]], mark: str, batches: Batches
                 yield _batch(Row(row.track, row.number * _VALUES_A_PIECE + count, value))
 
 
+def work_alone(
+    steps: Callable[[int, Any], Any], pieces: dict[int, Piece[Any]], mark: str, batches: Batches
+) -> Batches:
+    """Rows that tell what ``steps`` made of tracks that are one piece each, from reading to writing in one task."""
+    with at_most(1), marked(mark):
+        for number in _numbers(batches):
+            piece = pieces[number]
+            try:
+                yield _batch(Row(piece.track, 0, steps(piece.track, piece.content)))
+            except LeadlineError as error:
+                yield _batch(Row(piece.track, 0, error))
+
+
 def join_tracks(call: Callable[[int, Iterator[Any]], Iterable[Row]], mark: str, batches: Batches) -> Batches:
     """Rows of ``call`` for each track, which gets the track's values in order; an error among them ends the track."""
     with at_most(1), marked(mark):
@@ -137,6 +149,21 @@ def written(write: Callable[[int, Iterator[Any]], Any], track: int, values: Iter
     yield Row(track, 0, write(track, values))
 
 
-def writing(write: Callable[[int, Iterator[Any]], Any]) -> Callable[[int, Iterator[Any]], Iterable[Row]]:
-    """``write`` as ``join_tracks`` takes it."""
-    return partial(written, write)
+def straight(
+    call: Callable[[Any], Iterable[Any]], write: Callable[[int, Iterator[Any]], Any], track: int, content: Any
+) -> Any:
+    """What ``write`` makes of a track of which all is in one piece."""
+    return write(track, iter(call(content)))
+
+
+def straight_chain(
+    first: Callable[[Any], Iterable[Any]],
+    join: Callable[[int, Iterator[Any]], Iterable[Row]],
+    second: Callable[[Any], Iterable[Any]],
+    write: Callable[[int, Iterator[Any]], Any],
+    track: int,
+    content: Any,
+) -> Any:
+    """As ``straight``, of work in two steps with ``join`` between them."""
+    joined = join(track, iter(first(content)))
+    return write(track, (value for row in joined for value in second(row.value)))
