@@ -15,7 +15,10 @@ from processing.spark.session import Cluster, Progress
 
 log = logging.getLogger(__name__)
 
-_POLL = 0.25
+_POLL = 1.0
+"""Seconds between two looks at the tasks: asking Java takes a core some milliseconds a granule."""
+
+_PATIENCE = 0.25
 _MOST_AT_ONCE = 16
 _TASKS_A_CORE = 4
 _NAMED = 3
@@ -63,12 +66,13 @@ def run_granules(cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> list
                         raise error
                     log.warning("granule %s: %s", job.granule, error.line)
                     failures.append(error)
-                watch.tell([job.granule for future, job in running.items() if future.running()])
+                if not running or watch.is_due():
+                    watch.tell([job.granule for future, job in running.items() if future.running()])
         except BaseException:
             for future in running:
                 future.cancel()
             cluster.cancel()
-            while wait(running, _POLL).not_done:  # one of several jobs may just have begun the next
+            while wait(running, _PATIENCE).not_done:  # one of several jobs may just have begun the next
                 cluster.cancel()
             raise
     return failures
@@ -93,7 +97,11 @@ class _Watch:
         self._jobs = {job.granule: job.jobs for job in jobs}
         self._tasks: dict[str, Progress] = {}
         self._units = dict.fromkeys(self._weights, 0.0)
-        self._manned = time.monotonic()
+        self._manned = self._told = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether it is time to look again."""
+        return time.monotonic() - self._told >= _POLL
 
     def ended(self, job: GranuleJob) -> None:
         self._look(job.granule)
@@ -104,7 +112,7 @@ class _Watch:
 
         Raises KeyboardInterrupt when asked to stop, InputError when all executors are lost and none comes.
         """
-        now = time.monotonic()
+        self._told = now = time.monotonic()
         self._manned = now if self._cluster.has_executors else self._manned
         if now - self._manned > session.WORKER_SECONDS:
             raise InputError(

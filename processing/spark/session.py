@@ -42,6 +42,8 @@ WORKER_SECONDS = 60.0
 """How long to wait for a first executor, or for another when all are lost."""
 
 _VALUES_A_BATCH = 4
+_LIGHT_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""Java hands tasks out and moves bytes; optimising and collecting in the background would take cores from Python."""
 
 Content = TypeVar("Content")
 Result = TypeVar("Result")
@@ -306,7 +308,8 @@ def _settings(engine: Engine, folder: Path) -> Mapping[str, str]:
         "spark.shuffle.io.retryWait": "1s",  # what a lost executor held is soon made again
         "spark.python.unix.domain.socket.enabled": "true",  # loopback waits tens of milliseconds a task for nothing
         "spark.executor.memory": f"{engine.executor_memory}m",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{logging_file}",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{logging_file} {_LIGHT_JAVA}",
+        "spark.executor.extraJavaOptions": _LIGHT_JAVA,
         **{
             f"spark.executorEnv.{name}": "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GDAL_NUM_THREADS")
         },

@@ -85,6 +85,7 @@ def long_project(tmp_path: Path, long_granule: Path, monkeypatch: pytest.MonkeyP
     """A granule of many stretches, to be worked on in as many tasks."""
     monkeypatch.setattr(resample, "_FEWEST", 1)
     monkeypatch.setattr(granules, "_TASKS_A_CORE", STRETCHES // 2)
+    monkeypatch.setattr(granules, "_POLL", 0.1)
     project = Project.create(tmp_path / "project")
     add(project, long_granule)
     return project
