@@ -79,9 +79,7 @@ def work_again(call: Callable[[Any], Iterable[Any]], mark: str, batches: Batches
                 yield _batch(Row(row.track, row.number * _VALUES_A_PIECE + count, value))
 
 
-def work_alone(
-    steps: Callable[[int, Any], Any], pieces: dict[int, Piece[Any]], mark: str, batches: Batches
-) -> Batches:
+def work_alone(steps: Callable[[int, Any], Any], pieces: dict[int, Piece[Any]], mark: str, batches: Batches) -> Batches:
     """Rows that tell what ``steps`` made of tracks that are one piece each, from reading to writing in one task."""
     with at_most(1), marked(mark):
         for number in _numbers(batches):
