@@ -57,9 +57,8 @@ def rows_a_piece(spark: Cluster, tracks: Sequence[Track], granules: int, fewest:
 def ranges(rows: int, target: float, unit: int) -> Iterator[tuple[int, int]]:
     """First row of each range and the one behind it; every range begins at a multiple of ``unit``.
 
-    Ranges have about ``target`` rows, all about as many. A track without rows is one range without any.
+    Ranges have about ``target`` rows, the last what is left; a track of hardly more, or without any, is one range.
     """
-    parts = max(1, round(rows / target))
-    step = max(1, -(-rows // (parts * unit))) * unit
+    step = max(1, round(target / unit)) * unit if rows > 1.5 * target else max(rows, 1)
     for start in range(0, max(rows, 1), step):
         yield start, min(start + step, rows)
