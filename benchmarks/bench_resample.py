@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,8 +144,16 @@ def _pandas(chunk: PhotonChunk) -> pd.DataFrame:
             "sun": geo.solar_elevation[owner],
         }
     )
-    shots = frame.groupby("window")["shot"].nunique()
     kept = (chunk.confidence >= 3) & (chunk.quality == 0) & (frame["height"].abs() < _STAGE.height_limit)
+    return windows_by_pandas(frame, kept, ("reference", "tide", "dac", "sun"))
+
+
+def windows_by_pandas(frame: pd.DataFrame, kept: pd.Series[bool], means: Sequence[str] = ()) -> pd.DataFrame:
+    """Statistics of each ``window`` from its photons' ``height``, ``high`` and ``shot``; also the mean of ``means``.
+
+    All count as shots; only those ``kept`` for the rest.
+    """
+    shots = frame.groupby("window")["shot"].nunique()
     grouped = frame[kept].groupby("window")
     table = grouped.agg(
         count=("height", "size"),
@@ -154,10 +162,7 @@ def _pandas(chunk: PhotonChunk) -> pd.DataFrame:
         median=("height", "median"),
         low=("height", "min"),
         top=("height", "max"),
-        reference=("reference", "mean"),
-        tide=("tide", "mean"),
-        dac=("dac", "mean"),
-        sun=("sun", "mean"),
+        **{name: (name, "mean") for name in means},
     )
     table["std"] = grouped["height"].std(ddof=0)
     return table.join(shots)

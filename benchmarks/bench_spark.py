@@ -49,7 +49,6 @@ class Bench:
 
     key: str
     project: Project
-    segments: int
 
     def forget(self) -> None:
         """Take out what the stage has written, so that it has all to do again."""
@@ -70,12 +69,12 @@ def rows() -> Iterator[Row]:
 
 def _benches(folder: Path, big: Project) -> Iterator[Bench]:
     photons = photon_project(folder / "photons", _GRANULES["resample"], _PHOTONS)
-    yield Bench("resample", photons, _GRANULES["resample"] * _PHOTONS)
+    yield Bench("resample", photons)
     for key in ("autolabel", "classify", "freeboard"):
         project = many_tracks(big, folder / key, _GRANULES[key])
         if key == "classify":
             add_untrained_model(project)
-        yield Bench(key, project, _GRANULES[key] * 3_000_000)
+        yield Bench(key, project)
 
 
 def _speed_up(bench: Bench, folder: Path) -> Iterator[Row]:
@@ -182,9 +181,9 @@ def _overheads(folder: Path, big: Project) -> Iterator[Row]:
     yield Row("Spark begun and ended on this machine", took, "s", note="once a command; Java, and Python on each core")
     for granules in (1, 20):
         photons = _PHOTONS * 2 if granules == 1 else _PHOTONS // 6
-        bench = Bench("resample", photon_project(folder / f"photons-{granules}", granules, photons), granules * photons)
+        bench = Bench("resample", photon_project(folder / f"photons-{granules}", granules, photons))
         yield _overhead(bench, granules, f"{granules * photons / 1e6:.0f} M photons")
-        bench = Bench("freeboard", many_tracks(big, folder / f"tracks-{granules}", granules), granules * 3_000_000)
+        bench = Bench("freeboard", many_tracks(big, folder / f"tracks-{granules}", granules))
         yield _overhead(bench, granules, f"{granules * 3} M segments")
 
 
@@ -209,13 +208,13 @@ def _memory(folder: Path, big: Project) -> Iterator[Row]:
     """The most that an executor of one core holds, whatever it works on."""
     sizes = [_PHOTONS, 4 * _PHOTONS] + ([FULL] if os.environ.get("LEADLINE_BENCH_FULL") else [])
     for photons in sizes:
-        bench = Bench("resample", photon_project(folder / f"memory-{photons}", 1, photons, ("gt1r",)), photons)
+        bench = Bench("resample", photon_project(folder / f"memory-{photons}", 1, photons, ("gt1r",)))
         yield _most_memory(bench, folder, f"one beam of {photons / 1e6:.0f} M photons")
     for key, what in (
         ("autolabel", "three beams on a 10980 x 10980 scene"),
         ("freeboard", "three beams of 1 M segments"),
     ):
-        bench = Bench(key, many_tracks(big, folder / f"memory-{key}", 1), 3_000_000)
+        bench = Bench(key, many_tracks(big, folder / f"memory-{key}", 1))
         yield _most_memory(bench, folder, what)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import rasterio
 
-from benchmarks.bench_resample import resample_file
+from benchmarks.bench_resample import resample_file, windows_by_pandas
 from benchmarks.bench_scene import tracks
 from benchmarks.harness import Row
 from benchmarks.synthetic_granule import write_granule
@@ -87,18 +87,7 @@ def _pandas_resampled(path: Path) -> pd.DataFrame:
             "shot": shot,
         }
     )
-    shots = frame.groupby("window")["shot"].nunique()
-    grouped = frame[(confidence >= 3) & (photons["quality_ph"] == 0)].groupby("window")
-    table = grouped.agg(
-        count=("height", "size"),
-        high=("high", "sum"),
-        mean=("height", "mean"),
-        median=("height", "median"),
-        low=("height", "min"),
-        top=("height", "max"),
-    )
-    table["std"] = grouped["height"].std(ddof=0)
-    table = table.join(shots)
+    table = windows_by_pandas(frame, pd.Series((confidence >= 3) & (photons["quality_ph"] == 0)))
     table.to_parquet(path.with_suffix(".pandas.parquet"), compression="zstd")
     return table
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from processing.errors import LeadlineError, MissingError, StaleError
 from processing.io import tables
 from processing.io.atomic import sweep
 from processing.local.failures import collected, raise_first
+from processing.local.outdated import tracks_to_make
 from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import Stamp
@@ -94,17 +96,7 @@ def outdated(run: Run, granules: Sequence[str] | None, failures: list[LeadlineEr
     """
     names = _tracks(run.project, granules)
     sweep(run.project.root / "predictions")
-    todo: list[Track] = []
-    usable = 0
-    for _, beams in groupby(names, key=lambda name: name[0]):
-        with collected(failures):
-            for granule, beam in beams:
-                track = _looked_at(run, granule, beam)
-                usable += 1
-                if track is not None:
-                    todo.append(track)
-    if failures and not usable:
-        raise failures[0]
+    todo = tracks_to_make(names, partial(_looked_at, run), failures)
     if not todo and not failures:
         _log.info("predictions of %s are current", run.name)
     return todo

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from processing.errors import InputError, LeadlineError, MissingError, StaleErro
 from processing.io import tables
 from processing.io.atomic import sweep
 from processing.local.failures import collected, raise_first
+from processing.local.outdated import tracks_to_make
 from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import Stamp
@@ -118,17 +120,7 @@ def outdated(job: Job, granules: Sequence[str] | None, failures: list[LeadlineEr
     """
     names = _tracks(job.project, job.classes, granules)
     sweep(job.project.root / "freeboard")
-    todo: list[Track] = []
-    usable = 0
-    for _, beams in groupby(names, key=lambda name: name[0]):
-        with collected(failures):
-            for granule, beam in beams:
-                track = _looked_at(job, granule, beam)
-                usable += 1
-                if not tables.is_current(track.target, track.stamp):
-                    todo.append(track)
-    if failures and not usable:
-        raise failures[0]
+    todo = tracks_to_make(names, partial(_looked_at, job), failures)
     if not todo and not failures:
         _LOG.info("freeboard %s is current", job.classes.name)
     return todo
@@ -195,8 +187,8 @@ def _tracks(project: Project, classes: Classes, granules: Sequence[str] | None) 
     return wanted
 
 
-def _looked_at(job: Job, granule: str, beam: str) -> Track:
-    """One track with its provenance. Raises StaleError when its classes are not of its segments."""
+def _looked_at(job: Job, granule: str, beam: str) -> Track | None:
+    """One track whose table must be made, else None. Raises StaleError when its classes are not of its segments."""
     project, stage, classes = job.project, job.stage, job.classes
     segments = project.table_path("segments", granule, beam)
     labels = project.table_path(classes.kind, granule, beam, classes.run)
@@ -210,7 +202,10 @@ def _looked_at(job: Job, granule: str, beam: str) -> Track:
         {"segments": made.fingerprint, classes.kind: classed.fingerprint},
     )
     target = project.table_path("freeboard", granule, beam, classes.name)
-    return Track(granule, beam, tables.count_rows(segments), segments, labels, target, rules, stamp)
+    rows = tables.count_rows(segments)
+    return (
+        None if tables.is_current(target, stamp) else Track(granule, beam, rows, segments, labels, target, rules, stamp)
+    )
 
 
 def _stamp(path: Path) -> Stamp:

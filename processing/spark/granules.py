@@ -130,4 +130,4 @@ class _Watch:
         self._bar.advance(amount, detail, tasks=(done, tasks))
 
     def _look(self, granule: str) -> None:
-        self._tasks[granule] = self._cluster.progress([group_of(self._cluster, granule)])
+        self._tasks[granule] = self._cluster.progress(group_of(self._cluster, granule))

@@ -152,17 +152,16 @@ class Cluster:
         """See that executors can work. Raises InputError when one cannot."""
         self.collect(_here, range(self.cores), f"{self.tag}: first look at the executors")
 
-    def progress(self, groups: Iterable[str]) -> Progress:
-        """Tasks of the groups' jobs so far."""
+    def progress(self, group: str) -> Progress:
+        """Tasks of the group's jobs so far."""
         tracker = self._context.statusTracker()
         done = total = jobs = 0
-        for group in groups:
-            for job in tracker.getJobIdsForGroup(group):
-                jobs += 1
-                info = tracker.getJobInfo(job)
-                for stage in (tracker.getStageInfo(number) for number in (info.stageIds if info else ())):
-                    done += min(stage.numCompletedTasks, stage.numTasks) if stage else 0
-                    total += stage.numTasks if stage else 0
+        for job in tracker.getJobIdsForGroup(group):
+            jobs += 1
+            info = tracker.getJobInfo(job)
+            for stage in (tracker.getStageInfo(number) for number in (info.stageIds if info else ())):
+                done += min(stage.numCompletedTasks, stage.numTasks) if stage else 0
+                total += stage.numTasks if stage else 0
         return Progress(done, total, jobs)
 
     @property

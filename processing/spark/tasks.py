@@ -62,12 +62,8 @@ def work_on(
     with at_most(1), marked(mark):
         for number in _numbers(batches):
             piece = pieces[number]
-            count = 0
-            for value in _told(call, piece.content):
+            for count, value in enumerate(_told(call, piece.content)):
                 yield _batch(Row(piece.track, number * _VALUES_A_PIECE + count, value))
-                count += 1
-            if not count:
-                yield _batch(Row(piece.track, number * _VALUES_A_PIECE, None))
 
 
 def work_again(call: Callable[[Any], Iterable[Any]], mark: str, batches: Batches) -> Batches:
@@ -103,10 +99,17 @@ def join_tracks(call: Callable[[int, Iterator[Any]], Iterable[Row]], mark: str, 
 
 
 def _told(call: Callable[[Any], Iterable[Any]], content: Any) -> Iterator[Any]:
+    """Values of ``call``, an error as one of them; None where there is none, so that the track is heard of."""
+    nothing = True
     try:
-        yield from call(content)
+        for value in call(content):
+            nothing = False
+            yield value
     except LeadlineError as error:
         yield error
+    else:
+        if nothing:
+            yield None
 
 
 def _values(rows: Iterable[Row]) -> Iterator[Any]:

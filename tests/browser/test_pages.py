@@ -168,6 +168,12 @@ def test_profile_and_map_go_together(tab: Any, address: str) -> None:
     tab.keyboard.up("Shift")
     tab.wait_for_function(f"() => Number(new URLSearchParams(location.search).get('x')) > {START + 1600}")
     tab.wait_for_function(f"([f]) => ({_RANGE})(f)[0] !== {before[0]}", arg=["scene-map"])
+    tab.wait_for_function(
+        f"([figure, zero]) => {{ const [start, stop] = ({_RANGE})(figure)\n"
+        "  return Math.abs((start + stop) / 2 + zero - Number(new URLSearchParams(location.search).get('x'))) < 1 }",
+        arg=["profile", START],
+    )
+    tab.wait_for_function(_TILED)
     moved = float(_query(tab)["x"])
     scene = tab.locator(".bk-Figure").nth(0).bounding_box()
     tab.mouse.click(scene["x"] + scene["width"] / 2, scene["y"] + scene["height"] * 0.3)

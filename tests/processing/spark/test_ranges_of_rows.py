@@ -16,6 +16,8 @@ from processing.spark.tracks import ranges
         (3, 10.0, 4, [(0, 3)]),
         (20, 10.0, 4, [(0, 8), (8, 16), (16, 20)]),
         (9, 0.5, 4, [(0, 4), (4, 8), (8, 9)]),
+        (15, 10.0, 4, [(0, 15)]),
+        (16, 10.0, 4, [(0, 8), (8, 16)]),
     ],
 )
 def test_ranges_by_hand(rows: int, target: float, unit: int, expected: list[tuple[int, int]]) -> None:
@@ -27,4 +29,4 @@ def test_every_row_is_in_one_range_that_begins_at_a_multiple(rows: int, target: 
     found = list(ranges(rows, target, unit))
     assert [row for start, stop in found for row in range(start, stop)] == list(range(rows))
     assert all(start % unit == 0 for start, _ in found)
-    assert all(stop - start <= max(unit, target + unit / 2) for start, stop in found)
+    assert all(stop - start <= max(unit, target + unit / 2, 1.5 * target) for start, stop in found)
