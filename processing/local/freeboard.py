@@ -225,10 +225,15 @@ def _rules(stage: Freeboard, segment_length: float) -> Rules:
 def _of_granule(job: Job, tracks: Iterable[Track], bar: Bar) -> None:
     for track in tracks:
         bar.advance(0, f"{track.granule} {track.beam}")
-        whole = read_part(job, track, (0, track.rows))
-        result = freeboard_of_whole(whole.stretch, track.rules, job.stage.estimator)
-        tables.write(track.target, FREEBOARD, as_table(track, whole.segment, result), track.stamp)
+        make(job, track)
         bar.advance(track.rows)
+
+
+def make(job: Job, track: Track) -> int:
+    """Write the table of one track, worked on whole; returns its rows. Raises as ``read_part`` does."""
+    whole = read_part(job, track, (0, track.rows))
+    result = freeboard_of_whole(whole.stretch, track.rules, job.stage.estimator)
+    return tables.write(track.target, FREEBOARD, as_table(track, whole.segment, result), track.stamp)
 
 
 def _water(

@@ -82,7 +82,7 @@ def _granule(spark: Cluster, job: local.Job, tracks: Sequence[local.Track], gran
         for piece, (number, track, start, stop) in enumerate(cuts)
     ]
     steps = partial(_sea_level, job), partial(_surfaces, job, tracks), partial(_freeboard, job)
-    spark.chain(*steps, pieces, partial(_write, tracks), group)
+    spark.chain(*steps, pieces, partial(_write, tracks), partial(_whole, job), group)
 
 
 def _least(track: local.Track) -> float:
@@ -112,6 +112,10 @@ def _freeboard(job: local.Job, ready: Ready) -> Iterator[pa.Table]:
     for start in range(0, max(len(segment), 1), _AT_ONCE):  # a track without segments has a table all the same
         some = slice(start, start + _AT_ONCE)
         yield local.as_table(track, segment[some], result.part(some))
+
+
+def _whole(job: local.Job, _number: int, rows: Rows) -> int:
+    return local.make(job, rows.track)
 
 
 def _write(tracks: Sequence[local.Track], number: int, values: Iterator[pa.Table]) -> int:

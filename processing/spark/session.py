@@ -121,16 +121,18 @@ class Cluster:
         second: Callable[[Any], Iterable[Any]],
         pieces: Iterable[Piece[Content]],
         write: Callable[[int, Iterator[Any]], Result],
+        whole: Callable[[int, Content], Result],
         group: str,
     ) -> dict[int, Result]:
         """As ``write``, of work in two steps that needs to know the whole track in between.
 
         ``join`` gets the values of ``first`` for a track and gives one row for each of its pieces: the track, the
-        piece's number among ``pieces`` and what ``second`` is called with.
+        piece's number among ``pieces`` and what ``second`` is called with. Where every track is one piece, ``whole``
+        does all of it from reading to writing.
         """
         chosen = list(pieces)
         if _is_whole(chosen):
-            return self._alone(partial(tasks.straight_chain, first, join, second, write), chosen, group)
+            return self._alone(whole, chosen, group)
         tracks = 1 + max(piece.track for piece in chosen)
         joined = self._joined(self._gathered(self._worked(first, chosen), tracks), join)
         spread = joined.repartitionById(len(chosen), (joined.number % len(chosen)).cast("int"))

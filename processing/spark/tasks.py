@@ -155,16 +155,3 @@ def straight(
 ) -> Any:
     """What ``write`` makes of a track of which all is in one piece."""
     return write(track, iter(call(content)))
-
-
-def straight_chain(
-    first: Callable[[Any], Iterable[Any]],
-    join: Callable[[int, Iterator[Any]], Iterable[Row]],
-    second: Callable[[Any], Iterable[Any]],
-    write: Callable[[int, Iterator[Any]], Any],
-    track: int,
-    content: Any,
-) -> Any:
-    """As ``straight``, of work in two steps with ``join`` between them."""
-    joined = join(track, iter(first(content)))
-    return write(track, (value for row in joined for value in second(row.value)))
