@@ -31,13 +31,6 @@ def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone
         yield running
 
 
-@pytest.fixture(scope="module")
-def on_this_machine() -> Iterator[Engine]:
-    """Two cores of this machine; one session for all tests of a module."""
-    with kept_open():
-        yield Engine(engine="spark", master="local[2]")
-
-
 @pytest.fixture(scope="module", params=["local", "cluster"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Each test once on this machine's cores and once on the standalone cluster."""

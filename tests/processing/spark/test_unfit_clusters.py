@@ -59,12 +59,12 @@ def test_a_full_scratch_disk_of_a_worker_is_told(tmp_path: Path, long_project: P
 
 
 def test_a_full_disk_of_the_project_is_told_and_nothing_is_half_written(
-    on_this_machine: Engine, long_project: Project, small_disk: Path
+    long_project: Project, small_disk: Path
 ) -> None:
     (long_project.root / "segments").symlink_to(small_disk)
     (small_disk / "filler").write_bytes(bytes(56 << 10))
     with pytest.raises(InputError, match=r"disk .* is full"):
-        spark.resample(long_project, Resample(), on_this_machine)
+        spark.resample(long_project, Resample(), Engine(engine="spark", master="local[2]"))
     assert long_project.tracks("segments") == []
     assert not list(long_project.root.rglob(f"{ASIDE}*"))
     (small_disk / "filler").unlink()
