@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,9 +54,10 @@ def scaling(
 ) -> None:
     """Measure how the time of PROJECT's stages falls with executors and cores, as the paper's Tables II and V do.
 
-    Each stage runs anew in a copy that is thrown away. Without a --master a cluster is started on this machine for each
-    set-up, and set-ups beyond its cores are left out. The table is kept with a plot in PROJECT/scaling, and what the
-    rates would mean for a month of a hemisphere is told as a projection.
+    Each stage runs anew in a copy that is thrown away, on one core first, which the others are compared with. Without a
+    --master a cluster is started on this machine for each set-up, and set-ups beyond its cores are left out. The table
+    is kept with a plot in PROJECT/scaling, and what the rates would mean for a month of a hemisphere is told as a
+    projection.
     """
     from rich.console import Console
 
@@ -101,12 +104,14 @@ def _setups(executors: Sequence[int], cores_each: Sequence[int], engine: Engine)
     found = [Setup(*pair) for pair in pairs if most is None or pair[0] * pair[1] <= most]
     if not found:
         raise InputError(f"no set-up fits the {most} cores of this machine", where="--executors", mend="try fewer")
-    return found
+    one = Setup(1, 1)
+    return found if one in found else [one, *found]
 
 
 def _runner(context: click.Context, key: str) -> Any:
     def run(root: Path, engine: Engine) -> None:
-        call(context, key, str(root), **engine.values_dict())
+        with redirect_stdout(io.StringIO()):  # where results lie is of no use: they are thrown away
+            call(context, key, str(root), **engine.values_dict())
 
     return run
 
@@ -119,25 +124,29 @@ def _table(key: str, found: Sequence[Measured]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    title = f"{key}{_PAPER.get(key, '')}: executors x cores, seconds, times faster than 1 x 1"
+    title = f"{key}{_PAPER.get(key, '')}: seconds; times faster than 1 x 1"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in _HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
-    first = next((one for one in found if one.setup.slots == 1), None)
+    first = next(one for one in found if one.setup.slots == 1)
     for one in found:
         table.add_row(*_cells(one, first))
     return table
 
 
-def _cells(one: Measured, first: Measured | None) -> list[str]:
+def _cells(one: Measured, first: Measured) -> list[str]:
     if not one.setup.slots:
         return ["no Spark", "", "", "", f"{one.whole:.1f}"]
     times = [f"{one.load:.1f}", f"{one.map:.1f}", f"{one.reduce:.1f}" if one.reduce else "", f"{one.whole:.1f}"]
-    cells = [_words(one.setup), *times, str(one.tasks)]
-    if first is None:
-        return cells
     faster = first.whole / one.whole
-    return [*cells, f"{first.load / one.load:.2f}", f"{faster:.2f}", f"{faster / one.setup.slots:.0%}"]
+    return [
+        _words(one.setup),
+        *times,
+        str(one.tasks),
+        f"{first.load / one.load:.2f}",
+        f"{faster:.2f}",
+        f"{faster / one.setup.slots:.0%}",
+    ]
 
 
 def _csv(found: Sequence[Measured]) -> str:

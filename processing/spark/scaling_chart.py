@@ -31,6 +31,7 @@ def draw(file: Path, found: Sequence[Measured], about: str) -> None:
                 axes.annotate(label, (one.setup.slots, faster), (5, -10), textcoords="offset points", fontsize=7)
         axes.set(title=title, xlabel="cores (executors x cores each)")
         axes.set_xticks(sorted({one.setup.slots for one in found if one.setup.slots}))
+        axes.margins(0.12)
         axes.grid(color="#dddddd", linewidth=0.6)
     left.set_ylabel("times faster than one core")
     left.legend(frameon=False, fontsize=8)
