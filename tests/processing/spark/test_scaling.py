@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from processing import cli
+from processing.commands import scaling as command
 from processing.errors import InputError
 from processing.io.atomic import ASIDE
 from processing.project import Project
@@ -31,12 +32,12 @@ def _files(project: Project) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in project.root.rglob("*") if "scaling" not in path.parts}
 
 
-def test_a_stage_is_measured_on_one_core_and_on_the_set_ups_asked_for(
+def test_a_stage_is_measured_without_spark_and_on_one_core(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = _files(project)
     cli.load_commands()
-    words = ["scaling", str(project.root), "--stage", "freeboard", "--executors", "2", "--cores-each", "1"]
+    words = ["scaling", str(project.root), "--stage", "freeboard", "--executors", "1", "--cores-each", "1"]
     assert cli.run(words) == 0
     told = capsys.readouterr().out
     assert "freeboard (Table V of the paper): seconds; times faster than 1 x 1" in told
@@ -44,15 +45,21 @@ def test_a_stage_is_measured_on_one_core_and_on_the_set_ups_asked_for(
     assert ASIDE not in told
     with (project.root / "scaling" / "scaling.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["executors"], row["cores_each"]) for row in rows] == [("0", "0"), ("1", "1"), ("2", "1")]
+    assert [(row["executors"], row["cores_each"]) for row in rows] == [("0", "0"), ("1", "1")]
     assert all(float(row["whole_s"]) > 0 for row in rows)
-    assert [int(row["tasks"]) for row in rows] == [0, len(small_project.BEAMS), len(small_project.BEAMS)]
+    assert [int(row["tasks"]) for row in rows] == [0, len(small_project.BEAMS)]
     with Image.open(project.root / "scaling" / "scaling.png") as picture:
         assert picture.width > 1000
     after = _files(project)
     assert {path: at for path, at in after.items() if path != project.root} == {
         path: at for path, at in before.items() if path != project.root
     }
+
+
+def test_one_core_is_always_measured() -> None:
+    far = Engine(master="spark://head:7077")
+    assert command._setups([2], [4, 1], far) == [Setup(1, 1), Setup(2, 1), Setup(2, 4)]
+    assert command._setups([1, 2], [1], far) == [Setup(1, 1), Setup(2, 1)]
 
 
 def test_what_cannot_be_measured_is_told(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
