@@ -45,6 +45,16 @@ _VALUES_A_BATCH = 4
 _LIGHT_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """Java hands tasks out and moves bytes; optimising and collecting in the background would take cores from Python."""
 
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "GDAL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+)
+"""What libraries are told how many threads to use by: one, because each core has a task of its own."""
+
 Content = TypeVar("Content")
 Result = TypeVar("Result")
 
@@ -191,13 +201,18 @@ class Cluster:
         sweep(folder, self.mark)
 
     def _worked(self, call: Callable[[Content], Iterable[Any]], pieces: list[Piece[Content]]) -> DataFrame:
-        work = partial(tasks.work_on, call, dict(enumerate(pieces)), self.mark)
-        return self._mapped(self._session.range(0, len(pieces), 1, len(pieces)), work)
+        return self._each(pieces, partial(tasks.work_on, call))
 
     def _alone(self, steps: Callable[[int, Any], Any], pieces: list[Piece[Any]], group: str) -> dict[int, Any]:
         """Tracks of one piece each: what a task finds it writes, and nothing moves."""
-        work = partial(tasks.work_alone, steps, dict(enumerate(pieces)), self.mark)
-        return self._results(self._mapped(self._session.range(0, len(pieces), 1, len(pieces)), work), group)
+        return self._results(self._each(pieces, partial(tasks.work_alone, steps)), group)
+
+    def _each(
+        self, pieces: list[Piece[Any]], work: Callable[[dict[int, Piece[Any]], str, Batches], Batches]
+    ) -> DataFrame:
+        """A task for each piece."""
+        numbers = self._session.range(0, len(pieces), 1, len(pieces))
+        return self._mapped(numbers, partial(work, dict(enumerate(pieces)), self.mark))
 
     def _gathered(self, frame: DataFrame, tracks: int) -> DataFrame:
         return frame.repartitionById(tracks, frame.track).sortWithinPartitions("track", "number")
@@ -311,13 +326,7 @@ def _settings(engine: Engine, folder: Path) -> Mapping[str, str]:
         "spark.executor.memory": f"{engine.executor_memory}m",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{logging_file} {_LIGHT_JAVA}",
         "spark.executor.extraJavaOptions": _LIGHT_JAVA,
-        **{
-            f"spark.executorEnv.{name}": "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GDAL_NUM_THREADS")
-        },
-        **{
-            f"spark.executorEnv.{name}": "1"
-            for name in ("NUMBA_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
-        },
+        **{f"spark.executorEnv.{name}": "1" for name in _THREADS},
     }
     if engine.cores:
         settings["spark.cores.max"] = str(engine.cores)
