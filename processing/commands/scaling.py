@@ -92,7 +92,9 @@ def _rows(project: Project) -> int:
     rows: dict[str, Standing] = {row.kind: row for row in standing(project)}
     missing = [row for row in rows.values() if not row.tracks and row.kind != "models"]
     if missing:
-        raise MissingError(f"there are no {missing[0].kind} to measure with", where=project.root, mend=missing[0].mend)
+        raise MissingError(
+            f"there are no {missing[0].kind} to measure with", where=project.root, mend=f"run: {missing[0].mend}"
+        )
     return rows[STAGES["resample"].output].rows
 
 
