@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pyspark import cloudpickle
+from pyspark import SparkContext, cloudpickle
 from pyspark.sql import DataFrame, SparkSession
 
 from processing.errors import InputError, LeadlineError
@@ -284,7 +284,8 @@ def _tag(word: str) -> str:
 def _running(engine: Engine, tag: str, needs: tuple[str, ...]) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="leadline-spark-") as folder:
         code, archive = shipping.pack(Path(folder), (*NEEDS, *needs))
-        session = _started(engine, Path(folder))
+        settings = _settings(engine, Path(folder))
+        session = _started(engine, settings, Path(folder))
         try:
             session.sparkContext.addFile(str(archive))
             _wait_for_executors(session, engine)
@@ -294,14 +295,14 @@ def _running(engine: Engine, tag: str, needs: tuple[str, ...]) -> Iterator[Clust
             yield made
         finally:
             session.stop()
+            _forget(settings)
 
 
 def _here(_number: int) -> Iterator[str]:
     yield socket.gethostname()
 
 
-def _started(engine: Engine, folder: Path) -> SparkSession:
-    settings = _settings(engine, folder)
+def _started(engine: Engine, settings: Mapping[str, str], folder: Path) -> SparkSession:
     builder = SparkSession.builder.master(engine.master).appName("Leadline")
     for name, value in settings.items():
         builder = builder.config(name, value)
@@ -311,6 +312,13 @@ def _started(engine: Engine, folder: Path) -> SparkSession:
     # Functions run in what the environment called Python when the context was made, whatever the settings say.
     session.sparkContext.pythonExec = engine.executor_python or sys.executable
     return session
+
+
+def _forget(settings: Iterable[str]) -> None:
+    """Java outlives the session, and would give the next one the settings that it was itself begun with."""
+    system = SparkContext._jvm.java.lang.System
+    for name in settings:
+        system.clearProperty(name)
 
 
 def _settings(engine: Engine, folder: Path) -> Mapping[str, str]:

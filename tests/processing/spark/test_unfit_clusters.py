@@ -89,3 +89,12 @@ def test_an_executor_that_no_worker_can_hold_is_told(
     engine = Engine(engine="spark", master=two_workers.url, executor_memory=1_000_000)
     with pytest.raises(InputError, match="no worker offered an executor of any cores and 1000000 MiB"):
         spark.resample(long_project, Resample(), engine)
+
+
+def test_a_session_begins_with_nothing_of_the_one_before(two_workers: Standalone) -> None:
+    few = Engine(engine="spark", master="local[1]", cores=1, executor_cores=1)
+    with session.cluster(few, "before") as before:
+        assert (before.cores, before.page) == (1, "")
+    with session.cluster(Engine(engine="spark", master=two_workers.url), "after") as after:
+        assert after.cores == len(two_workers.workers)
+        assert after.page.startswith("http")
