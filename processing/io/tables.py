@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -96,6 +99,42 @@ def read_rows(path: Path, schema: Table, columns: Sequence[str], start: int, sto
                 groups.append(group)
         table = file.read_row_groups(groups, list(columns)).replace_schema_metadata()
     return table.slice(max(0, start - first), max(0, stop - start))
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What the footer of a table tells of its k row groups.
+
+    Attributes
+    ----------
+    start : (k + 1,) i8 first row of each, and the number of rows. known : (k,) whether it tells of all columns.
+    low, high : by column, (k,) least and greatest value in each, as stored (a timestamp as an integer); 0 if not known.
+    """
+
+    start: npt.NDArray[np.int64]
+    known: npt.NDArray[np.bool_]
+    low: Mapping[str, npt.NDArray[Any]]
+    high: Mapping[str, npt.NDArray[Any]]
+
+
+def read_ranges(path: Path, schema: Table, columns: Sequence[str], command: str = "") -> Ranges:
+    """Where in a table the values of some columns lie; no row is read. Raises as :func:`read`."""
+    with _damage(path, command), readable(path) as source, pq.ParquetFile(source, memory_map=True) as file:
+        _check_version(file, path, command)
+        _check_columns(file.schema_arrow, schema, columns, path)
+        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        start = np.concatenate([[0], np.cumsum([group.num_rows for group in groups], dtype=np.int64)])
+        places = [file.schema_arrow.get_field_index(name) for name in columns]
+        found = [[group.column(place).statistics for place in places] for group in groups]
+    known = [all(each is not None and each.has_min_max for each in of_group) for of_group in found]
+    low, high = (
+        {
+            name: np.array([getattr(each[at], end) if sure else 0 for each, sure in zip(found, known, strict=True)])
+            for at, name in enumerate(columns)
+        }
+        for end in ("min_raw", "max_raw")
+    )
+    return Ranges(start, np.array(known, bool), low, high)
 
 
 def read_stamp(path: Path) -> Stamp | None:

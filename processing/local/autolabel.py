@@ -243,7 +243,8 @@ def _load(
 ) -> tuple[BeamSignals, npt.NDArray[np.datetime64]]:
     """Signals and times of some rows of a beam."""
     path = project.table_path("segments", granule, beam)
-    table = tables.read(path, SEGMENT, _SIGNALS, command=f"leadline resample {project.root}").take(pa.array(rows))
+    first, stop, command = int(rows[0]), int(rows[-1]) + 1, f"leadline resample {project.root}"
+    table = tables.read_rows(path, SEGMENT, _SIGNALS, first, stop, command).take(pa.array(rows - first))
     value = {name: table[name].to_numpy().astype(np.float64) for name in _SIGNALS if name != "time"}
     x, y = scene.project(value["lon"], value["lat"])
     signals = BeamSignals(
@@ -274,9 +275,9 @@ def _forget(project: Project, granule: Granule, stage: Autolabel) -> None:
 
 def _label_tables(project: Project, granule: Granule, beam: str, batches: Sequence[Batch]) -> Iterator[pa.Table]:
     """LABEL tables of one beam, some rows at a time."""
-    segment = tables.read(project.table_path("segments", granule.ident, beam), SEGMENT, ["segment"])["segment"]
-    for start in range(0, max(len(segment), 1), _ROWS_AT_ONCE):
-        part = segment.slice(start, _ROWS_AT_ONCE)
+    path = project.table_path("segments", granule.ident, beam)
+    for start in range(0, max(granule.segments[beam], 1), _ROWS_AT_ONCE):
+        part = tables.read_rows(path, SEGMENT, ["segment"], start, start + _ROWS_AT_ONCE)["segment"]
         columns = _columns(batches, start, len(part))
         yield LABEL.build({"granule_id": granule.ident, "beam": beam, "segment": part, **columns})
 

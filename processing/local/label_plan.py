@@ -10,7 +10,7 @@ from processing.errors import InputError, LeadlineError, MissingError
 from processing.io import tables
 from processing.io.figures import figures_path
 from processing.local.failures import collected, raise_first
-from processing.local.meetings import Frame, Meeting, Miss, courses, frame, meet, nearest_miss
+from processing.local.meetings import Course, Frame, Meeting, courses, frame, meet, miss, nearest_miss
 from processing.local.shifts import Shift, shift_inputs, shifts_by_hand
 from processing.project import Project
 from processing.provenance import Stamp
@@ -100,19 +100,19 @@ def _meet_all(
     alone: bool,
 ) -> list[Granule]:
     """Every granule with the scenes it meets; says which scenes and granules stay alone."""
-    most, by_hand = stage.max_time_offset * 3600.0, shifts_by_hand(project)
-    found, misses = [], []
+    by_hand = shifts_by_hand(project)
+    found, lines = [], {}
     for ident, names in beams.items():
         with collected(failures):
-            granule, missed = _met(project, stage, ident, names, frames, by_hand)
-            found.append(granule)
-            misses += missed
+            lines[ident] = courses(project, ident, names)
+            found.append(_met(project, stage, ident, lines[ident], frames, by_hand))
     if not any(granule.meetings for granule in found):
         raise_first(failures)
+        what = f"no track meets a scene: {_nearest(lines, frames, stage)}"
         mend = "add a scene of the same place within max_time_offset of the track"
-        raise InputError(f"no track meets a scene: {nearest_miss(misses, most)}", where=project.root, mend=mend)
+        raise InputError(what, where=project.root, mend=mend)
     if not alone:
-        _tell_alone(found, frames, misses, most)
+        _tell_alone(found, lines, frames, stage, failures)
     return found
 
 
@@ -120,30 +120,43 @@ def _met(
     project: Project,
     stage: Autolabel,
     ident: str,
-    beams: list[str],
+    lines: Sequence[Course],
     frames: Sequence[Frame],
     by_hand: Mapping[tuple[str, str], Shift],
-) -> tuple[Granule, list[Miss]]:
-    """A granule with the scenes it meets, and those it misses."""
-    lines = courses(project, ident, beams)
-    meetings, missed = meet(ident, lines, frames, stage.max_time_offset * 3600.0)
-    segments = {line.beam: len(line.lon) for line in lines}
+) -> Granule:
+    """A granule with the scenes it meets."""
+    meetings = meet(lines, frames, stage.max_time_offset * 3600.0)
     scenes = [meeting.scene.ident for meeting in meetings]
     shifts = {scene: by_hand[ident, scene] for scene in scenes if (ident, scene) in by_hand}
+    beams = [line.beam for line in lines]
     stamps = _stamps(project, stage, ident, beams, meetings, shift_inputs(by_hand, ident, scenes))
-    return Granule(ident, segments, meetings, stamps, shifts), missed
+    return Granule(ident, {line.beam: line.rows for line in lines}, meetings, stamps, shifts)
 
 
-def _tell_alone(found: Sequence[Granule], frames: Sequence[Frame], misses: Sequence[Miss], most: float) -> None:
+def _tell_alone(
+    found: Sequence[Granule],
+    lines: Mapping[str, Sequence[Course]],
+    frames: Sequence[Frame],
+    stage: Autolabel,
+    failures: list[LeadlineError],
+) -> None:
     met = {meeting.scene.ident for granule in found for meeting in granule.meetings}
     for candidate in frames:
         if candidate.item.ident not in met:
-            mine = [miss for miss in misses if miss.scene == candidate.item.ident]
-            log.warning("scene %s misses every track: %s", candidate.item.ident, nearest_miss(mine, most))
+            with collected(failures):
+                nearest = _nearest(lines, [candidate], stage)
+                log.warning("scene %s misses every track: %s", candidate.item.ident, nearest)
     for granule in found:
         if not granule.meetings:
-            mine = [miss for miss in misses if miss.granule == granule.ident]
-            log.warning("granule %s stays unlabelled: %s", granule.ident, nearest_miss(mine, most))
+            with collected(failures):
+                nearest = _nearest({granule.ident: lines[granule.ident]}, frames, stage)
+                log.warning("granule %s stays unlabelled: %s", granule.ident, nearest)
+
+
+def _nearest(lines: Mapping[str, Sequence[Course]], frames: Sequence[Frame], stage: Autolabel) -> str:
+    """The nearest that any of the granules comes to any of the scenes, none of which it meets, in words."""
+    misses = (miss(granule, courses, candidate) for granule, courses in lines.items() for candidate in frames)
+    return nearest_miss(misses, stage.max_time_offset * 3600.0)
 
 
 def _stamps(

@@ -8,16 +8,19 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from processing.core.tiles import Window
 from processing.errors import LeadlineError
+from processing.io import tables
 from processing.io.photons import open_photons
 from processing.io.scene_labels import REFLECTANCE_BANDS, find_corridor
 from processing.io.sentinel2 import open_scene
-from processing.local.label_plan import plan
-from processing.local.meetings import courses
+from processing.local.label_plan import Granule, plan
+from processing.local.meetings import Meeting
 from processing.project import Input, Project
+from processing.schema import SEGMENT
 from processing.spark.resample import Stretches, cut, look_at
 from processing.spark.session import Cluster
 from processing.stages import Autolabel, Resample
@@ -61,15 +64,22 @@ def _photons(stage: Resample, piece: Stretches) -> Iterator[int]:
 def _tiles(project: Project, stage: Autolabel) -> Iterator[tuple[Input, Window]]:
     """Tiles of every scene around each granule that meets it."""
     for granule in plan(project, stage, None, []):
-        lines = {line.beam: line for line in courses(project, granule.ident, granule.segments)}
         for meeting in granule.meetings:
-            lon, lat = (
-                np.concatenate([getattr(lines[beam], axis)[rows] for beam, rows in meeting.rows.items()])
-                for axis in ("lon", "lat")
-            )
+            lon, lat = _places(project, granule, meeting)
             with open_scene(meeting.scene) as scene:
                 tiles = find_corridor(scene, *scene.project(lon, lat), stage).tiles
             yield from ((meeting.scene, tile) for tile in tiles)
+
+
+def _places(project: Project, granule: Granule, meeting: Meeting) -> list[npt.NDArray[np.float64]]:
+    """Longitudes and latitudes of the segments on a scene."""
+    names = ("lon", "lat")
+    parts = [
+        tables.read_rows(project.table_path("segments", granule.ident, beam), SEGMENT, names, first, stop)
+        for beam, runs in meeting.runs.items()
+        for first, stop in runs
+    ]
+    return [np.concatenate([part[name].to_numpy() for part in parts]) for name in names]
 
 
 def _pixels(place: tuple[Input, Window]) -> Iterator[int]:
