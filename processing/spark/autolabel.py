@@ -1,4 +1,4 @@
-"""The autolabel stage as Spark jobs: a task a granule, or where granules are few, tasks that share each of them.
+"""The autolabel stage as Spark jobs: a task a granule, but tasks that share one that would keep the others waiting.
 
 Shared, a granule's scenes still come one after the other, because a later one labels only what is left. For each scene
 the tasks correlate stretches of the tracks with it, look over its tiles a first time, and label those tiles; at last
@@ -49,8 +49,8 @@ from processing.stages import Autolabel, Engine
 
 log = logging.getLogger(__name__)
 
-_GRANULES_A_CORE = 1.0
-"""Granules for each core from which on every one is a task of its own."""
+_EVEN_SHARE = 1.0
+"""Of what each core would have to label if all had the same: a granule of more than this is shared."""
 
 _MOST_JOBS = 16
 """Jobs that whole granules are dealt to: each ends alone when an executor dies over it, time and again."""
@@ -94,8 +94,10 @@ def autolabel(project: Project, stage: Autolabel, engine: Engine, granules: Sequ
     todo = plan(project, stage, granules, failures)
     if todo:
         with cluster(engine, "autolabel") as spark:
-            each_alone = len(todo) >= _GRANULES_A_CORE * spark.cores
-            jobs = (_whole_jobs if each_alone else _shared_jobs)(spark, project, stage, todo, failures)
+            shared, alone = _apart(todo, spark.cores)
+            jobs = _shared_jobs(spark, project, stage, shared, todo) + _whole_jobs(
+                spark, project, stage, alone, failures
+            )
             with progress_bar("autolabel", sum(job.weight for job in jobs), "segments") as bar:
                 failures += run_granules(spark, bar, jobs)
             spark.sweep(project.root / "autolabels")
@@ -104,12 +106,23 @@ def autolabel(project: Project, stage: Autolabel, engine: Engine, granules: Sequ
     raise_first(failures)
 
 
+def _apart(todo: Sequence[Granule], cores: int) -> tuple[list[Granule], list[Granule]]:
+    """The granules to share and those that are a task each, those with the most to label first."""
+    largest_first = sorted(todo, key=_to_label, reverse=True)
+    most = _EVEN_SHARE * sum(map(_to_label, todo)) / cores
+    shared = [granule for granule in largest_first if _to_label(granule) > most]
+    return shared, largest_first[len(shared) :]
+
+
+def _to_label(granule: Granule) -> int:
+    return sum(meeting.count for meeting in granule.meetings)
+
+
 def _whole_jobs(
     spark: Cluster, project: Project, stage: Autolabel, todo: Sequence[Granule], failures: list[LeadlineError]
 ) -> list[GranuleJob]:
-    """The granules with the most to label first, dealt to a few jobs in which each is a task."""
-    largest_first = sorted(todo, key=lambda granule: -sum(meeting.count for meeting in granule.meetings))
-    hands = [largest_first[start::_MOST_JOBS] for start in range(min(_MOST_JOBS, len(todo)))]
+    """The granules, in their order, dealt to a few jobs in which each is a task."""
+    hands = [todo[start::_MOST_JOBS] for start in range(min(_MOST_JOBS, len(todo)))]
     return [
         GranuleJob(
             hand[0].ident if len(hand) == 1 else f"{hand[0].ident} and {len(hand) - 1} more",
@@ -143,18 +156,24 @@ def _label_one(project: Project, stage: Autolabel, granule: Granule) -> Iterator
 
 
 def _shared_jobs(
-    spark: Cluster, project: Project, stage: Autolabel, todo: Sequence[Granule], _failures: list[LeadlineError]
+    spark: Cluster, project: Project, stage: Autolabel, shared: Sequence[Granule], todo: Sequence[Granule]
 ) -> list[GranuleJob]:
+    """A job for each of the granules to share, cut finer the more of all there is to do it has."""
     jobs_a_scene = _JOBS_A_SCENE if stage.drift else _JOBS_A_SCENE - 1
-    share = partial(_label_shared, spark, project, stage, len(todo))
+    whole = sum(map(_to_label, todo))
     return [
-        GranuleJob(granule.ident, granule.count, partial(share, granule), jobs_a_scene * len(granule.meetings) + 1)
-        for granule in todo
+        GranuleJob(
+            granule.ident,
+            granule.count,
+            partial(_label_shared, spark, project, stage, granule, whole / max(_to_label(granule), 1)),
+            jobs_a_scene * len(granule.meetings) + 1,
+        )
+        for granule in shared
     ]
 
 
 def _label_shared(
-    spark: Cluster, project: Project, stage: Autolabel, granules: int, granule: Granule, group: str
+    spark: Cluster, project: Project, stage: Autolabel, granule: Granule, granules: float, group: str
 ) -> None:
     steps = _Shared(spark, project, stage, granule, least_pieces(spark, granules), group)
     local.tell_silent(granule, local.label_granule(project, stage, granule, steps))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -83,9 +84,9 @@ def group_of(cluster: Cluster, granule: str) -> str:
     return f"{cluster.tag}: {granule}"
 
 
-def least_pieces(cluster: Cluster, granules: int) -> int:
-    """Pieces that a granule should at least be cut into, so that all cores have work to the end."""
-    return max(1, -(-_TASKS_A_CORE * cluster.cores // max(granules, 1)))
+def least_pieces(cluster: Cluster, granules: float) -> int:
+    """Pieces that a granule should at least be cut into, one of ``granules`` of its size, to keep all cores at work."""
+    return max(1, math.ceil(_TASKS_A_CORE * cluster.cores / max(granules, 1)))
 
 
 class _Watch:

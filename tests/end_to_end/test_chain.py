@@ -22,6 +22,7 @@ OUTPUTS: dict[str, Table] = {
     "freeboard": FREEBOARD,
 }
 IN_RUNS = {"snapshots", "predictions", "freeboard"}
+ON_SPARK = ("segments", "autolabels", "predictions", "freeboard")
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chain")]
 
@@ -136,3 +137,15 @@ def test_interrupted_and_resumed(project: Path, monkeypatch: pytest.MonkeyPatch)
     resumed = written(project, "segments")
     assert len(resumed) == 12
     assert {path: resumed[path] for path in kept} == kept
+
+
+def test_spark_makes_the_very_same_tables(
+    chain: Path, project: Path, assert_same_tables: Callable[[Project, Project, str], None]
+) -> None:
+    for kind in ON_SPARK:
+        shutil.rmtree(project / kind)
+    kept = {kind: written(project, kind) for kind in OUTPUTS if kind not in ON_SPARK}
+    assert leadline("run", project, "--engine", "spark") == 0
+    for kind in ON_SPARK:
+        assert_same_tables(Project(chain), Project(project), kind)
+    assert {kind: written(project, kind) for kind in kept} == kept

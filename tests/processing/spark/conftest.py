@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from processing.project import Project
@@ -37,35 +34,6 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     master = request.getfixturevalue("two_workers").url if request.param == "cluster" else "local[2]"
     with kept_open():
         yield Engine(engine="spark", master=master)
-
-
-@pytest.fixture(scope="session")
-def assert_same_tables() -> Callable[[Project, Project, str], None]:
-    """Compare every table of a kind in two projects, column by column, bit for bit, provenance included."""
-
-    def same(one: Project, other: Project, kind: str) -> None:
-        found = [sorted(path.relative_to(each.root) for path in _tables(each, kind)) for each in (one, other)]
-        assert found[0], f"there is no table of {kind}"
-        assert found[0] == found[1]
-        for path in found[0]:
-            first, second = (pq.read_table(each.root / path) for each in (one, other))
-            assert first.schema.equals(second.schema, check_metadata=True), path
-            for name in first.column_names:
-                values = [table[name].combine_chunks() for table in (first, second)]
-                assert _bits(values[0]) == _bits(values[1]), f"{path}: {name}"
-
-    return same
-
-
-def _tables(project: Project, kind: str) -> Iterator[Path]:
-    return (project.root / kind).rglob("*.parquet")
-
-
-def _bits(column: pa.Array) -> bytes:
-    if pa.types.is_dictionary(column.type) or pa.types.is_string(column.type):
-        return np.array(column.cast(pa.string()).to_pylist()).tobytes()
-    whole = pa.types.is_timestamp(column.type)
-    return np.asarray(column.cast(pa.int64()) if whole else column).tobytes()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,9 @@ from processing.io import tables
 from processing.io.sentinel2 import identify
 from processing.labels import LabelStore
 from processing.local.autolabel import autolabel as on_one_machine
-from processing.project import Project
+from processing.local.label_plan import Granule
+from processing.local.meetings import Meeting
+from processing.project import Input, Project
 from processing.schema import LABEL
 from processing.spark import autolabel as spark
 from processing.stages import Autolabel, Engine
@@ -37,7 +39,7 @@ A, B = "ATL03_20191104195311_05940510_006_01", "ATL03_20191104195312_06090510_00
 ROWS, COLS = 660, 720
 SHIFT = (120.0, -70.0)
 LATE = "late"
-WAYS = {"a task a granule": 0.0, "shared": 99.0}
+WAYS = {"a task a granule": 99.0, "shared": 0.0, "the large one shared": 1.0}
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,30 @@ def stage(**values: object) -> Autolabel:
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(spark, "_GRANULES_A_CORE", WAYS[request.param])
+    monkeypatch.setattr(spark, "_EVEN_SHARE", WAYS[request.param])
     return str(request.param)
+
+
+@pytest.mark.parametrize(
+    ("counts", "cores", "shared"),
+    [
+        ([1, 10, 1, 1], 2, [10]),
+        ([4, 4, 4, 4], 2, []),
+        ([4, 4, 4], 4, [4, 4, 4]),
+        ([7], 2, [7]),
+        ([7], 1, []),
+        ([0, 0], 2, []),
+    ],
+)
+def test_a_granule_of_more_than_an_even_share_is_shared(counts: list[int], cores: int, shared: list[int]) -> None:
+    scene = Input("scene", "tif", Path("scene.tif"), "")
+    todo = [
+        Granule(str(number), {}, [Meeting(scene, 0.0, {"gt1l": np.array([[5, 5 + count]])})], {}, {})
+        for number, count in enumerate(counts)
+    ]
+    found, alone = spark._apart(todo, cores)
+    assert [spark._to_label(granule) for granule in found] == shared
+    assert sorted(granule.ident for granule in [*found, *alone]) == [granule.ident for granule in todo]
 
 
 def assert_same_kept(one: Project, other: Project) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,19 @@ from processing.errors import InputError, StaleError
 from processing.io import tables
 from processing.local.freeboard import freeboard as on_one_machine
 from processing.local.freeboard import job_of, outdated
+from processing.progress import watched
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import FREEBOARD, PREDICTION, SEGMENT, SNAPSHOT, SeaSurfaceSource
 from processing.spark import freeboard as spark
+from processing.spark import granules
+from processing.spark.standalone import Standalone
 from processing.spark.tracks import ranges
 from processing.stages import Engine, Freeboard
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from made_tables import table_of
+from made_trouble import At, kill_an_executor
 
 Same = Callable[[Project, Project, str], None]
 
@@ -119,6 +124,24 @@ def test_freeboard_is_the_same(
     lead = found["lead_id"].to_numpy()
     assert any(lead[row - 1] == lead[row] >= 0 for row in borders), "a border falls inside a lead"
     assert set(found["sea_surface_source"].to_pylist()) >= {SeaSurfaceSource.NONE, SeaSurfaceSource.LEADS}
+
+
+def test_an_executor_killed_between_the_steps_changes_nothing(
+    two_workers: Standalone,
+    twins: tuple[Project, Project],
+    assert_same_tables: Same,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it held of the first step is lost with it, and must be made again."""
+    whole, cut = twins
+    monkeypatch.setattr(granules, "_POLL", 0.05)
+    stage = Freeboard(window=WINDOW, stride=1000.0)
+    at = At(partial(kill_an_executor, two_workers))
+    with watched(at):
+        spark.freeboard(cut, stage, Engine(engine="spark", master=two_workers.url))
+    assert at.seen is not None
+    on_one_machine(whole, stage)
+    assert_same_tables(whole, cut, "freeboard")
 
 
 @pytest.mark.parametrize("engine", ["local"], indirect=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
 from pyspark import SparkContext
 
@@ -15,7 +15,7 @@ from processing import cli
 from processing.errors import InputError
 from processing.io.atomic import ASIDE
 from processing.local.resample import resample as on_one_machine
-from processing.progress import Step, watched
+from processing.progress import watched
 from processing.project import Project
 from processing.spark import resample as spark
 from processing.spark.session import cluster, kept_open
@@ -25,10 +25,10 @@ from processing.stages import Engine, Resample
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from made_granules import Recipe, make_granule
 from made_stretches import GRANULE, add
+from made_trouble import At, kill_an_executor
 
 Same = Callable[[Project, Project, str], None]
 
-_BACKEND = "CoarseGrainedExecutorBackend"
 _REPOSITORY = Path(__file__).parents[3]
 
 
@@ -39,38 +39,10 @@ def on_cluster(two_workers: Standalone) -> Iterator[Engine]:
         yield Engine(engine="spark", master=two_workers.url)
 
 
-def executors(running: Standalone) -> list[psutil.Process]:
-    children = [child for worker in running.workers for child in psutil.Process(worker.pid).children(recursive=True)]
-    return [child for child in children if is_executor(child)]
-
-
-def is_executor(process: psutil.Process) -> bool:
-    try:
-        return any(_BACKEND in word for word in process.cmdline())
-    except psutil.Error:  # it has just ended
-        return False
-
-
-class At:
-    """Does something once, while some tasks are done and others are not."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self._act = act
-        self.seen: Step | None = None
-
-    def __call__(self, step: Step) -> None:
-        if self.seen is None and 0 < step.tasks_done < step.tasks:
-            self.seen = step
-            self._act()
-
-
 def test_an_executor_killed_in_mid_job_changes_nothing(
     two_workers: Standalone, on_cluster: Engine, long_project: Project, tmp_path: Path, assert_same_tables: Same
 ) -> None:
-    def kill() -> None:
-        executors(two_workers)[0].kill()
-
-    at = At(kill)
+    at = At(partial(kill_an_executor, two_workers))
     with watched(at):
         spark.resample(long_project, Resample(), on_cluster)
     assert at.seen is not None
