@@ -212,9 +212,12 @@ def _memory(folder: Path, big: Project) -> Iterator[Row]:
         yield _most_memory(bench, folder, f"one beam of {photons / 1e6:.0f} M photons")
     for key, what in (
         ("autolabel", "three beams on a 10980 x 10980 scene"),
+        ("classify", "three beams of 1 M segments"),
         ("freeboard", "three beams of 1 M segments"),
     ):
         bench = Bench(key, many_tracks(big, folder / f"memory-{key}", 1))
+        if key == "classify":
+            add_untrained_model(bench.project)
         yield _most_memory(bench, folder, what)
 
 

@@ -12,11 +12,15 @@ import param
 
 
 class Stage(param.Parameterized):
-    """Parameters of one stage. ``key`` is the command's name and the section in ``project.toml``."""
+    """Parameters of one stage. ``key`` is the command's name and the section in ``project.toml``.
+
+    ``needs`` names modules that its work imports besides those of every stage, for executors to bring.
+    """
 
     key: ClassVar[str] = ""
     inputs: ClassVar[tuple[str, ...]] = ()
     output: ClassVar[str] = ""
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def values_dict(self) -> dict[str, Any]:
         """The parameters as plain JSON values, in order of declaration."""
@@ -132,6 +136,7 @@ class Classify(Stage):
     key = "classify"
     inputs = ("segments", "models")
     output = "predictions"
+    needs = ("torch",)
 
     run_name = param.String("", doc="Model run to use; the newest when empty")
     batch = _integer(4096, "Windows classified at a time by one core", "1", (1, 10_000_000))

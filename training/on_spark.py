@@ -21,9 +21,6 @@ from processing.stages import Classify, Engine
 from training import bundle, data
 from training import classify as local
 
-NEEDS = ("torch",)
-"""Modules that an executor must bring for this stage besides those of every stage."""
-
 _FEWEST, _MOST = 8 * tables.ROW_GROUP, 32 * tables.ROW_GROUP
 """Segments of a piece: giving it out should not take longer than the work on it, nor its windows much memory."""
 
@@ -43,7 +40,7 @@ def classify(project: Project, stage: Classify, engine: Engine, granules: Sequen
     failures: list[LeadlineError] = []
     todo = local.outdated(run, granules, failures)
     if todo:
-        with cluster(engine, "classify", NEEDS) as spark:
+        with cluster(engine, stage.key, stage.needs) as spark:
             failures += run_tracks(spark, "classify", project.root / "predictions", todo, partial(_granule, spark, run))
     return local.ended(run, failures)
 

@@ -6,6 +6,7 @@ its tasks began and ended, so nothing in them keeps time.
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import tempfile
@@ -81,6 +82,8 @@ def measure(
     """
     if setup == PLAIN:
         for key in keys:
+            for name in STAGES[key].needs:
+                importlib.import_module(name)
             with _borrowed(project, key) as shadow, at_most(1):
                 yield Measured(key, setup, _seconds(partial(run(key), shadow.root, Engine())))
         return
@@ -91,7 +94,7 @@ def measure(
 
 
 def _on_spark(project: Project, key: str, setup: Setup, engine: Engine, run: Runner) -> Measured:
-    with cluster(engine, f"scaling-{key}") as spark:
+    with cluster(engine, f"scaling-{key}", STAGES[key].needs) as spark:
         load(spark, project, key)  # brings code and its compiled kernels to every core, and files to the disk's cache
         reading = _seconds(partial(load, spark, project, key))
         before = {stage["stageId"] for stage in _stages(spark.page)}

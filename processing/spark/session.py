@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import re
@@ -9,12 +10,13 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +42,9 @@ _SPARK_URL = re.compile(r"spark://(.+)")
 _ANSWER_SECONDS = 5.0
 WORKER_SECONDS = 60.0
 """How long to wait for a first executor, or for another when all are lost."""
+
+_NEXT_SECONDS, _LAST_SECONDS, _LOOK_SECONDS = 0.5, 10.0, 0.1
+"""How long to wait for another executor where any number will do, and for those asked for; between two looks."""
 
 _VALUES_A_BATCH = 4
 _LIGHT_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
@@ -77,19 +82,23 @@ class Cluster:
 
     Attributes
     ----------
-    tag : on every job, to cancel them by. mark : on every file that a task writes aside.
-    cores : tasks that run at once.
+    tag : on every job, to cancel them by.
     """
 
     def __init__(self, session: SparkSession, code: Code, tag: str) -> None:
         self._session, self._code = session, code
         self._context = session.sparkContext
         self.tag = tag
-        self.cores = int(self._context.defaultParallelism)
         self.is_local = self._context.master.startswith("local")
 
     @property
+    def cores(self) -> int:
+        """Tasks that run at once with the executors that are there now."""
+        return int(self._context.defaultParallelism)
+
+    @property
     def mark(self) -> str:
+        """On every file that a task writes aside."""
         return re.sub(r"\W", "_", self.tag)
 
     def collect(
@@ -161,8 +170,10 @@ class Cluster:
             self.look()
 
     def look(self) -> None:
-        """See that executors can work. Raises InputError when one cannot."""
-        self.collect(_here, range(self.cores), f"{self.tag}: first look at the executors")
+        """See that executors can work, and have their processes begun. Raises InputError when one cannot."""
+        ready = partial(_ready, self._code.needs[len(NEEDS) :])
+        told = self.collect(ready, range(self.cores), f"{self.tag}: first look at the executors")
+        raise_first([value for value in chain.from_iterable(told) if isinstance(value, LeadlineError)])
 
     def progress(self, group: str) -> Progress:
         """Tasks of the group's jobs so far."""
@@ -298,8 +309,18 @@ def _running(engine: Engine, tag: str, needs: tuple[str, ...]) -> Iterator[Clust
             _forget(settings)
 
 
-def _here(_number: int) -> Iterator[str]:
-    yield socket.gethostname()
+def _ready(needs: Sequence[str], _number: int) -> Iterator[str]:
+    """Name of the machine, once the modules ``needs`` are imported there."""
+    here = socket.gethostname()
+    for name in needs:
+        try:
+            importlib.import_module(name)
+        except (ImportError, OSError) as error:
+            what = f"the Python of executor {here} cannot import {name} ({error})"
+            raise InputError(
+                what, where="Spark", mend="mend it there, or name another with --executor-python"
+            ) from None
+    yield here
 
 
 def _started(engine: Engine, settings: Mapping[str, str], folder: Path) -> SparkSession:
@@ -371,16 +392,28 @@ def _own_address(master: str) -> str:
 
 
 def _wait_for_executors(session: SparkSession, engine: Engine) -> None:
+    """Wait for the executors asked for or, where any number will do, until no other has come for a moment.
+
+    Raises InputError when none comes.
+    """
     if engine.master.startswith("local"):
         return
-    limit = time.monotonic() + WORKER_SECONDS
-    while not _executors(session):
+    asked_for = engine.cores // engine.executor_cores if engine.executor_cores else 0
+    patience = _LAST_SECONDS if asked_for else _NEXT_SECONDS
+    began = last = time.monotonic()
+    came = 0
+    while not asked_for or came < asked_for:
         stop_if_asked()
-        if time.monotonic() > limit:
+        now = time.monotonic()
+        if _executors(session) > came:
+            came, last = _executors(session), now
+        if came and now - last > patience:
+            return
+        if not came and now - began > WORKER_SECONDS:
             what = f"no worker offered an executor of {engine.executor_cores or 'any'} cores and "
             mend = "start workers, ask for less, or wait until other applications have ended"
             raise InputError(f"{what}{engine.executor_memory} MiB", where=f"--master {engine.master}", mend=mend)
-        time.sleep(0.1)
+        time.sleep(_LOOK_SECONDS)
 
 
 def _executors(session: SparkSession) -> int:

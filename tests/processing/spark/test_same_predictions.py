@@ -114,7 +114,7 @@ def test_a_granule_that_cannot_be_used_keeps_no_other_from_being_classified(
 
 @pytest.mark.parametrize("engine", ["local"], indirect=True)
 def test_executors_are_asked_for_what_the_work_at_hand_imports(engine: Engine) -> None:
-    assert on_spark.NEEDS == ("torch",)
+    assert Classify.needs == ("torch",)
     assert "torch" not in session.NEEDS
     with pytest.raises(InputError, match="lacks the module no_such_module"), cluster(engine, "a", ("no_such_module",)):
         pass

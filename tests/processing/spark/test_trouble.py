@@ -125,6 +125,17 @@ def test_an_executor_without_a_dependency_is_told(
         spark.resample(long_project, Resample(), on_cluster)
 
 
+def test_an_executor_that_cannot_import_what_it_has_is_told(
+    on_cluster: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = python_that_hides(tmp_path / "with", "False")
+    (python.parent / "broken_module.py").write_text("raise OSError('libbroken.so is not there')", encoding="utf-8")
+    use(python, on_cluster, monkeypatch)
+    told = r"cannot import broken_module \(libbroken.so is not there\).*--executor-python"
+    with pytest.raises(InputError, match=told), cluster(on_cluster, "test", ("broken_module",)):
+        pass
+
+
 def test_an_executor_without_python_is_told(
     on_cluster: Engine, long_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
