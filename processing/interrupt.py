@@ -23,21 +23,24 @@ _OURS: ContextVar[threading.Event | None] = ContextVar("_OURS", default=None)
 
 @contextmanager
 def kept_interrupts() -> Iterator[None]:
-    """Keep requests to stop while the block runs, unless somebody else handles the signal already.
+    """Keep requests to stop while the block runs: Ctrl-C, and SIGTERM, which other programs send.
 
-    SIGTERM, which other programs send, counts as one as well.
+    A signal that somebody else handles, or that is ignored as in a shell's background, is left alone.
     """
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    in_main = threading.current_thread() is threading.main_thread()
+    unhandled = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    ours = {asked: former for asked, former in unhandled.items() if in_main and signal.getsignal(asked) == former}
+    if not ours:
         yield
         return
     _ASKED.clear()
-    former = {asked: signal.signal(asked, _note) for asked in (signal.SIGINT, signal.SIGTERM)}
+    for asked in ours:
+        signal.signal(asked, _note)
     try:
         yield
     finally:
-        for asked, handler in former.items():
-            signal.signal(asked, handler)
+        for asked, former in ours.items():
+            signal.signal(asked, former)
         _ASKED.clear()
 
 

@@ -13,6 +13,7 @@ from processing.errors import InputError, LeadlineError
 from processing.progress import Bar
 from processing.spark import session
 from processing.spark.session import Cluster, Progress
+from processing.spark.trouble import ClusterLostError, translated
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def run_granules(cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> list
     """Run the jobs, a few at once so that the last tasks of one leave no core idle, and tell ``bar`` of them.
 
     Returns the errors of granules that cannot be used; the others are done. Raises KeyboardInterrupt when asked to
-    stop, once every task has been cancelled.
+    stop, once every task has been cancelled, and ClusterLostError when Spark itself has ended.
     """
     failures: list[LeadlineError] = []
     with ThreadPoolExecutor(min(_MOST_AT_ONCE, cluster.cores + 1)) as pool:
@@ -63,7 +64,7 @@ def run_granules(cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> list
                     watch.ended(job)
                     if error is None:
                         continue
-                    if not isinstance(error, LeadlineError):
+                    if not isinstance(error, LeadlineError) or isinstance(error, ClusterLostError):
                         raise error
                     log.warning("granule %s: %s", job.granule, error.line)
                     failures.append(error)
@@ -114,7 +115,8 @@ class _Watch:
         Raises KeyboardInterrupt when asked to stop, InputError when all executors are lost and none comes.
         """
         self._told = now = time.monotonic()
-        self._manned = now if self._cluster.has_executors else self._manned
+        with translated("Spark"):
+            self._manned = now if self._cluster.has_executors else self._manned
         if now - self._manned > session.WORKER_SECONDS:
             raise InputError(
                 "every executor is lost and no other came", where="Spark", mend="look at the workers' logs"
@@ -131,4 +133,5 @@ class _Watch:
         self._bar.advance(amount, detail, tasks=(done, tasks))
 
     def _look(self, granule: str) -> None:
-        self._tasks[granule] = self._cluster.progress(group_of(self._cluster, granule))
+        with translated("Spark"):
+            self._tasks[granule] = self._cluster.progress(group_of(self._cluster, granule))

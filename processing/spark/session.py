@@ -30,7 +30,7 @@ from processing.local.failures import raise_first
 from processing.spark import bootstrap, shipping, tasks
 from processing.spark.bootstrap import Code
 from processing.spark.tasks import SCHEMA, Batches, Piece, Row
-from processing.spark.trouble import translated
+from processing.spark.trouble import gone_or_not, translated
 from processing.stages import Engine
 
 log = logging.getLogger(__name__)
@@ -205,7 +205,8 @@ class Cluster:
 
     def cancel(self) -> None:
         """End every job of this cluster's tag."""
-        self._context.cancelJobsWithTag(self.tag)
+        with gone_or_not():
+            self._context.cancelJobsWithTag(self.tag)
 
     def sweep(self, folder: Path) -> None:
         """Remove what tasks that were lost left aside below ``folder``."""
@@ -305,8 +306,9 @@ def _running(engine: Engine, tag: str, needs: tuple[str, ...]) -> Iterator[Clust
             made.look()
             yield made
         finally:
-            session.stop()
-            _forget(settings)
+            with gone_or_not():
+                session.stop()
+                _forget(settings)
 
 
 def _ready(needs: Sequence[str], _number: int) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -18,6 +18,10 @@ log = logging.getLogger(__name__)
 
 class CancelledError(LeadlineError):
     """A job that was cancelled."""
+
+
+class ClusterLostError(InputError):
+    """Spark itself has ended, so that no granule can be worked on any more."""
 
 
 _KNOWN = (
@@ -61,9 +65,15 @@ _KNOWN = (
     ),
     (
         r"All masters are unresponsive|InvalidClassException|SparkContext (?:was|has been) (?:shut down|stopped)",
-        InputError,
+        ClusterLostError,
         "Spark's master or driver gave up",
         "look at the master's log; its Spark must be of the version that pyspark has here",
+    ),
+    (
+        r"Connection refused|connect to the Java server|Answer from Java side is empty|sending or receiving",
+        ClusterLostError,
+        "the Java process of this command has ended",
+        "see whether its machine ran out of memory; the same command goes on from there",
     ),
 )
 
@@ -73,9 +83,16 @@ def translated(where: str) -> Iterator[None]:
     """Turn Spark's errors in the block into LeadlineError about ``where``; the whole is logged for ``--verbose``."""
     try:
         yield
-    except (Py4JError, PySparkException) as error:
+    except (Py4JError, PySparkException, ConnectionError) as error:
         log.debug("%s: %s", where, error)
         raise in_one_line(str(error), where) from error
+
+
+@contextmanager
+def gone_or_not() -> Iterator[None]:
+    """Let what the block asks of Spark be in vain where Java has ended, as it does when both are asked to."""
+    with suppress(Py4JError, ConnectionError):
+        yield
 
 
 def in_one_line(text: str, where: str) -> LeadlineError:

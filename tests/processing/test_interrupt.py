@@ -67,6 +67,17 @@ def test_somebody_elses_handler_is_left_alone() -> None:
     assert heard == [signal.SIGINT]
 
 
+def test_a_request_of_another_program_is_kept_where_ctrl_c_is_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with kept_interrupts():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            stop_if_asked()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def test_work_on_a_thread_is_watched_and_stopped_alone(capsys: pytest.CaptureFixture[str]) -> None:
     told: list[Step] = []
     stop, ended = threading.Event(), []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -65,6 +66,42 @@ def test_a_cancelled_job_leaves_no_half_result_and_no_task(on_cluster: Engine, l
         assert same.running() == 0
     spark.resample(long_project, Resample(), on_cluster)
     assert long_project.tracks("segments") == [(GRANULE, "gt1r")]
+
+
+ENDS_ITSELF = """
+import os, signal, sys
+from made_trouble import At
+from processing import cli
+from processing.progress import watched
+from processing.spark import granules, resample
+
+resample._FEWEST, granules._TASKS_A_CORE, granules._POLL = 1, 8, 0.05
+cli.load_commands()
+at = At(lambda: os.killpg(0, signal.SIGTERM))
+with watched(at):
+    status = cli.run(sys.argv[1:])
+assert at.seen is not None
+sys.exit(status)
+"""
+
+
+def test_a_command_that_ends_together_with_its_java_goes_on_later(on_cluster: Engine, long_project: Project) -> None:
+    """As when a whole process group is asked to end."""
+    words = ["resample", str(long_project.root), "--engine", "spark", "--master", "local[2]"]
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_ITSELF, *words],
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        cwd=Path(__file__).parents[1],
+        check=False,
+    )
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("leadline: interrupted")
+    assert long_project.tracks("segments") == []
+    spark.resample(long_project, Resample(), on_cluster)
+    assert long_project.tracks("segments") == [(GRANULE, "gt1r")]
+    assert not list(long_project.root.rglob(f"{ASIDE}*"))
 
 
 def test_a_corrupt_granule_among_twenty_is_told_and_the_rest_is_done(
