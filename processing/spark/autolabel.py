@@ -43,7 +43,7 @@ from processing.local.label_plan import Granule, plan
 from processing.progress import progress_bar
 from processing.project import Input, Project
 from processing.spark.granules import GranuleJob, least_pieces, run_granules
-from processing.spark.session import Cluster, cluster
+from processing.spark.session import Cluster, cluster, demanded
 from processing.spark.tasks import Piece
 from processing.stages import Autolabel, Engine
 
@@ -223,12 +223,7 @@ class _Shared:
 
     def _collect(self, call: Callable[[Item], Iterable[Result]], contents: Sequence[Item]) -> list[Result]:
         """What ``call`` gives for the contents, each in a task of its own. Raises the first error among it."""
-        found: list[Result] = []
-        for value in chain.from_iterable(self.spark.collect(call, contents, self.group) if contents else ()):
-            if isinstance(value, LeadlineError):
-                raise value
-            found.append(value)
-        return found
+        return demanded(self.spark.collect(call, contents, self.group)) if contents else []
 
 
 def _dealt(items: Sequence[Item], hands: int) -> list[Sequence[Item]]:

@@ -172,8 +172,7 @@ class Cluster:
     def look(self) -> None:
         """See that executors can work, and have their processes begun. Raises InputError when one cannot."""
         ready = partial(_ready, self._code.needs[len(NEEDS) :])
-        told = self.collect(ready, range(self.cores), f"{self.tag}: first look at the executors")
-        raise_first([value for value in chain.from_iterable(told) if isinstance(value, LeadlineError)])
+        demanded(self.collect(ready, range(self.cores), f"{self.tag}: first look at the executors"))
 
     def progress(self, group: str) -> Progress:
         """Tasks of the group's jobs so far."""
@@ -245,6 +244,16 @@ class Cluster:
             self._context.setJobGroup(group, group)
             self._context.addJobTag(self.tag)
             return [Row(row.track, row.number, tasks.loaded(row.value)) for row in frame.collect()]
+
+
+def demanded(found: Iterable[Iterable[Result | LeadlineError]]) -> list[Result]:
+    """What ``Cluster.collect`` gave, in one list. Raises the first error among it."""
+    values: list[Result] = []
+    for value in chain.from_iterable(found):
+        if isinstance(value, LeadlineError):
+            raise value
+        values.append(value)
+    return values
 
 
 def _is_whole(pieces: list[Piece[Any]]) -> bool:
@@ -329,9 +338,13 @@ def _started(engine: Engine, settings: Mapping[str, str], folder: Path) -> Spark
     builder = SparkSession.builder.master(engine.master).appName("Leadline")
     for name, value in settings.items():
         builder = builder.config(name, value)
+    if not log.isEnabledFor(logging.DEBUG):
+        logging.getLogger("py4j").setLevel(logging.CRITICAL)  # what it logs it raises too, to be told in one line
     # Java says a few lines before it can be told how much to say.
     with translated(engine.master), _quiet(folder / "spark.log"):
         session = builder.getOrCreate()
+    # Where Java ends first, the thread that listens to it would print a trace of what is told in one line already.
+    session.sparkContext._accumulatorServer.handle_error = lambda *_: None
     # Functions run in what the environment called Python when the context was made, whatever the settings say.
     session.sparkContext.pythonExec = engine.executor_python or sys.executable
     return session

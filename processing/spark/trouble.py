@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
 from processing.errors import InputError, LeadlineError, MissingError
@@ -69,12 +69,6 @@ _KNOWN = (
         "Spark's master or driver gave up",
         "look at the master's log; its Spark must be of the version that pyspark has here",
     ),
-    (
-        r"Connection refused|connect to the Java server|Answer from Java side is empty|sending or receiving",
-        ClusterLostError,
-        "the Java process of this command has ended",
-        "see whether its machine ran out of memory; the same command goes on from there",
-    ),
 )
 
 
@@ -85,7 +79,19 @@ def translated(where: str) -> Iterator[None]:
         yield
     except (Py4JError, PySparkException, ConnectionError) as error:
         log.debug("%s: %s", where, error)
-        raise in_one_line(str(error), where) from error
+        raise (_lost(where) if _is_lost(error) else in_one_line(str(error), where)) from error
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether Java does not answer any more: py4j has an error of its own for that, or one of no kind and no trace."""
+    silent = type(error) is Py4JError and "Trace:" not in str(error)
+    return silent or isinstance(error, Py4JNetworkError | ConnectionError)
+
+
+def _lost(where: str) -> ClusterLostError:
+    what = "the Java process of this command has ended"
+    mend = "see whether its machine ran out of memory; the same command goes on from there"
+    return ClusterLostError(what, where=where, mend=mend)
 
 
 @contextmanager

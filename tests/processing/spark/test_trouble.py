@@ -10,17 +10,20 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark import SparkContext
 
 from processing import cli
 from processing.errors import InputError
 from processing.io.atomic import ASIDE
 from processing.local.resample import resample as on_one_machine
-from processing.progress import watched
+from processing.progress import progress_bar, watched
 from processing.project import Project
 from processing.spark import resample as spark
+from processing.spark.granules import GranuleJob, run_granules
 from processing.spark.session import cluster, kept_open
 from processing.spark.standalone import Standalone
+from processing.spark.trouble import ClusterLostError, in_one_line, translated
 from processing.stages import Engine, Resample
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -72,7 +75,7 @@ ENDS_ITSELF = """
 import os, signal, sys
 from made_trouble import At
 from processing import cli
-from processing.progress import watched
+from processing.progress import progress_bar, watched
 from processing.spark import granules, resample
 
 resample._FEWEST, granules._TASKS_A_CORE, granules._POLL = 1, 8, 0.05
@@ -102,6 +105,28 @@ def test_a_command_that_ends_together_with_its_java_goes_on_later(on_cluster: En
     spark.resample(long_project, Resample(), on_cluster)
     assert long_project.tracks("segments") == [(GRANULE, "gt1r")]
     assert not list(long_project.root.rglob(f"{ASIDE}*"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Py4JNetworkError("Answer from Java side is empty"),
+        Py4JError("An error occurred while calling o49.statusTracker"),
+        ConnectionRefusedError(111, "Connection refused"),
+    ],
+)
+def test_spark_that_has_ended_ends_the_command_and_not_a_granule(on_cluster: Engine, error: Exception) -> None:
+    def asks_java(_group: str) -> None:
+        with translated("granule A"):
+            raise error
+
+    with (
+        cluster(on_cluster, "lost") as running,
+        progress_bar("lost", 1, "granules") as bar,
+        pytest.raises(ClusterLostError, match=r"Java process of this command has ended.*goes on from there"),
+    ):
+        run_granules(running, bar, [GranuleJob("A", 1.0, asks_java)])
+    assert "could not connect" in in_one_line("IOException: could not connect: Connection refused", "granule A").line
 
 
 def test_a_corrupt_granule_among_twenty_is_told_and_the_rest_is_done(
