@@ -13,7 +13,7 @@ from processing.errors import InputError, LeadlineError
 from processing.progress import Bar
 from processing.spark import session
 from processing.spark.session import Cluster, Progress
-from processing.spark.trouble import ClusterLostError, translated
+from processing.spark.trouble import ClusterLostError
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +115,7 @@ class _Watch:
         Raises KeyboardInterrupt when asked to stop, InputError when all executors are lost and none comes.
         """
         self._told = now = time.monotonic()
-        with translated("Spark"):
-            self._manned = now if self._cluster.has_executors else self._manned
+        self._manned = now if self._cluster.has_executors else self._manned
         if now - self._manned > session.WORKER_SECONDS:
             raise InputError(
                 "every executor is lost and no other came", where="Spark", mend="look at the workers' logs"
@@ -133,5 +132,4 @@ class _Watch:
         self._bar.advance(amount, detail, tasks=(done, tasks))
 
     def _look(self, granule: str) -> None:
-        with translated("Spark"):
-            self._tasks[granule] = self._cluster.progress(group_of(self._cluster, granule))
+        self._tasks[granule] = self._cluster.progress(group_of(self._cluster, granule))

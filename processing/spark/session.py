@@ -266,18 +266,20 @@ def cluster(engine: Engine, tag: str, needs: tuple[str, ...] = ()) -> Iterator[C
     """A cluster as ``engine`` says, its jobs tagged with ``tag`` and this process; it is stopped after the block.
 
     ``needs`` are modules that the work in the block imports besides NEEDS. Within ``kept_open`` one cluster serves all
-    blocks. Raises InputError when no master answers, no worker comes or an executor cannot work.
+    blocks. Raises InputError when no master answers, no worker comes or an executor cannot work, and whatever Spark
+    raises in the block as LeadlineError.
     """
     kept = _KEPT.get()
-    if kept is None:
-        with _running(engine, _tag(tag), needs) as made:
-            yield made
-        return
-    if kept.cluster is None:
-        kept.cluster = kept.stack.enter_context(_running(engine, _tag(tag), needs))
-    kept.cluster.tag = _tag(tag)
-    kept.cluster.ask_for(needs)
-    yield kept.cluster
+    with translated(engine.master):
+        if kept is None:
+            with _running(engine, _tag(tag), needs) as made:
+                yield made
+            return
+        if kept.cluster is None:
+            kept.cluster = kept.stack.enter_context(_running(engine, _tag(tag), needs))
+        kept.cluster.tag = _tag(tag)
+        kept.cluster.ask_for(needs)
+        yield kept.cluster
 
 
 @contextmanager
@@ -341,7 +343,7 @@ def _started(engine: Engine, settings: Mapping[str, str], folder: Path) -> Spark
     if not log.isEnabledFor(logging.DEBUG):
         logging.getLogger("py4j").setLevel(logging.CRITICAL)  # what it logs it raises too, to be told in one line
     # Java says a few lines before it can be told how much to say.
-    with translated(engine.master), _quiet(folder / "spark.log"):
+    with _quiet(folder / "spark.log"):
         session = builder.getOrCreate()
     # Where Java ends first, the thread that listens to it would print a trace of what is told in one line already.
     session.sparkContext._accumulatorServer.handle_error = lambda *_: None

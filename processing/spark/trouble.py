@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from traceback import walk_tb
 
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
@@ -78,14 +79,21 @@ def translated(where: str) -> Iterator[None]:
     try:
         yield
     except (Py4JError, PySparkException, ConnectionError) as error:
+        lost = _is_lost(error)
+        if isinstance(error, ConnectionError) and not lost:
+            raise
         log.debug("%s: %s", where, error)
-        raise (_lost(where) if _is_lost(error) else in_one_line(str(error), where)) from error
+        raise (_lost(where) if lost else in_one_line(str(error), where)) from error
 
 
 def _is_lost(error: Exception) -> bool:
-    """Whether Java does not answer any more: py4j has an error of its own for that, or one of no kind and no trace."""
+    """Whether Java does not answer any more: py4j has an error of its own for that, one of no kind and no trace, and
+    lets those of the line to Java pass."""
+    if isinstance(error, ConnectionError):
+        modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+        return any(module.startswith("py4j.") for module in modules)
     silent = type(error) is Py4JError and "Trace:" not in str(error)
-    return silent or isinstance(error, Py4JNetworkError | ConnectionError)
+    return silent or isinstance(error, Py4JNetworkError)
 
 
 def _lost(where: str) -> ClusterLostError:

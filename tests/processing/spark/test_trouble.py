@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from py4j.protocol import Py4JError, Py4JNetworkError
@@ -107,6 +108,11 @@ def test_a_command_that_ends_together_with_its_java_goes_on_later(on_cluster: En
     assert not list(long_project.root.rglob(f"{ASIDE}*"))
 
 
+def py4j_raises(error: Exception) -> None:
+    namespace: dict[str, Any] = {"__name__": "py4j.java_gateway", "error": error}
+    exec("raise error", namespace)
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -118,7 +124,7 @@ def test_a_command_that_ends_together_with_its_java_goes_on_later(on_cluster: En
 def test_spark_that_has_ended_ends_the_command_and_not_a_granule(on_cluster: Engine, error: Exception) -> None:
     def asks_java(_group: str) -> None:
         with translated("granule A"):
-            raise error
+            py4j_raises(error)
 
     with (
         cluster(on_cluster, "lost") as running,
@@ -126,6 +132,10 @@ def test_spark_that_has_ended_ends_the_command_and_not_a_granule(on_cluster: Eng
         pytest.raises(ClusterLostError, match=r"Java process of this command has ended.*goes on from there"),
     ):
         run_granules(running, bar, [GranuleJob("A", 1.0, asks_java)])
+    with pytest.raises(ClusterLostError), cluster(on_cluster, "lost"):  # whatever was asked of Java just then
+        py4j_raises(error)
+    with pytest.raises(ConnectionResetError), translated("a store"):
+        raise ConnectionResetError
     assert "could not connect" in in_one_line("IOException: could not connect: Connection refused", "granule A").line
 
 
