@@ -114,20 +114,74 @@ class Train(Stage):
     inputs = ("segments", "snapshots")
     output = "models"
 
-    model = param.Selector(default="lstm", objects=["mlp", "lstm"], doc="Model: the paper's MLP or LSTM")
+    model = param.Selector(
+        default="lstm",
+        objects=["mlp", "lstm", "context"],
+        doc="Model: the paper's MLP or LSTM, or the one of stretches",
+    )
     snapshot = param.String("", doc="Snapshot to learn from, such as v0001; the newest when empty")
     run_name = param.String("", doc="Name of the run; made from model and snapshot when empty")
     held_out = param.String("", doc="Granules held out for the test, comma separated; one is chosen by seed when empty")
+    validation = _number(0.1, "Share of the rest kept from training, to calibrate the probabilities", "1", (0.0, 0.5))
+    features = param.String("", doc="Features to learn from, comma separated; all that the model knows when empty")
     epochs = _integer(20, "Passes over the training windows", "1", (1, 1000))
-    batch = _integer(1024, "Windows a step, over all ranks", "1", (1, 1_000_000))
-    learning_rate = _number(0.003, "Learning rate of Adam", "1", (1e-7, 1.0))
+    batch = _integer(
+        0, "Windows a step, over all ranks; what was measured to be best for the model when 0", "1", (0, None)
+    )
+    learning_rate = _number(0.003, "Learning rate of Adam at the model's own batch", "1", (1e-7, 1.0))
+    scale_rate = param.Boolean(True, doc="Let the learning rate grow with the root of the batch over the model's own")
+    warmup = _number(1.0, "Passes over which a rate that was scaled, or falls, first rises", "1", (0.0, 100.0))
+    schedule = param.Selector(
+        default="model",
+        objects=["model", "constant", "cosine"],
+        doc="Course of the learning rate; as the model's own: the paper's two constant, context a falling cosine",
+    )
+    loss = param.Selector(
+        default="model",
+        objects=["model", "focal", "cross-entropy"],
+        doc="Loss; as the model's own: the paper's two focal with its weights, context plain cross-entropy",
+    )
     focal_gamma = _number(2.0, "Focusing exponent of the focal loss", "1", (0.0, 10.0))
-    dropout = _number(0.2, "Dropout after the recurrent layer", "1", (0.0, 0.95))
+    dropout = _number(0.2, "Dropout after the recurrent layer, or before each convolution", "1", (0.0, 0.95))
     clear_only = param.Boolean(
         True, doc="Learn only from labels without cloud, shadow, transition or drift flags, and from corrected ones"
     )
     seed = _integer(0, "Seed of every random choice", "1", (0, None))
+    precision = param.Selector(
+        default="float32", objects=["float32", "bfloat16"], doc="Numbers that products are made with, on a GPU"
+    )
     workers = _integer(1, "Ranks that train together", "1", (1, 1024))
+    hosts = param.String("", doc="Hosts and their ranks, such as a:4,b:4; this machine when empty")
+    backend = param.Selector(default="horovod", objects=["horovod", "ddp"], doc="What several ranks average by")
+    device = param.Selector(
+        default="auto", objects=["auto", "cpu", "cuda"], doc="Where to train; a GPU where one is there"
+    )
+    memory = _integer(2048, "Tensors up to this size are held whole, larger sets read shard by shard", "MiB", (1, None))
+    tracking = param.String("", doc="MLflow tracking server; the project's own records when empty, none with off")
+
+    apart: ClassVar[tuple[str, ...]] = ("run_name", "workers", "hosts", "backend", "device", "memory", "tracking")
+    """Parameters that say how, not what is trained: they do not enter a run's provenance."""
+
+
+class Evaluate(Stage):
+    """How good models are, by several protocols and seeds; nothing that another stage reads is written."""
+
+    key = "evaluate"
+    inputs = ("segments", "snapshots")
+    output = "evaluations"
+
+    models = param.String("mlp,lstm,context", doc="Models to evaluate, comma separated")
+    snapshot = param.String("", doc="Snapshot to learn from and test on; the newest when empty")
+    protocols = param.String(
+        "paper,granules,regions,seasons",
+        doc="How labels are parted: windows at random as in the paper, or whole granules, regions, seasons held out",
+    )
+    seeds = _integer(3, "Seeds, each with models of its own", "1", (1, 100))
+    folds = _integer(5, "Most parts held out in turn; single granules where there are no more", "1", (2, 1000))
+    windows = _integer(98_000, "Windows drawn for the paper's protocol; all of them when 0", "1", (0, None))
+    epochs = _integer(20, "Passes over the training windows", "1", (1, 1000))
+    ablation = param.Boolean(False, doc="Also leave out features, context, corrections, drift and cloud filter in turn")
+    ablated = param.Selector(default="context", objects=["mlp", "lstm", "context"], doc="Model of the ablation")
 
 
 class Classify(Stage):
@@ -248,5 +302,5 @@ class Engine(Stage):
 STAGES: dict[str, type[Stage]] = {
     stage.key: stage for stage in (Resample, Autolabel, Snapshot, Train, Classify, Freeboard)
 }
-SECTIONS: dict[str, type[Stage]] = {**STAGES, Review.key: Review, Engine.key: Engine}
-"""What may have a section in ``project.toml``: the stages that run, and what the pages alone ask for."""
+SECTIONS: dict[str, type[Stage]] = {**STAGES, **{kind.key: kind for kind in (Evaluate, Review, Engine)}}
+"""What may have a section in ``project.toml``: the stages that run, what pages and evaluations ask for, and where."""

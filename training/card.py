@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from training.evaluate import CLASS_NAMES
+from training.scores import CLASS_NAMES
 
 
 def card(record: Mapping[str, Any]) -> str:
@@ -15,22 +15,41 @@ def card(record: Mapping[str, Any]) -> str:
 
 
 def _head(record: Mapping[str, Any]) -> list[str]:
-    parameters = record["parameters"]
-    features, rule = record["features"], f"focal loss (gamma {parameters['focal_gamma']:g})"
-    pace = f"{parameters['epochs']} epochs, batch {parameters['batch']}, Adam {parameters['learning_rate']:g}"
+    parameters, plan, features = record["parameters"], record["plan"], record["features"]
+    names = ", ".join(features["names"])
     lines = [
         f"# {record['run']}",
         "",
         f"Classifies {record['window']:g} m segments of ICESat-2 tracks as {' or '.join(CLASS_NAMES)}.",
         "",
-        f"- Model: {record['model'].upper()} of arXiv 2502.02700, {record['weights']} weights",
-        f"- Input: {features['steps']} consecutive segments of {len(features['names'])} features, label-free",
-        f"- Training: {pace}, {rule}, seed {parameters['seed']}, {record['ranks']} rank(s)",
+        f"- Model: {_MODELS[record['model']]}, {record['weights']} weights",
+        f"- Input: {_seen(record)}; features, all label-free: {names}",
+        f"- Training: {_pace(plan)}, seed {parameters['seed']}, {record['ranks']} rank(s)",
         f"- Made: {record['made']}",
     ]
     if record["synthetic"]:
         lines += ["", "**The data are synthetic.** No figure below says how well the model does on real tracks."]
     return lines
+
+
+_MODELS = {
+    "lstm": "LSTM of arXiv 2502.02700",
+    "mlp": "MLP of arXiv 2502.02700",
+    "context": "dilated convolutions along the track",
+}
+
+
+def _seen(record: Mapping[str, Any]) -> str:
+    features = record["features"]
+    if "steps" in features:
+        return f"{features['steps']} consecutive segments"
+    return f"every segment within {features['reach'] * record['window']:g} m"
+
+
+def _pace(plan: Mapping[str, Any]) -> str:
+    loss = f"focal loss (gamma {plan['gamma']:g})" if plan["focal"] else "cross-entropy"
+    falling = ", falling" if plan["falls"] else ""
+    return f"{plan['epochs']} epochs, batch {plan['batch']}, Adam {plan['learning_rate']:g}{falling}, {loss}"
 
 
 def _data(split: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
@@ -52,9 +71,30 @@ def _figures(record: Mapping[str, Any]) -> list[str]:
     metrics = record["metrics"]
     lines = ["## Scores on the test set", "", "Against the labels:", "", *_scores(metrics["labels"])]
     if metrics["truth"]:
-        title = "Against the synthetic truth, every segment held out, labelled or not:"
+        title = "Against the synthetic truth, every segment of the tracks that bear labels, held out:"
         lines += ["", title, "", *_scores(metrics["truth"])]
-    return lines
+    return [*lines, "", *_groups(metrics["every_label"]["groups"]), "", *_calibration(record)]
+
+
+def _groups(groups: Mapping[str, Any]) -> list[str]:
+    """Accuracy against every label held out, the flagged and unused ones too, by what is said of it."""
+    title = "By flag and by source, against every label that was held out, unused ones too:"
+    rows = [
+        [name, _percent(one["accuracy"]), _percent(one["macro_f1"]), one["windows"]] for name, one in groups.items()
+    ]
+    return [title, "", *_table(["labels", "accuracy", "macro F1", "windows"], rows)]
+
+
+def _calibration(record: Mapping[str, Any]) -> list[str]:
+    found, error = record["calibration"], record["metrics"]["labels"]["calibration"]["error"]
+    if not found["labels"]:
+        told = "No label was set aside to calibrate by: probabilities are the model's own."
+    else:
+        told = (
+            f"Temperature {found['temperature']:.3f}, fitted to {found['labels']} labels set aside: expected "
+            f"calibration error there {_percent(found['before'])} before, {_percent(found['after'])} after."
+        )
+    return ["## Calibration", "", told, "", f"Expected calibration error on the test labels: {_percent(error)}."]
 
 
 def _scores(scores: Mapping[str, Any]) -> list[str]:

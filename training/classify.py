@@ -23,7 +23,9 @@ from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import PREDICTION
 from processing.stages import Classify
-from training import bundle, data
+from training import bundle
+from training import track as tracks
+from training.source import segment_stamp, window_of
 from training.threads import torch_threads
 
 _log = logging.getLogger(__name__)
@@ -109,20 +111,20 @@ def ended(run: Run, failures: Sequence[LeadlineError]) -> str:
     return run.name
 
 
-def read_track(run: Run, track: Track, between: tuple[float, float] | None = None) -> data.Track:
+def read_track(run: Run, track: Track, between: tuple[float, float] | None = None) -> tracks.Track:
     """What the model sees of a track, or of its segments whose ``x_atc`` [m] lies ``between``."""
-    return data.read_track(track.segments, f"leadline resample {run.project.root}", between)
+    return tracks.read_track(track.segments, f"leadline resample {run.project.root}", between)
 
 
-def prediction_table(run: Run, trained: bundle.Trained, track: Track, seen: data.Track) -> pa.Table:
-    """PREDICTION rows of the segments in ``seen``, some or all of the track's."""
+def prediction_table(run: Run, trained: bundle.Trained, track: Track, seen: tracks.Track) -> pa.Table:
+    """PREDICTION rows of the segments of ``seen`` that are to be classified, some or all of the track's."""
     with torch_threads(1):  # The last digits depend on how one operation is shared among threads.
         chance = trained.classify(seen, run.stage.batch, available_cores())
     return PREDICTION.build(
         {
             "granule_id": track.granule,
             "beam": track.beam,
-            "segment": seen.segment,
+            "segment": seen.segment[seen.own],
             "p_thick": chance[:, 0],
             "p_thin": chance[:, 1],
             "p_water": chance[:, 2],
@@ -145,14 +147,14 @@ def _tracks(project: Project, granules: Sequence[str] | None) -> list[tuple[str,
 def _looked_at(run: Run, granule: str, beam: str) -> Track | None:
     """One track with its provenance; None when it is current. Raises StaleError when the model does not fit."""
     project = run.project
-    made = data.segment_stamp(project, granule, beam)
+    made = segment_stamp(project, granule, beam)
     stamp = Stamp(run.stage.key, {"run_name": run.name}, {"segments": made.fingerprint, "model": run.fingerprint})
     target = project.table_path("predictions", granule, beam, run.name)
     if tables.is_current(target, stamp):
         return None
     segments = project.table_path("segments", granule, beam)
-    if data.window_of(made) != run.window:
-        what = f"segments are of {data.window_of(made):g} m, model {run.name} learned on {run.window:g} m"
+    if window_of(made) != run.window:
+        what = f"segments are of {window_of(made):g} m, model {run.name} learned on {run.window:g} m"
         raise StaleError(what, where=segments, mend=f"run: leadline train {project.root}")
     return Track(granule, beam, tables.count_rows(segments), segments, target, stamp)
 

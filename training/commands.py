@@ -1,4 +1,4 @@
-"""``leadline train`` and ``leadline classify``. Torch is imported when a command runs, not before."""
+"""``leadline train``, ``promote``, ``evaluate`` and ``classify``. Torch is imported when a command runs, not before."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 import click
 
 from processing.cli import PLACE, at_work, chosen_engine, engine_options, stage_options
-from processing.stages import Classify, Train
+from processing.errors import InputError
+from processing.project import Project
+from processing.stages import Classify, Evaluate, Train
 
 
 def register(program: click.Group) -> None:
     """Hang the commands of this package on ``program``."""
-    program.add_command(train)
-    program.add_command(classify)
+    for command in (train, promote, evaluate, classify):
+        program.add_command(command)
 
 
 @click.command("train", short_help="Snapshot to model.")
@@ -29,13 +31,54 @@ def train(project: Path, **options: Any) -> None:
     click.echo(f"model {name}: {opened.root / 'models' / name / 'card.md'}")
 
 
+@click.command("promote", short_help="Let a model be the one in use.")
+@click.argument("project", type=PLACE)
+@click.argument("run")
+def promote(project: Path, run: str) -> None:
+    """Let the model RUN of PROJECT be the one in use: what classify takes, and the alias in-use in the registry."""
+    opened = Project(project)
+    from training.adopt import promote as let_be_used
+
+    let_be_used(opened, run, opened.stage(Train).tracking)
+    click.echo(f"model {run} is in use")
+
+
+@click.command("evaluate", short_help="How good models are: tables and figures.")
+@click.argument("project", type=PLACE)
+@stage_options(Evaluate)
+def evaluate(project: Path, **options: Any) -> None:
+    """Train and test models on a snapshot of PROJECT by several protocols and seeds; print tables, write figures.
+
+    The paper's random split stands beside whole granules, regions and seasons held out. Every model is made with the
+    parameters that train would take. An evaluation that was interrupted goes on where it stopped.
+    """
+    with at_work(project, Evaluate, options) as (opened, stage):
+        from rich.console import Console
+
+        from training.evaluate import evaluate as run_evaluation
+        from training.report import tables
+
+        folder, rows = run_evaluation(opened, stage)
+    console = Console()
+    for table in tables(rows):
+        console.print(table)
+    click.echo(f"{folder / 'report.md'} and figures")
+
+
 @click.command("classify", short_help="Model to class probabilities for every segment.")
 @click.argument("project", type=PLACE)
 @click.option("--granule", "granules", multiple=True, help="Only this granule; may be given more than once.")
+@click.option("--model", help="Folder of a model of another project, which is taken into this one first.")
 @stage_options(Classify)
 @engine_options()
-def classify(project: Path, granules: tuple[str, ...], **options: Any) -> None:
+def classify(project: Path, granules: tuple[str, ...], model: str | None, **options: Any) -> None:
     """Classify every segment of PROJECT with a trained model."""
+    if model:
+        if options["run_name"]:
+            raise InputError("--model and --run-name both say which model", where="classify", mend="give one of them")
+        from training.adopt import adopt
+
+        options["run_name"] = adopt(Project(project), model)
     with at_work(project, Classify, options, partly=bool(granules)) as (opened, stage):
         engine = chosen_engine(opened, options)
         if engine.on_spark:

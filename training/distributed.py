@@ -1,41 +1,47 @@
 """Several ranks training as one, behind one seam: rank, size, average, broadcast, wrap an optimizer.
 
-``Alone`` is one rank in this process; ``HorovodRanks`` are those that ``horovodrun`` started. Nothing else in the
-project imports Horovod.
+``Alone`` is one rank in this process; ``HorovodRanks`` and ``DDPRanks`` are those that ``training.launch`` started, by
+Horovod or by ``torch.distributed``. Nothing else in the project imports Horovod.
 """
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.optim import Optimizer
 
-from processing.errors import InputError, MissingError
+from processing.errors import InputError
+from training.launch import end_with_launcher, interface_towards
 
-_PATIENCE = 30.0
+_GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
 
 
 class Ranks(Protocol):
-    """What the training loop asks of the ranks it runs on."""
+    """What training asks of the ranks it runs on; ``local_…`` counts those on this rank's own machine."""
 
     rank: int
     size: int
+    local_rank: int
+    local_size: int
 
     def average(self, tensor: Tensor) -> Tensor:
-        """The mean of ``tensor`` over all ranks."""
+        """The mean of the floating-point ``tensor`` over all ranks, a new tensor on the same device."""
         ...
 
     def broadcast(self, tensor: Tensor) -> Tensor:
-        """Rank 0's ``tensor`` on every rank."""
+        """Rank 0's ``tensor`` on every rank, a new tensor on the same device."""
+        ...
+
+    def close(self) -> None:
+        """Leave the others; nothing can be averaged afterwards."""
         ...
 
 
@@ -44,6 +50,8 @@ class Alone:
 
     rank = 0
     size = 1
+    local_rank = 0
+    local_size = 1
 
     def average(self, tensor: Tensor) -> Tensor:
         return tensor
@@ -51,23 +59,94 @@ class Alone:
     def broadcast(self, tensor: Tensor) -> Tensor:
         return tensor
 
+    def close(self) -> None:
+        pass
+
 
 class HorovodRanks:
-    """The ranks of a ``horovodrun`` job; initialises Horovod."""
+    """The ranks of a ``horovodrun`` job; initialises Horovod.
+
+    Tensors on a GPU go through the host's memory unless Horovod was built with NCCL and each rank has a GPU of its own.
+    """
 
     def __init__(self) -> None:
         import horovod.torch as hvd
 
+        meeting = ("HOROVOD_GLOO_RENDEZVOUS_ADDR", "HOROVOD_GLOO_RENDEZVOUS_PORT")
+        _set_interface(["HOROVOD_GLOO_IFACE", "NCCL_SOCKET_IFNAME"], *meeting)
         hvd.init()
         self._hvd: Any = hvd
         self.rank = int(hvd.rank())
         self.size = int(hvd.size())
+        seats = hvd.allgather_object(_Seat.own(has_nccl=bool(hvd.nccl_built())))
+        self.local_rank, self.local_size = _locally(seats, self.rank)
+        self._direct = _gpu_each(seats)
 
     def average(self, tensor: Tensor) -> Tensor:
-        return self._hvd.allreduce(tensor, op=self._hvd.Average)
+        return self._exchanged(partial(self._hvd.allreduce, op=self._hvd.Average), tensor)
 
     def broadcast(self, tensor: Tensor) -> Tensor:
-        return self._hvd.broadcast(tensor, root_rank=0)
+        return self._exchanged(partial(self._hvd.broadcast, root_rank=0), tensor)
+
+    def close(self) -> None:
+        self._hvd.shutdown()
+
+    def _exchanged(self, exchange: Callable[[Tensor], Tensor], tensor: Tensor) -> Tensor:
+        near = tensor if self._direct else tensor.cpu()
+        return exchange(near.contiguous()).to(tensor.device)
+
+
+class DDPRanks:
+    """The ranks of a ``torchrun`` job; initialises ``torch.distributed`` from the environment that it set.
+
+    Tensors on a GPU travel by NCCL where each rank has a GPU of its own, all others by Gloo in the host's memory.
+    """
+
+    def __init__(self) -> None:
+        if _GLOO_INTERFACE not in os.environ:
+            _set_interface([_GLOO_INTERFACE], "MASTER_ADDR", "MASTER_PORT")
+        distributed.init_process_group("gloo")
+        self.rank = distributed.get_rank()
+        self.size = distributed.get_world_size()
+        seats: list[Any] = [None] * self.size
+        distributed.all_gather_object(seats, _Seat.own(has_nccl=distributed.is_nccl_available()))
+        self.local_rank, self.local_size = _locally(seats, self.rank)
+        self._gpus = distributed.new_group(backend="nccl") if _gpu_each(seats) else None
+
+    def average(self, tensor: Tensor) -> Tensor:
+        return self._exchanged(distributed.all_reduce, tensor).div_(self.size)
+
+    def broadcast(self, tensor: Tensor) -> Tensor:
+        return self._exchanged(partial(distributed.broadcast, src=0), tensor)
+
+    def close(self) -> None:
+        distributed.destroy_process_group()
+
+    def _exchanged(self, exchange: Callable[..., object], tensor: Tensor) -> Tensor:
+        group = self._gpus if tensor.is_cuda else None
+        place = tensor.device if group else "cpu"
+        copy = torch.empty(tensor.shape, dtype=tensor.dtype, device=place).copy_(tensor.detach())
+        exchange(copy, group=group)
+        return copy.to(tensor.device)
+
+
+_BACKENDS: dict[str, Callable[[], Ranks]] = {"horovod": HorovodRanks, "ddp": DDPRanks}
+
+
+def connect(backend: str) -> Ranks:
+    """Meet the other ranks of the job this process was launched in, by ``backend``: horovod or ddp.
+
+    This process ends when the one that launched the job has ended. Raises InputError on another backend.
+    """
+    if backend not in _BACKENDS:
+        raise InputError(f"no backend {backend!r}", where="--backend", mend=f"choose one of {', '.join(_BACKENDS)}")
+    end_with_launcher()
+    return _BACKENDS[backend]()
+
+
+def threads_of(ranks: Ranks, cores: int) -> int:
+    """CPU threads for one rank on a machine with ``cores``: its share among the ranks there, at least 1."""
+    return max(1, cores // ranks.local_size)
 
 
 def wrap_optimizer(optimizer: Optimizer, ranks: Ranks) -> Optimizer:
@@ -99,88 +178,35 @@ def broadcast_parameters(model: torch.nn.Module, ranks: Ranks) -> None:
             parameter.copy_(ranks.broadcast(parameter.detach()))
 
 
-def check_launcher() -> Path:
-    """The ``horovodrun`` beside this interpreter; raises MissingError when Horovod is not installed."""
-    program = Path(sys.executable).with_name("horovodrun")
-    if not program.exists():
-        raise MissingError(
-            "training on several ranks needs Horovod", where=program, mend="run: python -m training.horovod_wheel"
-        )
-    return program
+@dataclass(frozen=True)
+class _Seat:
+    """Where a rank runs: the machine's own name, and its GPUs that NCCL can reach."""
+
+    machine: str
+    gpus: int
+
+    @classmethod
+    def own(cls, *, has_nccl: bool) -> _Seat:
+        return cls(socket.gethostname(), torch.cuda.device_count() if has_nccl else 0)
 
 
-@contextmanager
-def launched(workers: int, module: str, arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """``python -m module arguments`` on ``workers`` ranks of this machine, their output in ``log``.
+def _locally(seats: Sequence[_Seat], rank: int) -> tuple[int, int]:
+    """Local rank and local size of ``rank``, where one machine may have been named to its launcher in two ways."""
+    machines = [seat.machine for seat in seats]
+    return machines[:rank].count(machines[rank]), machines.count(machines[rank])
 
-    However the block ends, by Ctrl-C, a lost terminal or a request to terminate too, every rank has ended after it. The
-    ranks have a session of their own, so that Ctrl-C reaches this process alone, and this process ends them.
+
+def _gpu_each(seats: Sequence[_Seat]) -> bool:
+    """Whether every machine has a GPU for each of its ranks: NCCL refuses two ranks on one."""
+    ranks = Counter(seat.machine for seat in seats)
+    return all(seat.gpus >= ranks[seat.machine] for seat in seats)
+
+
+def _set_interface(names: Sequence[str], address: str, port: str) -> None:
+    """Let communication use the interface that leads to where the ranks meet, by the environment variables ``names``.
+
+    Gloo by itself listens at what the machine's own name stands for, often 127.0.1.1, and Horovod expects the interface
+    to be called the same on every host.
     """
-    command = [str(check_launcher()), "-np", str(workers), "-H", f"localhost:{workers}", "--gloo"]
-    command += [sys.executable, "-m", module, *arguments]
-    with log.open("wb") as out, _on_signals((signal.SIGTERM, signal.SIGHUP), _interrupt):
-        job = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            yield job
-        finally:
-            _stop(job)
-
-
-def finished(job: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Whether ``job`` has ended, waiting up to ``seconds`` for it."""
-    try:
-        job.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _stop(job: subprocess.Popen[bytes]) -> None:
-    """End every rank of ``job``, come what signals may: ``horovodrun`` ends them when asked to, what is left is killed.
-
-    The ranks stand in sessions of their own too, where a signal to the group of ``horovodrun`` does not reach them.
-    """
-    if job.poll() is not None:
-        return
-    import psutil  # comes with Horovod
-
-    with _on_signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _pass_over):
-        below = psutil.Process(job.pid).children(recursive=True)
-        job.terminate()
-        if not finished(job, _PATIENCE):
-            job.kill()
-            job.wait()
-        for process in below:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(below, _PATIENCE)
-
-
-@contextmanager
-def _on_signals(numbers: Sequence[signal.Signals], handler: Callable[..., None]) -> Iterator[None]:
-    """Answer these signals with ``handler`` while the block runs; only a main thread may, elsewhere nothing changes."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _pass_over(*_: object) -> None:
-    """Not SIG_IGN, which a process started meanwhile would inherit."""
-
-
-def check(job: subprocess.Popen[bytes], log: Path) -> None:
-    """Raise InputError, naming the log, when the finished ``job`` failed."""
-    if job.returncode:
-        lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
-        told = [line for line in lines if "Error" in line] or lines or [""]
-        raise InputError(f"training on several ranks failed ({told[-1].strip()[:160]})", where=log)
+    interface = interface_towards(os.environ.get(address, ""), int(os.environ.get(port, "0")))
+    os.environ.update(dict.fromkeys(names, interface) if interface else {})

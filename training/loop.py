@@ -1,4 +1,4 @@
-"""The training loop: shuffle, gather windows by index, one step a batch, a checkpoint an epoch."""
+"""The training loop: shuffle, gather windows by index, one step a batch, a checkpoint a minute and an epoch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,122 +15,184 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from processing.cores import available_cores
 from processing.errors import InputError
 from processing.io.atomic import write_text
-from processing.stages import Train
 from training import files
-from training.data import Windows
-from training.distributed import Ranks, broadcast_parameters, wrap_optimizer
-from training.loss import focal_loss
+from training.device import Forward, captured, filled, precision
+from training.distributed import Ranks, broadcast_parameters, threads_of, wrap_optimizer
+from training.loss import loss_of
 from training.models import Classifier, gather, make
+from training.plan import Plan
 from training.threads import torch_threads
+from training.windows import Examples, Windows
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
+CHECKPOINT_SECONDS = 60.0
+"""Between two checkpoints within an epoch."""
+
 _KERAS_EPSILON = 1e-7
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What decides the trained weights, besides the data; ``batch`` counts windows over all ranks."""
-
-    model: str
-    epochs: int
-    batch: int
-    learning_rate: float
-    gamma: float
-    dropout: float
-    seed: int
-
-    @classmethod
-    def of(cls, stage: Train) -> Plan:
-        return cls(
-            model=stage.model,
-            epochs=stage.epochs,
-            batch=stage.batch,
-            learning_rate=stage.learning_rate,
-            gamma=stage.focal_gamma,
-            dropout=stage.dropout,
-            seed=stage.seed,
-        )
-
 
 Watched = dict[str, float | None]
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of ``metrics.jsonl``: mean focal loss, wall time of the steps, and what ``watch`` measured."""
+    """One line of ``metrics.jsonl``: mean loss a label, wall time of the steps, and what ``watch`` measured."""
 
     epoch: int
     loss: float
     seconds: float
     windows_per_second: float
+    learning_rate: float
     watched: Watched
+
+
+@dataclass
+class Progress:
+    """How far training is: epochs done, and of the next one its steps, their loss summed, and its time so far [s]."""
+
+    history: list[Epoch] = field(default_factory=list)
+    steps: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
 
 
 Watch = Callable[[Classifier], Watched]
 Advance = Callable[[int], None]
+Tell = Callable[[Epoch], None]
 
 
-def fit(data: Windows, plan: Plan, ranks: Ranks, folder: Path, watch: Watch, advance: Advance) -> Classifier:
-    """Train a model on ``data`` (normalised features) and return it.
+@dataclass
+class Fitting:
+    """One rank at work: what it learns, with what, beside whom, and what it tells of it."""
 
-    Every rank holds all of ``data`` and takes its own rows of each global batch, so that any number of ranks makes the
-    same steps. After each epoch rank 0 writes ``folder/checkpoint.pt`` and ``folder/metrics.jsonl``, each whole or not
-    at all; a later call with the same plan goes on from there and ends with the weights of an uninterrupted one.
+    plan: Plan
+    ranks: Ranks
+    model: Classifier
+    optimizer: Optimizer
+    device: torch.device
+    folder: Path
+    advance: Advance
+    progress: Progress = field(default_factory=Progress)
+    forward: Forward | None = None
+    saved: float = field(default_factory=time.monotonic)
 
-    A rank keeps to one core: steps of a model this small are over before several threads have met, and where other
-    programs run too the threads wait for each other a hundred times longer than they work.
+
+def fit(
+    examples: Examples,
+    width: int,
+    plan: Plan,
+    ranks: Ranks,
+    folder: Path,
+    watch: Watch,
+    advance: Advance,
+    device: torch.device | None = None,
+    tell: Tell | None = None,
+) -> Classifier:
+    """Train a model of ``width`` values a segment on ``examples`` and return it, on the processor.
+
+    Every rank draws the same batches and takes its own rows of each, so that any number of ranks makes the same steps.
+    Rank 0 writes ``folder/checkpoint.pt`` once a minute and after each epoch, and ``folder/metrics.jsonl``, each whole
+    or not at all; a later call with the same plan goes on from there and ends with the weights of an uninterrupted one.
+
+    A rank of the paper's models keeps to one core: their steps are over before several threads have met, and where
+    other programs run too the threads wait for each other a hundred times longer than they work.
 
     Parameters
     ----------
-    watch : measures the model after each epoch, on rank 0. advance : told of each batch's windows.
+    watch : measures the model after each epoch, on rank 0. advance : told of each batch's labels.
+    tell : told of each epoch on rank 0, of those that a checkpoint holds too.
 
     Raises InputError when the loss is no longer finite.
     """
-    model = make(plan.model, plan.seed)
-    optimizer = wrap_optimizer(Adam(model.parameters(), lr=plan.learning_rate, eps=_KERAS_EPSILON, fused=True), ranks)
-    history = resume(folder, model, optimizer)
+    device = device or torch.device("cpu")
+    model = make(plan.model, plan.seed, width).to(device)
+    adam = Adam(model.parameters(), lr=plan.learning_rate, eps=_KERAS_EPSILON, fused=True)
+    work = Fitting(plan, ranks, model, wrap_optimizer(adam, ranks), device, folder, advance)
+    work.progress = resume(folder, plan, model, work.optimizer)
     broadcast_parameters(model, ranks)
-    advance(len(history) * len(data))
-    for epoch in range(len(history), plan.epochs):
-        started = time.perf_counter()
-        with torch_threads(1):
-            loss = train_epoch(model, optimizer, data, plan, epoch, ranks, advance)
-        seconds = time.perf_counter() - started
+    advance(len(work.progress.history) * examples.labelled)
+    if tell:
+        for known in work.progress.history:
+            tell(known)
+    threads = threads_of(ranks, available_cores()) if plan.stretches else 1
+    for epoch in range(len(work.progress.history), plan.epochs):
+        with torch_threads(threads):
+            loss, seconds = train_epoch(work, examples, epoch)
         if not math.isfinite(loss):
             raise InputError(f"the loss is {loss} after epoch {epoch + 1}", where="train", mend="lower --learning-rate")
+        history = work.progress.history
         if ranks.rank == 0:
-            history.append(Epoch(epoch, loss, seconds, len(data) / seconds, watch(model)))
-            save(folder, model, optimizer, history)
-    return model
+            watched = watch(on_processor(model, plan, width))
+            pace = examples.labelled / max(seconds, 1e-9)
+            history = [*history, Epoch(epoch, loss, seconds, pace, plan.rate(epoch + 1), watched)]
+        work.progress = Progress(history)
+        if ranks.rank == 0:
+            save(work)
+            if tell:
+                tell(history[-1])
+    return on_processor(model, plan, width)
 
 
-def train_epoch(
-    model: Classifier, optimizer: Optimizer, data: Windows, plan: Plan, epoch: int, ranks: Ranks, advance: Advance
-) -> float:
-    """One pass over ``data``; returns the mean loss over all ranks.
+def train_epoch(work: Fitting, examples: Examples, epoch: int) -> tuple[float, float]:
+    """One pass over ``examples``; returns the mean loss a label over all ranks, and the pass's time [s].
 
     Order and dropout come from ``(seed, epoch)`` alone and are drawn for the global batch, the same on every rank.
+    Steps that a checkpoint holds already are drawn and passed over.
     """
+    plan, done, began = work.plan, work.progress, time.perf_counter()
     generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
-    order = torch.randperm(len(data), generator=generator)
-    total = torch.zeros((), dtype=torch.float64)
-    model.train()
-    for rows in order.split(plan.batch):
-        mask = dropout_mask(len(rows), model.drops, plan.dropout, generator)
-        mine = slice(ranks.rank, None, ranks.size)
-        batch = data.take(rows[mine])
-        logits = model(gather(data.features, batch.index), None if mask is None else mask[mine])
-        # Averaging over ranks divides by their number; shards of unequal size must still sum to the batch's mean.
-        loss = focal_loss(logits, batch.labels, plan.gamma) * (ranks.size / len(rows))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        total += loss.detach() * len(rows)
-        advance(len(rows))
-    return float(ranks.average(total)) / max(len(data), 1)
+    total = torch.zeros((), dtype=torch.float64, device=work.device)
+    step = seen = 0
+    work.model.train()
+    for part in (one.to(work.device) for one in examples.parts(generator)):
+        for rows in torch.randperm(len(part), generator=generator).split(plan.rows):
+            mask = dropout_mask(len(rows), work.model.drops, plan.dropout, generator)
+            step += 1
+            labels = int((part.labels[rows.to(work.device)] >= 0).sum()) if plan.stretches else len(rows)
+            seen += labels
+            if step <= done.steps:
+                continue
+            set_rate(work.optimizer, plan.rate(epoch + (seen - labels) / max(examples.labelled, 1)))
+            total += train_step(work, part, rows, mask, labels)
+            work.advance(labels)
+            if work.ranks.rank == 0 and time.monotonic() - work.saved >= CHECKPOINT_SECONDS:
+                spent = done.seconds + time.perf_counter() - began
+                save(work, Progress(done.history, step, done.loss + float(total), spent))
+    mean = (done.loss + float(work.ranks.average(total.cpu()))) / max(seen, 1)
+    return mean, done.seconds + time.perf_counter() - began
+
+
+def train_step(work: Fitting, part: Windows, rows: Tensor, mask: Tensor | None, labels: int) -> Tensor:
+    """One step on this rank's share of the global batch ``rows`` of ``labels`` labels; returns the loss summed over it.
+
+    Averaging over ranks divides by their number; shares of unequal size must still sum to the batch's mean.
+    """
+    plan, size = work.plan, work.ranks.size
+    mine = slice(work.ranks.rank, None, size)
+    batch = part.take(rows[mine].to(part.labels.device))
+    mask = None if mask is None else mask[mine].to(work.device)
+    if work.forward is None:
+        share = -(-plan.rows // size)
+        shape = (batch.index.shape[1], share, part.features.shape[1])
+        work.forward = captured(work.model, plan, shape, work.device)
+    if work.device.type == "cuda":
+        batch, mask = filled(batch, mask, -(-plan.rows // size))
+    with precision(plan, work.device):
+        steps = gather(part.features, batch.index)
+        logits = work.forward(steps, mask) if mask is not None else work.forward(steps)
+    loss = loss_of(logits, batch.labels, focal=plan.focal, gamma=plan.gamma)
+    work.optimizer.zero_grad()
+    (loss * (size / max(labels, 1))).backward()
+    work.optimizer.step()
+    return loss.detach() * size
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def dropout_mask(rows: int, units: int, share: float, generator: torch.Generator) -> Tensor | None:
@@ -140,29 +202,52 @@ def dropout_mask(rows: int, units: int, share: float, generator: torch.Generator
     return (torch.rand(rows, units, generator=generator) >= share).float() / (1 - share)
 
 
-def save(folder: Path, model: Classifier, optimizer: Optimizer, history: list[Epoch]) -> None:
-    """Write the checkpoint and the metrics so far."""
-    records = [asdict(epoch) for epoch in history]
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": records}
-    files.save(folder / CHECKPOINT, state)
-    write_text(folder / METRICS, "".join(json.dumps(record) + "\n" for record in records))
+def on_processor(model: Classifier, plan: Plan, width: int) -> Classifier:
+    """The model on the processor: itself, or a copy where it was trained elsewhere."""
+    if next(model.parameters()).device.type == "cpu":
+        return model
+    copy = make(plan.model, plan.seed, width)
+    copy.load_state_dict({name: value.cpu() for name, value in model.state_dict().items()})
+    return copy
 
 
-def resume(folder: Path, model: Classifier, optimizer: Optimizer) -> list[Epoch]:
-    """Load the checkpoint into ``model`` and ``optimizer``, if there is one, and return the epochs that are done."""
+def save(work: Fitting, progress: Progress | None = None) -> None:
+    """Write the checkpoint, and the metrics so far."""
+    progress = progress or work.progress
+    state = {
+        "plan": json.dumps(asdict(work.plan)),
+        "model": work.model.state_dict(),
+        "optimizer": work.optimizer.state_dict(),
+        "progress": asdict(progress),
+    }
+    files.save(work.folder / CHECKPOINT, state)
+    records = [asdict(epoch) for epoch in progress.history]
+    write_text(work.folder / METRICS, "".join(json.dumps(record) + "\n" for record in records))
+    work.saved = time.monotonic()
+
+
+def resume(folder: Path, plan: Plan, model: Classifier, optimizer: Optimizer) -> Progress:
+    """Load the checkpoint in ``folder`` into ``model`` and ``optimizer``, if there is one, and return how far it is.
+
+    Raises InputError when it is damaged or of another plan.
+    """
     if not (folder / CHECKPOINT).exists():
-        return []
+        return Progress()
     with _checkpoint(folder) as state:
+        if json.loads(state["plan"]) != json.loads(json.dumps(asdict(plan))):
+            raise ValueError("of another plan")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        return [Epoch(**record) for record in state["history"]]
+        told = dict(state["progress"])
+        told["history"] = [Epoch(**record) for record in told["history"]]
+        return Progress(**told)
 
 
-def restore(plan: Plan, folder: Path) -> Classifier:
+def restore(plan: Plan, width: int, folder: Path) -> Classifier:
     """The model of the checkpoint in ``folder``; raises InputError unless all of its epochs are done."""
     if epochs_done(folder) < plan.epochs:
         raise InputError(f"training ended after {epochs_done(folder)} of {plan.epochs} epochs", where=folder)
-    model = make(plan.model)
+    model = make(plan.model, plan.seed, width)
     with _checkpoint(folder) as state:
         model.load_state_dict(state["model"])
     return model
@@ -180,5 +265,11 @@ def _checkpoint(folder: Path) -> Iterator[dict[str, Any]]:
 
 def epochs_done(folder: Path) -> int:
     """Epochs that ``metrics.jsonl`` in ``folder`` tells of."""
+    return len(read_epochs(folder))
+
+
+def read_epochs(folder: Path) -> list[Epoch]:
+    """What ``metrics.jsonl`` in ``folder`` tells."""
     file = folder / METRICS
-    return len(file.read_text("utf-8").splitlines()) if file.exists() else 0
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return [Epoch(**json.loads(line)) for line in lines]

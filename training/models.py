@@ -1,14 +1,12 @@
-"""The paper's two classifiers of a window of five segments, and their normalisation.
+"""The models: the paper's two classifiers of a window of five segments, and ``context`` of a stretch.
 
-Architectures: Iqrah et al. 2025 (arXiv 2502.02700). Initial weights as Keras draws them, because that is what the paper
-trained: Glorot uniform, orthogonal recurrent kernel, zero biases but one for the forget gate.
+The paper's architectures: Iqrah et al. 2025 (arXiv 2502.02700). Initial weights as Keras draws them, because that is
+what the paper trained: Glorot uniform, orthogonal recurrent kernel, zero biases but one for the forget gate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -16,33 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from processing.core.features import NAMES, STEPS
-from processing.errors import InputError
-from training.threads import torch_threads
+from processing.core.features import PAPER_NAMES, STEPS
+from training.context import ContextClassifier
+from training.designs import design_of
 
 CLASSES = 3
-FEATURES = len(NAMES)
+FEATURES = len(PAPER_NAMES)
 LSTM_UNITS = 16
 LSTM_DENSE = (32, 96, 32, 16, 112, 48, 64)
 MLP_DENSE = (32,)
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """``(x - mean) / std`` a feature, learned on the training set; ``mean`` and ``std`` are f4 (6,)."""
-
-    mean: Tensor
-    std: Tensor
-
-    @classmethod
-    def learn(cls, features: Tensor) -> Normalisation:
-        """From the features (N, 6) of the training windows' middle segments; a constant feature keeps a std of 1."""
-        wide = features.double()
-        std = wide.std(dim=0, correction=0)
-        return cls(wide.mean(dim=0).float(), torch.where(std > 0, std, torch.ones_like(std)).float())
-
-    def apply(self, features: Tensor) -> Tensor:
-        return (features - self.mean) / self.std
 
 
 class EluLSTM(nn.Module):
@@ -88,9 +68,9 @@ class LSTMClassifier(nn.Module):
 
     drops = LSTM_UNITS
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: int = FEATURES) -> None:
         super().__init__()
-        self.recurrent = EluLSTM(FEATURES, LSTM_UNITS)
+        self.recurrent = EluLSTM(inputs, LSTM_UNITS)
         self.dense = dense((LSTM_UNITS, *LSTM_DENSE, CLASSES), nn.ELU)
 
     def forward(self, steps: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -104,31 +84,35 @@ class MLPClassifier(nn.Module):
 
     drops = 0
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: int = FEATURES) -> None:
         super().__init__()
-        self.dense = dense((STEPS * FEATURES, *MLP_DENSE, CLASSES), nn.ReLU)
+        self.dense = dense((STEPS * inputs, *MLP_DENSE, CLASSES), nn.ReLU)
 
     def forward(self, steps: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """``steps`` (5, B, 6) to logits (B, 3); ``mask`` is not used."""
         return self.dense(steps.transpose(0, 1).flatten(1))
 
 
-Classifier = LSTMClassifier | MLPClassifier
-MODELS: Mapping[str, type[Classifier]] = MappingProxyType({"lstm": LSTMClassifier, "mlp": MLPClassifier})
+Classifier = LSTMClassifier | MLPClassifier | ContextClassifier
+MODELS: Mapping[str, type[Classifier]] = MappingProxyType(
+    {"lstm": LSTMClassifier, "mlp": MLPClassifier, "context": ContextClassifier}
+)
 
 
-def make(name: str, seed: int = 0) -> Classifier:
-    """The model called ``name`` with its initial weights drawn from ``seed``; raises InputError on an unknown name."""
-    if name not in MODELS:
-        raise InputError(f"unknown model {name!r}", mend=f"one of {', '.join(MODELS)}")
-    model = MODELS[name]()
+def make(name: str, seed: int = 0, inputs: int = FEATURES) -> Classifier:
+    """The model called ``name`` of ``inputs`` values a segment, its initial weights drawn from ``seed``.
+
+    Raises InputError on an unknown name.
+    """
+    model = MODELS[design_of(name).name](inputs)
     generator = torch.Generator().manual_seed(seed)
     for layer in model.modules():
         if isinstance(layer, EluLSTM):
             layer.initialise(generator)
-        elif isinstance(layer, nn.Linear):
+        elif isinstance(layer, nn.Linear | nn.Conv1d):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     return model
 
 
@@ -144,26 +128,6 @@ def dense(widths: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential
     return nn.Sequential(*layers[:-1])
 
 
-def probabilities(model: Classifier, features: Tensor, index: Tensor, batch: int, threads: int = 1) -> Tensor:
-    """Class probabilities f4 (M, 3) of the windows ``index`` (M, 5) over normalised ``features`` (S, 6).
-
-    Batches go to ``threads`` threads; small ones that stay in a core's cache are the fastest.
-    """
-    out = torch.empty(len(index), CLASSES)
-    model.eval()
-
-    def work(start: int) -> None:
-        with torch.inference_mode():
-            logits = model(gather(features, index[start : start + batch]))
-            out[start : start + batch] = torch.softmax(logits, dim=1)
-
-    inside = torch.get_num_threads() if threads == 1 else 1
-    with torch_threads(inside), ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, range(0, len(index), batch)):
-            pass
-    return out
-
-
 def gather(features: Tensor, index: Tensor) -> Tensor:
-    """``features`` (S, 6) of the windows ``index`` (B, 5) as steps (5, B, 6), each step in one piece of memory."""
+    """``features`` (S, F) of the windows ``index`` (B, T) as steps (T, B, F), each step in one piece of memory."""
     return features.index_select(0, index.T.reshape(-1)).view(index.shape[1], len(index), features.shape[1])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from processing.core.features import reach
 from processing.errors import LeadlineError
 from processing.io import tables
 from processing.project import Project
@@ -18,8 +17,9 @@ from processing.spark.session import Cluster, cluster
 from processing.spark.tasks import Piece
 from processing.spark.tracks import ranges, rows_a_piece, run_tracks
 from processing.stages import Classify, Engine
-from training import bundle, data
+from training import bundle
 from training import classify as local
+from training import track as tracks
 
 _FEWEST, _MOST = 8 * tables.ROW_GROUP, 32 * tables.ROW_GROUP
 """Segments of a piece: giving it out should not take longer than the work on it, nor its windows much memory."""
@@ -61,19 +61,18 @@ def _predictions(run: local.Run, rows: Rows) -> Iterator[pa.Table]:
     yield local.prediction_table(run, trained, rows.track, _seen(run, rows))
 
 
-def _seen(run: local.Run, rows: Rows) -> data.Track:
-    """What the model sees of the rows: their windows over the features of the segments around them."""
+def _seen(run: local.Run, rows: Rows) -> tracks.Track:
+    """What the model sees of the rows: they and the segments around them that their features depend on."""
     if (rows.start, rows.stop) == (0, rows.track.rows):
         return local.read_track(run, rows.track)
     command = f"leadline resample {run.project.root}"
     x = tables.read_rows(rows.track.segments, SEGMENT, ("x_atc",), rows.start, rows.stop, command)["x_atc"].to_numpy()
-    far = reach(run.window)
+    far = tracks.reach(run.window)
     seen = local.read_track(run, rows.track, (x[0] - far, x[-1] + far))
     first = int(np.searchsorted(seen.x_atc, x[0]))
-    own = slice(first, first + len(x))
-    return replace(seen, segment=seen.segment[own], x_atc=seen.x_atc[own], index=seen.index[own])
+    return seen.part(slice(first, first + len(x)))
 
 
-def _write(tracks: Sequence[local.Track], number: int, values: Iterator[pa.Table]) -> int:
-    track = tracks[number]
+def _write(todo: Sequence[local.Track], number: int, values: Iterator[pa.Table]) -> int:
+    track = todo[number]
     return tables.write(track.target, PREDICTION, values, track.stamp)

@@ -7,34 +7,41 @@ import platform
 import re
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from processing.core.features import FEATURES_VERSION
 from processing.cores import available_cores
 from processing.errors import InputError, LeadlineError
-from processing.io import tables
 from processing.io.atomic import scratch, sync, write_text
 from processing.places import is_remote, put
 from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import Stamp
-from processing.schema import TRUTH
 from processing.stages import Train
-from training import bundle, data, distributed, loop, worker
+from training import bundle, launch, loop, tracking, worker
+from training.adopt import promote
+from training.calibration import fitted_temperature, reliability
 from training.card import card
-from training.evaluate import CLASS_NAMES, Scores, score
-from training.models import Normalisation, count_parameters, probabilities
+from training.designs import design_of
+from training.distributed import Alone
+from training.inference import logits_of, softmax
+from training.judged import Judge, Verdict, judge
+from training.models import Classifier, count_parameters
+from training.plan import Plan
+from training.scores import CLASS_NAMES
+from training.source import Source, find_source
+from training.splits import Role, Split, split
+from training.tensors import Tensors, tensors
+from training.windows import Normalisation
 
-BATCH = 4096
-WATCHED = 50_000
 RANKS_LOG = "ranks.log"
 UNFINISHED = ".unfinished-"
 KEPT_DAYS = 7
@@ -47,50 +54,92 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a run is made from: where the labels come from, how they are split, and the job itself."""
+    """All that a run is made from: where the labels come from, how they are parted, and the job itself."""
 
-    source: data.Source
-    labelled: data.LabelledSet
-    split: data.Split
-    normalisation: Normalisation
+    source: Source
+    split: Split
     job: worker.Job
+
+    @property
+    def data(self) -> Tensors:
+        return self.job.data
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A temperature and the expected calibration error on the labels set aside, before and after; None without any."""
+
+    temperature: float
+    labels: int
+    before: float | None
+    after: float | None
 
 
 def train(project: Project, stage: Train) -> str:
     """Train as ``stage`` says and return the run's name; a run made from exactly the same is kept.
 
-    Interrupted, it leaves its last epoch in ``models/.unfinished-…``, on this machine where the project is at a URL,
-    and the same call, on any number of ranks, goes on from there. Runs that were left unfinished ``KEPT_DAYS`` ago are
-    removed.
+    Interrupted, it leaves its last checkpoint in ``models/.unfinished-…``, on this machine where the project is at a
+    URL, and the same call, on any number of ranks, goes on from there. Runs that were left unfinished ``KEPT_DAYS`` ago
+    are removed.
     """
-    source = data.find_source(project, stage.snapshot)
+    source = find_source(project, stage.snapshot)
     stamp = stamp_of(stage, source)
     name, done = run_name(project, stage, source, stamp)
     if done:
         _log.info("model %s is current", name)
-        project.make_newest("models", name)
+        promote(project, name, stage.tracking)
         return name
-    if stage.workers > 1:
-        distributed.check_launcher()
+    if not alone(stage):
+        launch.check_launch(launch_of(stage))
     prepared = prepare(project, source, stage)
     models = project.root / "models"
     folder = (scratch() if is_remote(models) else models) / f"{UNFINISHED}{stamp.fingerprint}"
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
-    trained = _fit(prepared, stage.workers, folder)
-    record = report(project, stamp, name, prepared, trained) | {"ranks": stage.workers}
-    _write(folder, models / name, trained, record)
+    tags = {"fingerprint": stamp.fingerprint, "snapshot_fingerprint": source.fingerprints["snapshot"]}
+    with tracking.tracked(project, stage, name, {"snapshot": source.snapshot}, tags) as tracker:
+        trained, calibrated = fitted(prepared, stage, folder, partial(_tell, tracker))
+        verdict = judge(project, prepared.data, prepared.split, Judge.of(trained), available_cores())
+        _check_unchanged(project, source)
+        record = report(project, stamp, name, prepared, trained, calibrated, verdict) | {"ranks": stage.workers}
+        _complete(folder, trained, record)
+        tracker.finished(folder, final_metrics(verdict))
+    _publish(folder, models / name)
+    promote(project, name, stage.tracking)
     return name
 
 
-def stamp_of(stage: Train, source: data.Source) -> Stamp:
-    """Provenance of the run that ``stage`` would make from ``source``; its name and its ranks do not enter."""
+def _tell(tracker: tracking.Tracker, epoch: loop.Epoch) -> None:
+    pace = {"loss": epoch.loss, "windows_per_second": epoch.windows_per_second, "learning_rate": epoch.learning_rate}
+    watched = {f"test_{name}": value for name, value in epoch.watched.items() if value is not None}
+    tracker.epoch(epoch.epoch, pace | watched)
+
+
+def final_metrics(verdict: Verdict) -> dict[str, float]:
+    """The figures of a finished run that runs are compared by; those that do not exist are left out."""
+    found: dict[str, float] = {}
+    for name, one in (("test", verdict.labels), ("truth", verdict.truth)):
+        if one is None:
+            continue
+        scores = one.scores
+        found |= {f"{name}_accuracy": scores.accuracy, f"{name}_macro_f1": scores.macro_f1}
+        found |= {f"{name}_calibration_error": one.reliability.error}
+        for code, label in enumerate(CLASS_NAMES):
+            word = label.replace(" ", "_")
+            found[f"{name}_{word}_precision"] = float(scores.precision[code])
+            found[f"{name}_{word}_recall"] = float(scores.recall[code])
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def stamp_of(stage: Train, source: Source) -> Stamp:
+    """Provenance of the run that ``stage`` would make from ``source``; how it is computed does not enter."""
     parameters = stage.values_dict() | {"snapshot": source.snapshot}
-    del parameters["run_name"], parameters["workers"]
+    for name in stage.apart:
+        del parameters[name]
     return Stamp(stage.key, parameters, source.fingerprints | {"features": str(FEATURES_VERSION)})
 
 
-def run_name(project: Project, stage: Train, source: data.Source, stamp: Stamp) -> tuple[str, bool]:
+def run_name(project: Project, stage: Train, source: Source, stamp: Stamp) -> tuple[str, bool]:
     """Name of the run and whether it is there already, made from the same.
 
     Raises InputError when the name that was asked for belongs to another run.
@@ -111,104 +160,135 @@ def run_name(project: Project, stage: Train, source: data.Source, stamp: Stamp) 
     return name, _fingerprint(project, name) == stamp.fingerprint
 
 
-def prepare(project: Project, source: data.Source, stage: Train) -> Prepared:
-    """Read labels and features, split, and learn the normalisation from the training windows alone."""
-    labelled = data.load(project, source, stage)
-    split = data.split(labelled, stage.held_out, stage.seed)
-    normalisation = Normalisation.learn(labelled.windows.take(split.train).middle())
-    windows = data.Windows(
-        normalisation.apply(labelled.windows.features), labelled.windows.index, labelled.windows.labels
-    )
-    every = max(1, len(split.test) // WATCHED)
-    job = worker.Job(windows.take(split.train), windows.take(split.test[::every]), loop.Plan.of(stage))
-    return Prepared(source, labelled, split, normalisation, job)
+def prepare(project: Project, source: Source, stage: Train) -> Prepared:
+    """Arrays, roles, and the normalisation learned from the training labels alone."""
+    data = tensors(project, source)
+    parted = split(data, stage.held_out, stage.seed, clear_only=stage.clear_only, validation=stage.validation)
+    return Prepared(source, parted, job_of(data, parted, stage))
 
 
-def _fit(prepared: Prepared, workers: int, folder: Path) -> bundle.Trained:
-    total = len(prepared.job.train) * prepared.job.plan.epochs
-    with progress_bar("train", total, "windows") as bar:
-        if workers == 1:
-            model = worker.work(prepared.job, distributed.Alone(), folder, bar.advance)
+def job_of(data: Tensors, parted: Split, stage: Train) -> worker.Job:
+    """The job of training as ``stage`` says on what ``parted`` gives to learning."""
+    plan = Plan.of(stage)
+    norm = Normalisation.learn(data.features[parted.role == Role.LEARN], plan.features, design_of(plan.model))
+    return worker.Job(data, parted.role, norm, plan, stage.memory << 20, stage.backend, stage.device)
+
+
+def fitted(
+    prepared: Prepared, stage: Train, folder: Path, tell: loop.Tell | None = None
+) -> tuple[bundle.Trained, Calibrated]:
+    """The trained and calibrated model; checkpoint and metrics lie in ``folder``, ``tell`` is told of each epoch."""
+    job = prepared.job
+    labels = int(np.count_nonzero(job.role == Role.LEARN))
+    with progress_bar("train", labels * job.plan.epochs, "windows") as bar:
+        if alone(stage):
+            model = worker.work(job, Alone(), folder, bar.advance, tell)
         else:
-            _on_ranks(prepared.job, workers, folder, bar)
-            model = loop.restore(prepared.job.plan, folder)
-    return bundle.Trained(prepared.job.plan.model, model, prepared.normalisation, prepared.source.window)
+            _on_ranks(job, stage, folder, bar, tell)
+            model = loop.restore(job.plan, job.norm.width, folder)
+    calibrated = calibrate(job, model)
+    trained = bundle.Trained(
+        job.plan.model, model, job.norm, job.plan.features, job.data.window, calibrated.temperature
+    )
+    return trained, calibrated
 
 
-def _on_ranks(job: worker.Job, workers: int, folder: Path, bar: Bar) -> None:
-    """Train on several ranks of this machine, counting the epochs that they have finished."""
+def alone(stage: Train) -> bool:
+    """Whether training takes place in this process."""
+    return stage.workers == 1 and not stage.hosts
+
+
+def launch_of(stage: Train) -> launch.Launch:
+    """How many ranks, where, by what; raises InputError on hosts that make no sense."""
+    return launch.Launch(stage.workers, launch.parse_hosts(stage.hosts), stage.backend)
+
+
+def _on_ranks(job: worker.Job, stage: Train, folder: Path, bar: Bar, tell: loop.Tell | None) -> None:
+    """Train on several ranks, counting and telling the epochs that they have finished."""
     job.save(folder)
-    log, done = folder / RANKS_LOG, 0
+    log, labels, told = folder / RANKS_LOG, int(np.count_nonzero(job.role == Role.LEARN)), 0
+
+    def look() -> int:
+        epochs = loop.read_epochs(folder)
+        bar.advance((len(epochs) - told) * labels)
+        if tell:
+            for epoch in epochs[told:]:
+                tell(epoch)
+        return len(epochs)
+
     try:
-        with distributed.launched(workers, "training.worker", [str(folder)], log) as ranks:
-            while not distributed.finished(ranks, _POLL):
-                epochs = loop.epochs_done(folder)
-                bar.advance((epochs - done) * len(job.train))
-                done = epochs
+        with launch.launched(launch_of(stage), "training.worker", [str(folder)], log) as ranks:
+            while not launch.finished(ranks, _POLL):
+                told = look()
     finally:
         (folder / worker.JOB).unlink(missing_ok=True)
-    distributed.check(ranks, log)
-    bar.advance((job.plan.epochs - done) * len(job.train))
+    launch.check(ranks, log)
+    look()
 
 
-def report(project: Project, stamp: Stamp, name: str, prepared: Prepared, trained: bundle.Trained) -> dict[str, Any]:
+def calibrate(job: worker.Job, model: Classifier) -> Calibrated:
+    """The temperature that the labels set aside ask for."""
+    aside = job.role == Role.CALIBRATE
+    if not aside.any():
+        return Calibrated(1.0, 0, None, None)
+    labels = np.asarray(job.data.label[aside])
+    logits = logits_of(model, job.norm, job.data, aside, available_cores())
+    temperature = fitted_temperature(logits, labels)
+    errors = [reliability(softmax(logits, one), labels).error for one in (1.0, temperature)]
+    return Calibrated(temperature, len(labels), *errors)
+
+
+def report(
+    project: Project,
+    stamp: Stamp,
+    name: str,
+    prepared: Prepared,
+    trained: bundle.Trained,
+    calibrated: Calibrated,
+    verdict: Verdict,
+) -> dict[str, Any]:
     """Everything ``model.json`` and the card say."""
-    tested = prepared.labelled.windows.take(prepared.split.test)
-    features = prepared.normalisation.apply(tested.features)
-    guess = probabilities(trained.model, features, tested.index, BATCH, available_cores()).argmax(dim=1)
-    labels = prepared.labelled.windows.labels
-    against_truth = truth_scores(project, prepared, trained)
+    parted, plan = prepared.split, prepared.job.plan
+    labels = {role: np.asarray(prepared.data.label[parted.role == role]) for role in (Role.LEARN, Role.TEST)}
     return bundle.describe(trained) | {
         "run": name,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": stamp.parameters,
+        "plan": asdict(plan),
         "weights": count_parameters(trained.model),
         "fingerprint": stamp.fingerprint,
         "inputs": stamp.inputs,
         "snapshot": prepared.source.snapshot,
         "synthetic": project.synthetic,
         "split": {
-            "how": prepared.split.how,
-            "honest": prepared.split.honest,
-            "held_out": list(prepared.split.held_out),
-            "granules": list(prepared.labelled.granules),
-            "train": _counts(labels[prepared.split.train]),
-            "test": _counts(labels[prepared.split.test]),
+            "how": parted.how,
+            "honest": parted.honest,
+            "held_out": list(parted.held_out),
+            "granules": list(prepared.data.granules),
+            "train": _counts(labels[Role.LEARN]),
+            "test": _counts(labels[Role.TEST]),
         },
-        "metrics": {
-            "labels": score(tested.labels.numpy(), guess.numpy()).to_json(),
-            "truth": against_truth.to_json() if against_truth else None,
-        },
+        "calibration": asdict(calibrated),
+        "metrics": verdict.to_json(),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "leadline")}},
     }
 
 
-def truth_scores(project: Project, prepared: Prepared, trained: bundle.Trained) -> Scores | None:
-    """Scores against the TRUTH table on every segment that was held out; None where inputs are not synthetic."""
-    known = set(project.tracks("inputs/truth"))
-    confusion = np.zeros((3, 3), np.int64)
-    for granule, beam in prepared.source.tracks:
-        if (granule, beam) not in known:
-            continue
-        path = project.table_path("segments", granule, beam)
-        track = data.read_track(path, f"leadline resample {project.root}")
-        truth = tables.read(project.table_path("inputs/truth", granule, beam), TRUTH, ("segment", "label"))
-        labels = _matched(track.segment, truth["segment"].to_numpy(), truth["label"].to_numpy())
-        labels[~prepared.split.holds(granule, track.x_atc)] = -1
-        confusion += score(labels, trained.classify(track, BATCH, available_cores()).argmax(axis=1)).confusion
-    return Scores(confusion) if confusion.any() else None
+def _check_unchanged(project: Project, source: Source) -> None:
+    """Warn when the snapshot, or the segments under it, were made anew meanwhile: the run then tells of the former."""
+    try:
+        now = find_source(project, source.snapshot).fingerprints
+    except LeadlineError as error:
+        _log.warning("while the model was trained its snapshot became unusable: %s", error.line)
+        return
+    if now != source.fingerprints:
+        _log.warning(
+            "snapshot %s was changed while the model was trained, which knows its former state", source.snapshot
+        )
 
 
-def _matched(segment: NDArray[np.int64], known: NDArray[np.int64], labels: NDArray[np.int8]) -> NDArray[np.int8]:
-    """``labels`` of the segments ``known`` (sorted), at ``segment``; -1 where a segment is not known."""
-    if not len(known):
-        return np.full(len(segment), -1, np.int8)
-    rows = np.minimum(np.searchsorted(known, segment), len(known) - 1)
-    return np.where(known[rows] == segment, labels[rows], -1).astype(np.int8)
-
-
-def _counts(labels: Tensor) -> dict[str, int]:
-    return {name: int((labels == code).sum()) for code, name in enumerate(CLASS_NAMES)}
+def _counts(labels: NDArray[np.int8]) -> dict[str, int]:
+    return {name: int(np.count_nonzero(labels == code)) for code, name in enumerate(CLASS_NAMES)}
 
 
 def _fingerprint(project: Project, name: str) -> str:
@@ -230,11 +310,15 @@ def _sweep(current: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(folder: Path, target: Path, trained: bundle.Trained, record: dict[str, Any]) -> None:
-    """Complete the unfinished run in ``folder`` and let it appear whole as ``target``."""
+def _complete(folder: Path, trained: bundle.Trained, record: dict[str, Any]) -> None:
+    """Write what makes the unfinished run in ``folder`` a whole one."""
     bundle.save_weights(folder, trained)
     bundle.save_record(folder, record)
     write_text(folder / "card.md", card(record))
+
+
+def _publish(folder: Path, target: Path) -> None:
+    """Let the whole run in ``folder`` appear as ``target``, without what was needed to go on with it."""
     for name in (loop.CHECKPOINT, worker.JOB, RANKS_LOG):
         (folder / name).unlink(missing_ok=True)
     if not is_remote(target):

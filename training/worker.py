@@ -1,6 +1,7 @@
 """One training job as a file, and the rank that works on it: ``python -m training.worker FOLDER``.
 
-The command prepares the job once, checks included; the ranks that ``horovodrun`` starts read it from the folder.
+The command prepares the job once, checks included; the ranks that are started read it from the folder, and the arrays
+to learn from where they lie.
 """
 
 from __future__ import annotations
@@ -8,52 +9,107 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from training import files
-from training.data import Windows
-from training.distributed import HorovodRanks, Ranks
-from training.evaluate import score
-from training.loop import Advance, Plan, Watched, fit
-from training.models import Classifier, probabilities
+from training.device import chosen_device
+from training.distributed import Ranks, connect
+from training.inference import logits_of
+from training.loop import Advance, Tell, Watched, fit
+from training.models import Classifier
+from training.plan import Plan
+from training.scores import score
+from training.splits import Role
+from training.tensors import Tensors, opened
+from training.windows import Normalisation, examples
 
 JOB = "job.pt"
-_BATCH = 2048
+WATCHED = 50_000
+"""Test labels that are looked at after each epoch, at most."""
+
+_BLOCK = 2048
 
 
 @dataclass(frozen=True)
 class Job:
-    """``train`` and ``watch`` hold normalised features; ``watch`` is looked at after each epoch and decides nothing."""
+    """All that a rank needs.
 
-    train: Windows
-    watch: Windows
+    Attributes
+    ----------
+    role : u1 (S,), what each segment serves for. memory : bytes up to which the tensors are held whole. backend : what
+    several ranks average by. device : ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    data: Tensors
+    role: NDArray[np.uint8]
+    norm: Normalisation
     plan: Plan
+    memory: int
+    backend: str
+    device: str
 
     def save(self, folder: Path) -> None:
-        state = {"train": vars(self.train), "watch": vars(self.watch), "plan": asdict(self.plan)}
+        state: dict[str, Any] = {
+            "data": str(self.data.folder),
+            "role": torch.from_numpy(self.role),
+            "norm": vars(self.norm),
+            "plan": asdict(self.plan),
+            "memory": self.memory,
+            "backend": self.backend,
+            "device": self.device,
+        }
         files.save(folder / JOB, state)
 
     @classmethod
     def load(cls, folder: Path) -> Job:
         state = files.load(folder / JOB)
-        return cls(Windows(**state["train"]), Windows(**state["watch"]), Plan(**state["plan"]))
+        return cls(
+            data=opened(Path(state["data"])),
+            role=state["role"].numpy(),
+            norm=Normalisation(**state["norm"]),
+            plan=Plan(**state["plan"]),
+            **{name: state[name] for name in ("memory", "backend", "device")},
+        )
 
 
-def work(job: Job, ranks: Ranks, folder: Path, advance: Advance) -> Classifier:
-    """Train on ``job``; checkpoint and metrics go to ``folder``."""
+def work(job: Job, ranks: Ranks, folder: Path, advance: Advance, tell: Tell | None = None) -> Classifier:
+    """Train on ``job``; checkpoint and metrics go to ``folder``, and ``tell`` is told of each epoch."""
+    looked_at = watched_rows(job.role)
+    labels = np.asarray(job.data.label[looked_at], np.int64)
 
     def watch(model: Classifier) -> Watched:
-        guess = probabilities(model, job.watch.features, job.watch.index, _BATCH).argmax(dim=1)
-        scores = score(job.watch.labels.numpy(), guess.numpy()).to_json()
+        guess = logits_of(model, job.norm, job.data, looked_at, 1).argmax(axis=1)
+        scores = score(labels, guess).to_json()
         return {name: scores[name] for name in ("accuracy", "macro_f1")}
 
-    return fit(job.train, job.plan, ranks, folder, watch, advance)
+    learned = examples(job.data, job.role, Role.LEARN, job.norm, job.memory)
+    device = chosen_device(job.device, ranks.local_rank)
+    return fit(learned, job.norm.width, job.plan, ranks, folder, watch, advance, device, tell)
+
+
+def watched_rows(role: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The test rows (S,) to look at after each epoch: all, or those of blocks evenly spread over them."""
+    test = role == Role.TEST
+    every = -(-int(test.sum()) // WATCHED)
+    if every > 1:
+        rank = np.cumsum(test) // _BLOCK
+        test &= rank % every == 0
+    return test
 
 
 def main() -> None:
     """Entry point of one rank."""
     folder = Path(sys.argv[1])
-    ranks = HorovodRanks()
-    work(Job.load(folder), ranks, folder, lambda _: None)
+    job = Job.load(folder)
+    ranks = connect(job.backend)
+    try:
+        work(job, ranks, folder, lambda _: None)
+    finally:
+        ranks.close()
 
 
 if __name__ == "__main__":

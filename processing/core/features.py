@@ -1,8 +1,9 @@
-"""Six label-free features a segment, and the windows of five consecutive segments that a model sees.
+"""Label-free features of a segment, and the windows of five consecutive segments that the paper's models see.
 
-Three of the six are relative to the beam itself, within a reach along the track: height to the low heights nearby,
-photon rate and background rate to the beam's usual rate. So the slope of the sea surface, the strength of the beam and
-the height of the sun do not enter. No label is read anywhere.
+The first six are the paper's; the model of whole stretches knows three more. Three are relative to the beam itself,
+within a reach along the track: height to the low heights nearby, photon rate and background rate to the beam's usual
+rate. So the slope of the sea surface, the strength of the beam and the height of the sun do not enter. No label is read
+anywhere.
 
 ======================  ========================================================================================
 ``height_above_low``    mean height minus the low heights nearby: the ``LOW_QUANTILE`` within ``LOW_REACH`` of the mean
@@ -13,6 +14,9 @@ the height of the sun do not enter. No label is read anywhere.
 ``high_fraction``       photons of high confidence over signal photons [1]
 ``background_rate``     ln of (background + ``DARK_RATE``) over the same of the beam's median within ``BEAM_REACH``;
                         0 where the granule gives no background [1]
+``photons_above``       highest photon above the mean height [m]
+``photons_below``       mean height above the lowest photon [m]
+``photon_count``        ln of the photons [1]
 ======================  ========================================================================================
 
 Running quantiles come from a histogram of bins of fixed width that slides along the track, so they cost the same at any
@@ -27,14 +31,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-FEATURES_VERSION = 1
-NAMES = ("height_above_low", "height_std", "mean_minus_median", "photon_rate", "high_fraction", "background_rate")
+FEATURES_VERSION = 2
+PAPER_NAMES = ("height_above_low", "height_std", "mean_minus_median", "photon_rate", "high_fraction", "background_rate")
+NAMES = (*PAPER_NAMES, "photons_above", "photons_below", "photon_count")
 COLUMNS = (
     "segment",
     "x_atc",
     "height_mean",
     "height_median",
     "height_std",
+    "height_min",
+    "height_max",
     "photon_count",
     "photon_count_high",
     "photon_rate",
@@ -53,14 +60,6 @@ _HEIGHT_LIMIT = 500.0
 _LEAST_RATE = 1e-3
 
 
-def reach(window: float) -> float:
-    """Metres of track either side of a segment that its window's features depend on; ``window`` is a segment's length.
-
-    The outermost segments of its window are neighbours, whose own features reach as far as any.
-    """
-    return HALO + (STEPS // 2 * MAX_STEP + 1) * window
-
-
 def segment_features(columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
     """The features of each segment of one track.
 
@@ -70,7 +69,7 @@ def segment_features(columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
 
     Returns
     -------
-    f4 (N, 6) in the order of ``NAMES``; NaN only where a height or a photon count is missing.
+    f4 (N, 9) in the order of ``NAMES``; NaN only where a height or a photon count is missing.
     """
     x, height = _float(columns, "x_atc"), _float(columns, "height_mean")
     # A sort, not np.median: a missing height goes last and spoils no neighbour.
@@ -86,6 +85,9 @@ def segment_features(columns: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
         _above_median(x, rate),
         _float(columns, "photon_count_high") / np.where(photons > 0, photons, np.nan),
         np.nan_to_num(_above_median(x, background), nan=0.0),
+        _float(columns, "height_max") - height,
+        height - _float(columns, "height_min"),
+        np.log(np.where(photons > 0, photons, np.nan)),
     )
     return np.stack(table, axis=1).astype(np.float32)
 

@@ -34,6 +34,7 @@ class IceLaw(NamedTuple):
     strike: float
     lead_power: float
     lead_most: float
+    frozen_width: float
     brash: float
     young: float
     opening: float

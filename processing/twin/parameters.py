@@ -45,6 +45,9 @@ class Twin(Stage):
         1.1, "Exponent of the cumulative power law of lead widths (1 to 1.6 observed)", "1", (0.5, 3.0)
     )
     lead_most = _number(900.0, "Widest lead before calibration to the fractions", "m", (20.0, 10_000.0))
+    frozen_width = _number(
+        0.0, "Width below which leads froze over sooner, the narrower the sooner", "m", (0.0, 2000.0)
+    )
     brash = _fraction(0.4, "Share of wide leads in which small floes drift")
     young = _fraction(0.05, "Share of small floes that are refrozen openings")
     specular = _fraction(0.45, "Share of open leads that lie calm and mirror the laser")

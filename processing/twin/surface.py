@@ -102,8 +102,13 @@ def _thin_freeboard(x: float, y: float, law: IceLaw, age: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def lead_age(x: float, y: float, law: IceLaw, ratio: float, age: float) -> float:
-    """Age of the lead's ice at a place: the middle freezes last, and frost and finger rafting make it patchy."""
+def lead_age(x: float, y: float, law: IceLaw, ratio: float, age: float, width: float) -> float:
+    """Age of the lead's ice at a place: the middle freezes last, and frost and finger rafting make it patchy.
+
+    Where the law has a ``frozen_width``, leads narrower than it, sheltered as they are, froze over the sooner.
+    """
+    if width < law.frozen_width:
+        age += 1.0 - width / law.frozen_width
     inner = min(max(ratio, 0.0), 1.0)
     patch = 0.07 * noise(x / 170.0, y / 170.0, law.seed + 9) + 0.03 * noise(x / 38.0, y / 38.0, law.seed + 10)
     return age + 0.22 * (inner - 0.5) + patch
@@ -137,7 +142,7 @@ def _evaluate(
         piece = np.uint64(0)
         if at.ratio < 1.0:
             piece = brash(x[k], y[k], law, at.lead, at.width)
-            values[k, 5] = lead_age(x[k], y[k], law, at.ratio, at.age)
+            values[k, 5] = lead_age(x[k], y[k], law, at.ratio, at.age, at.width)
         if at.ratio < 1.0 and piece == np.uint64(0):
             found = _water_or_thin(x[k], y[k], law, at, values[k, 5])
             kind[k], state[k], calm[k] = found[0], at.lead, found[2]

@@ -87,6 +87,7 @@ def _ice(parameters: Twin, rng: np.random.Generator) -> IceLaw:
         strike=float(rng.uniform(0.0, np.pi)),
         lead_power=parameters.lead_power,
         lead_most=parameters.lead_most,
+        frozen_width=parameters.frozen_width,
         brash=parameters.brash,
         young=parameters.young,
         opening=0.9,

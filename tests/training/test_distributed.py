@@ -1,42 +1,110 @@
-"""However a block with ranks ends, no rank outlives it."""
+"""The seam to several ranks: what each backend averages and broadcasts, and what a rank knows of its machine."""
 
 from __future__ import annotations
 
-import signal
+import json
 from pathlib import Path
+from typing import Any
 
-import psutil
 import pytest
+import torch
 
-from training import distributed
+from processing.errors import InputError, MissingError
+from training import distributed, launch
 
-STUBBORN = """#!/bin/bash
-trap 'kill -INT $PPID' TERM
-setsid sleep 600 &
-echo $!
-while :; do wait; done
+HERE = Path(__file__).parent
+FAKE_SSH = """#!/bin/sh
+for last; do :; done
+exec sh -c "$last"
 """
-"""Stands for ``horovodrun`` that does not end when asked to: its rank has a session of its own, and the user presses
-Ctrl-C once more meanwhile."""
+"""Stands for another host: the command that should run there runs here."""
 
 
-def test_ranks_that_do_not_end_are_killed_whatever_signals_come(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def probed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What each of two ranks of ``rank_probe`` wrote."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    for name in ("HOROVOD_CYCLE_TIME", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def probe(backend: str, hosts: str) -> list[dict[str, Any]]:
+        if backend == "horovod":
+            try:
+                launch.check_launcher()
+            except MissingError as error:
+                pytest.skip(error.line)
+        ranks, log = launch.Launch(2, launch.parse_hosts(hosts), backend), tmp_path / "log"
+        with launch.launched(ranks, "rank_probe", [backend, str(tmp_path), "end"], log) as job:
+            while not launch.finished(job, 0.2):
+                pass
+        launch.check(job, log)
+        return [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+
+    return probe
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backend", "hosts"),
+    [
+        ("horovod", "localhost:1,127.0.0.1:1"),
+        ("ddp", "localhost:1,127.0.0.1:1"),
+        ("ddp", "localhost:1,far.invalid:1"),
+    ],
+)
+def test_ranks_average_and_broadcast(
+    probed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, hosts: str
 ) -> None:
-    launcher, log = tmp_path / "horovodrun", tmp_path / "log"
-    launcher.write_text(STUBBORN)
-    launcher.chmod(0o755)
-    monkeypatch.setattr(distributed, "check_launcher", lambda: launcher)
-    monkeypatch.setattr(distributed, "_PATIENCE", 0.3)
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    try:
-        with distributed.launched(2, "training.worker", [], log) as job:
-            while not log.read_text().endswith("\n"):
-                assert not distributed.finished(job, 0.01)
-            rank = psutil.Process(int(log.read_text()))
-            signal.raise_signal(signal.SIGTERM)
-        pytest.fail("the request to terminate was lost")
-    except KeyboardInterrupt:
-        assert job.returncode == -signal.SIGKILL
-    assert not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+    (tmp_path / "ssh").write_text(FAKE_SSH)
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(launch, "_own_address", lambda _: "127.0.0.1")
+    monkeypatch.setattr(launch, "available_cores", lambda: 6)
+    told = probed(backend, hosts)
+    for rank, tells in enumerate(told):
+        assert tells["seat"] == [rank, 2, rank, 2]
+        assert tells["average"] == [[5.0, 8.0], [6.0, 9.0], [7.0, 10.0]]
+        assert tells["broadcast"] == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
+        assert tells["threads"] == ("6" if "far" in hosts else "3")
+    assert told[0]["cycle"] == "5"
+
+
+@pytest.mark.parametrize(("here", "cores", "threads"), [(1, 8, 8), (3, 8, 2), (4, 2, 1)])
+def test_ranks_of_a_machine_share_its_cores(here: int, cores: int, threads: int) -> None:
+    ranks = distributed.Alone()
+    ranks.local_size = here
+    assert distributed.threads_of(ranks, cores) == threads
+
+
+def test_a_rank_counts_those_on_its_machine_and_their_gpus() -> None:
+    seats = [distributed._Seat(machine, gpus) for machine, gpus in (("a", 2), ("b", 1), ("a", 2))]
+    assert [distributed._locally(seats, rank) for rank in range(3)] == [(0, 2), (0, 1), (1, 2)]
+    assert distributed._gpu_each(seats)
+    assert not distributed._gpu_each([*seats, distributed._Seat("b", 1)])
+
+
+class Doubled(distributed.Alone):
+    """Two ranks of which the other's gradients are zero; counts what is sent."""
+
+    size = 2
+    sent = 0
+
+    def average(self, tensor: torch.Tensor) -> torch.Tensor:
+        self.sent += 1
+        return tensor / 2
+
+
+def test_gradients_travel_as_one_tensor_a_step() -> None:
+    ranks, model = Doubled(), torch.nn.Linear(3, 2)
+    optimizer = distributed.wrap_optimizer(torch.optim.SGD(model.parameters(), lr=1.0), ranks)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    assert ranks.sent == 1
+    for parameter, earlier in zip(model.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter.detach(), earlier - 0.5)
+
+
+def test_another_backend_is_refused() -> None:
+    with pytest.raises(InputError, match="no backend 'mpi'; choose one of horovod, ddp"):
+        distributed.connect("mpi")

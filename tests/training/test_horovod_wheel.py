@@ -10,7 +10,7 @@ import pytest
 
 from processing.errors import InputError, MissingError
 from training import horovod_wheel
-from training.distributed import check_launcher
+from training.launch import check_launcher
 
 
 def source(folder: Path, top: str = "set(CMAKE_CXX_STANDARD 14)\nset(CMAKE_CXX_STANDARD_REQUIRED ON)\n") -> Path:

@@ -8,9 +8,11 @@ import torch
 from torch.nn import functional
 
 from processing.errors import InputError
+from training.context import ContextClassifier
+from training.designs import REACH, chosen_features, design_of
 from training.loop import dropout_mask
-from training.loss import ALPHA, focal_loss
-from training.models import EluLSTM, Normalisation, count_parameters, gather, make, probabilities
+from training.loss import ALPHA, focal_loss, loss_of
+from training.models import EluLSTM, count_parameters, gather, make
 
 
 @pytest.mark.parametrize(
@@ -21,9 +23,10 @@ from training.models import EluLSTM, Normalisation, count_parameters, gather, ma
             [4 * (6 * 16 + 16 * 16 + 16), 17 * 32, 33 * 96, 97 * 32, 33 * 16, 17 * 112, 113 * 48, 49 * 64, 65 * 3],
         ),
         ("mlp", [31 * 32, 33 * 3]),
+        ("context", [(5 * 6 + 1) * 32, 6 * (5 * 32 + 1) * 32, 33 * 32, 33 * 3]),
     ],
 )
-def test_models_have_the_papers_sizes(name: str, layers: list[int]) -> None:
+def test_models_have_the_sizes_that_are_told(name: str, layers: list[int]) -> None:
     assert count_parameters(make(name)) == sum(layers)
 
 
@@ -85,27 +88,10 @@ def test_focal_loss_of_a_certain_window_has_a_finite_slope() -> None:
     assert torch.isfinite(logits.grad).all()
 
 
-def test_normalisation_is_x_minus_mean_over_std() -> None:
-    features = torch.tensor([[1.0, 5.0], [3.0, 5.0]])
-    learned = Normalisation.learn(features)
-    torch.testing.assert_close(learned.apply(features), torch.tensor([[-1.0, 0.0], [1.0, 0.0]]))
-
-
 def test_gather_lays_steps_before_windows() -> None:
     features = torch.arange(12.0).reshape(6, 2)
     index = torch.tensor([[0, 1, 2], [3, 4, 5]], dtype=torch.int32)
     assert gather(features, index)[:, 1].tolist() == features[3:].tolist()
-
-
-@pytest.mark.parametrize("name", ["lstm", "mlp"])
-def test_probabilities_do_not_depend_on_batch_or_threads(name: str) -> None:
-    generator = torch.Generator().manual_seed(4)
-    features = torch.randn(300, 6, generator=generator)
-    index = torch.randint(0, 300, (257, 5), generator=generator, dtype=torch.int32)
-    model = make(name, seed=1)
-    whole = probabilities(model, features, index, 1000)
-    torch.testing.assert_close(whole.sum(dim=1), torch.ones(257))
-    torch.testing.assert_close(probabilities(model, features, index, 50, threads=3), whole)
 
 
 def test_dropout_keeps_the_mean() -> None:
@@ -113,6 +99,31 @@ def test_dropout_keeps_the_mean() -> None:
     assert set(mask.unique().tolist()) == {0.0, 1.25}
     assert float(mask.mean()) == pytest.approx(1.0, abs=0.01)
     assert dropout_mask(5, 16, 0.0, torch.Generator()) is None
+
+
+def test_a_label_that_is_absent_counts_nothing() -> None:
+    logits = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([[0, -1, 2, 1], [-1, -1, 1, 0]])
+    known = labels >= 0
+    for focal in (True, False):
+        whole = loss_of(logits, labels, focal=focal, gamma=2.0)
+        torch.testing.assert_close(whole, loss_of(logits[known], labels[known], focal=focal, gamma=2.0))
+
+
+def test_context_sees_as_far_as_its_reach_and_no_farther() -> None:
+    model = ContextClassifier(2).eval()
+    steps = torch.zeros(4 * REACH + 1, 1, 2, requires_grad=True)
+    model(steps)[0, 2 * REACH].sum().backward()
+    felt = steps.grad.abs().sum(dim=(1, 2)).nonzero().squeeze(1)
+    assert 2 * REACH - REACH <= int(felt.min()) < int(felt.max()) <= 3 * REACH
+
+
+def test_features_are_chosen_by_name() -> None:
+    design = design_of("context")
+    assert chosen_features(design, "") == design.features
+    assert chosen_features(design, "height_std, height_above_low") == ("height_above_low", "height_std")
+    with pytest.raises(InputError, match="model mlp knows no feature 'photon_count'; those it knows: height_above_low"):
+        chosen_features(design_of("mlp"), "photon_count")
 
 
 def test_unknown_model_is_named() -> None:

@@ -11,7 +11,7 @@ from processing.cli import cli, run
 from processing.errors import MissingError
 from processing.project import Project
 from training.commands import register
-from training.distributed import check_launcher
+from training.launch import check_launcher
 
 
 def weights(project: Project, name: str) -> torch.Tensor:

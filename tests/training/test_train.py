@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
 from processing.cli import cli, run
 from processing.errors import InputError
@@ -23,7 +22,9 @@ from processing.schema import LABEL, PREDICTION, SEGMENT, TRUTH, AutoFlag, Label
 from processing.stages import Snapshot, Train
 from training import train as training
 from training.commands import register
-from training.data import UNCLEAR, LabelledSet, Windows, by_block, find_source, split, usable_labels
+from training.source import find_source
+from training.splits import UNCLEAR, Role, at_random, by_block, set_aside, split, usable_labels
+from training.tensors import Rows, Tensors
 
 QUICK = ("--model", "mlp", "--epochs", 2, "--batch", 256)
 
@@ -131,33 +132,79 @@ def test_card_of_synthetic_data_says_so(make_project) -> None:
     assert "Against the synthetic truth" in card
 
 
-def test_blocks_keep_their_guard_on_every_beam() -> None:
-    x = torch.arange(0, 100_000, 50, dtype=torch.float64).repeat(2)
-    parted = by_block(along_one_track(x), seed=1)
+def along(x: np.ndarray, granules: tuple[str, ...] = ("A",)) -> Tensors:
+    """Labels of every class in turn at places ``x`` [m] of as many granules, each of one beam."""
+    segment = np.floor(np.concatenate([np.sort(x)] * len(granules)) / 2.0).astype(np.int64)
+    tracks = [Rows(granule, "gt1l", number * len(x), (number + 1) * len(x)) for number, granule in enumerate(granules)]
+    count = len(segment)
+    zeros = np.zeros(count, np.uint32)
+    label = (np.arange(count) % 3).astype(np.int8)
+    return Tensors(
+        Path(), 2.0, tuple(tracks), np.zeros((count, 9), np.float32), segment, label, label, label * 0, zeros
+    )
+
+
+def every(data: Tensors) -> np.ndarray:
+    return np.ones(len(data), bool)
+
+
+def test_blocks_keep_their_guard() -> None:
+    data = along(np.arange(0, 100_000, 50))
+    parted = by_block(data, every(data), seed=1)
+    x, test, learn = data.x_atc, parted.rows(Role.TEST), parted.rows(Role.LEARN)
     assert len(parted.stretches) == 2
-    apart = (x[parted.train][:, None] - x[parted.test].unique()[None, :]).abs().min()
-    assert float(apart) >= 0.1 * float(x.max()) / 10 - 50
-    assert len(parted.test) == pytest.approx(0.2 * len(x), rel=0.02)
-    assert parted.holds("A", x[parted.test].numpy()).all()
-    assert not parted.holds("A", x[parted.train].numpy()).any()
-
-
-def along_one_track(x: torch.Tensor) -> LabelledSet:
-    windows = Windows(torch.zeros(1, 6), torch.zeros(len(x), 5, dtype=torch.int32), torch.arange(len(x)) % 3)
-    return LabelledSet(windows, torch.zeros(len(x), dtype=torch.int64), x, ("A",))
+    assert np.abs(x[learn][:, None] - x[test][None, :]).min() >= 0.1 * x.max() / 10 - 50
+    assert len(test) == pytest.approx(0.2 * len(x), rel=0.02)
+    assert parted.holds("A", x[test]).all()
+    assert not parted.holds("A", x[learn]).any()
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_blocks_without_a_label_are_not_held_out(seed: int) -> None:
-    ends = torch.cat([torch.arange(0.0, 100.0), torch.arange(900.0, 1000.0)]).double()
-    parted = by_block(along_one_track(ends), seed)
-    assert len(parted.test) == len(parted.train) == 100
+    data = along(2.0 * np.concatenate([np.arange(100), np.arange(900, 1000)]))
+    parted = by_block(data, every(data), seed)
+    assert len(parted.rows(Role.TEST)) == len(parted.rows(Role.LEARN)) == 100
     assert "1 of 10 blocks" in parted.how
 
 
 def test_a_single_labelled_place_cannot_be_tested_on() -> None:
+    data = along(np.full(30, 5.0))
     with pytest.raises(InputError, match="no label is left to test on; label more of the track"):
-        split(along_one_track(torch.full((30,), 5.0).double()), "", 0)
+        split(data, "", 0, clear_only=True, validation=0.1)
+
+
+def test_whole_blocks_of_all_beams_are_set_aside_and_never_of_what_is_held_out() -> None:
+    data = along(np.arange(0, 600_000, 20.0), ("A", "B", "C"))
+    parted = split(data, "B", 3, clear_only=True, validation=0.1)
+    aside = parted.role == Role.CALIBRATE
+    assert 0.05 * len(data) < aside.sum() < 0.1 * len(data)
+    assert (parted.role[data.tracks[1].here] == Role.TEST).all()
+    block = (data.x_atc // 5000).astype(int)
+    for track in (data.tracks[0], data.tracks[2]):
+        for number in np.unique(block[track.here]):
+            mine = aside[track.here][block[track.here] == number]
+            assert mine.all() or not mine.any()
+    other = split(data, "B", 4, clear_only=True, validation=0.1)
+    assert not np.array_equal(other.role, parted.role)
+
+
+def test_nothing_is_set_aside_where_a_class_would_be_lost() -> None:
+    data = along(np.arange(0, 100_000, 20.0))
+    data.label[:] = 0
+    data.label[data.x_atc < 5000] = 1
+    for seed in range(20):
+        role = np.full(len(data), Role.LEARN, np.uint8)
+        set_aside(data, role, 0.5, seed)
+        assert set(data.label[role == Role.LEARN]) == {0, 1}
+
+
+def test_the_papers_split_draws_single_windows() -> None:
+    data = along(np.arange(0, 4000, 2.0), ("A", "B"))
+    parted = at_random(data, every(data), 0, most=1000)
+    assert (len(parted.rows(Role.LEARN)), len(parted.rows(Role.TEST))) == (800, 200)
+    assert not parted.honest
+    beside = np.diff(np.flatnonzero(parted.role)) == 1
+    assert 0.1 < beside.mean() < 0.5
 
 
 def test_usable_labels() -> None:
@@ -224,7 +271,7 @@ def test_training_refuses_what_it_cannot_learn_from(make_project, capsys) -> Non
     relabel(project, lambda granule, label: np.where(granule == "A", 0, label))
     assert "of one class only (thick ice)" in refused(capsys, *train, "--held-out", "B")
     relabel(project, lambda _, label: np.full_like(label, -1))
-    assert "has no label without flags or corrected" in refused(capsys, *train)
+    assert "has no label; label some segments" in refused(capsys, *train)
     rewrite(project, "A", {"height_mean": lambda values: values + 1})
     assert "was made of other segments; run: leadline autolabel" in refused(capsys, *train)
     assert runs(project) == []

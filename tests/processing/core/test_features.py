@@ -13,6 +13,9 @@ from processing.core import features as core
 from processing.core.features import COLUMNS, HALO, MAX_STEP, NAMES, running_quantile, segment_features, window_index
 from processing.schema import SEGMENT
 
+EXACT = [1, 2, 4, 6, 7, 8]
+"""Columns that no running quantile enters."""
+
 
 def track(count: int, seed: int = 0) -> dict[str, np.ndarray]:
     """A track with gaps, noise and a slope."""
@@ -26,6 +29,8 @@ def track(count: int, seed: int = 0) -> dict[str, np.ndarray]:
         "height_mean": height,
         "height_median": height + 0.02,
         "height_std": 0.1 + 0.05 * rng.random(count),
+        "height_min": height - 0.2 * rng.random(count),
+        "height_max": height + 0.3 * rng.random(count),
         "photon_count": photons,
         "photon_count_high": photons // 2,
         "photon_rate": photons / 3,
@@ -46,6 +51,8 @@ def test_features_by_hand() -> None:
         "height_mean": np.array([0.1, 0.5, 0.3]),
         "height_median": np.array([0.1, 0.4, 0.35]),
         "height_std": np.array([0.0, 0.2, 0.1]),
+        "height_min": np.array([0.1, 0.2, 0.2]),
+        "height_max": np.array([0.1, 0.9, 0.45]),
         "photon_count": np.array([4, 8, 2]),
         "photon_count_high": np.array([4, 2, 0]),
         "photon_rate": np.array([1.0, 2.0, 4.0]),
@@ -53,13 +60,13 @@ def test_features_by_hand() -> None:
     }
     # Windows 0 0 0 1 2, 0 0 1 2 2, 0 1 2 2 2: steady heights 0.1, 0.3, 0.3, of which 0.1 is the low one.
     expected = [
-        [0.0, 0.0, 0.0, np.log(1 / 2), 1.0, 0.0],
-        [0.4, 0.2, 0.1, 0.0, 0.25, 0.0],
-        [0.2, 0.1, -0.05, np.log(2.0), 0.0, 0.0],
+        [0.0, 0.0, 0.0, np.log(1 / 2), 1.0, 0.0, 0.0, 0.0, np.log(4.0)],
+        [0.4, 0.2, 0.1, 0.0, 0.25, 0.0, 0.4, 0.3, np.log(8.0)],
+        [0.2, 0.1, -0.05, np.log(2.0), 0.0, 0.0, 0.15, 0.1, np.log(2.0)],
     ]
     # Running quantiles are known to the width of a bin: 5 mm, 1 % of a rate.
     np.testing.assert_allclose(segment_features(columns), expected, atol=0.0101)
-    np.testing.assert_allclose(segment_features(columns)[:, [1, 2, 4]], np.array(expected)[:, [1, 2, 4]], atol=1e-7)
+    np.testing.assert_allclose(segment_features(columns)[:, EXACT], np.array(expected)[:, EXACT], atol=1e-6)
 
 
 @pytest.mark.kernel
@@ -105,6 +112,8 @@ def test_strength_of_beam_sun_and_level_of_sea_do_not_matter() -> None:
         "photon_rate": 4 * columns["photon_rate"],
         "height_mean": columns["height_mean"] - 7.0,
         "height_median": columns["height_median"] - 7.0,
+        "height_min": columns["height_min"] - 7.0,
+        "height_max": columns["height_max"] - 7.0,
     }
     np.testing.assert_allclose(segment_features(stronger), segment_features(columns), atol=0.0151)
     lower_sun = columns | {"background_rate": 0.5 * (columns["background_rate"] + core.DARK_RATE) - core.DARK_RATE}

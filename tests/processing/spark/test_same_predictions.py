@@ -21,7 +21,9 @@ from processing.spark.session import cluster
 from processing.stages import Classify, Engine
 from training import bundle, on_spark
 from training.classify import classify as on_one_machine
-from training.models import Normalisation, make
+from training.designs import DESIGNS
+from training.models import make
+from training.windows import Normalisation
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from made_tables import table_of
@@ -57,13 +59,18 @@ def write_track(project: Project, track: tuple[str, str]) -> None:
     tables.write(project.table_path("segments", *track), SEGMENT, table_of(SEGMENT, track, columns), stamp)
 
 
-def write_model(project: Project) -> None:
+def write_model(project: Project, name: str, run: str) -> None:
     """A model as it is before training: what it says means nothing, to the last digit."""
-    folder = project.root / "models" / RUN
+    folder = project.root / "models" / run
     folder.mkdir(parents=True)
-    trained = bundle.Trained("lstm", make("lstm", seed=3), Normalisation(torch.full((6,), 0.2), torch.ones(6)), 2.0)
+    design = DESIGNS[name]
+    count = len(design.features)
+    norm = Normalisation(
+        torch.full((count,), 0.2), torch.ones(count), tuple(range(count)), design.limit, design.stretches
+    )
+    trained = bundle.Trained(name, make(name, 3, norm.width), norm, design.features, 2.0, temperature=1.3)
     bundle.save_weights(folder, trained)
-    bundle.save_record(folder, bundle.describe(trained) | {"fingerprint": "of a test"})
+    bundle.save_record(folder, bundle.describe(trained) | {"fingerprint": f"of a test {name}"})
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +78,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.create(tmp_path_factory.mktemp("predictions") / "project")
     for track in TRACKS:
         write_track(project, track)
-    write_model(project)
+    write_model(project, "context", "context-v0001")
+    write_model(project, "lstm", RUN)
     return project
 
 
@@ -84,14 +92,17 @@ def twins(made: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     return whole, cut
 
 
-def test_predictions_are_the_same(engine: Engine, twins: tuple[Project, Project], assert_same_tables: Same) -> None:
+@pytest.mark.parametrize("run", [RUN, "context-v0001"])
+def test_predictions_are_the_same(
+    engine: Engine, twins: tuple[Project, Project], assert_same_tables: Same, run: str
+) -> None:
     whole, cut = twins
-    stage = Classify(batch=3001)
-    assert on_one_machine(whole, stage) == RUN
-    assert on_spark.classify(cut, stage, engine) == RUN
+    stage = Classify(batch=3001, run_name=run)
+    assert on_one_machine(whole, stage) == run
+    assert on_spark.classify(cut, stage, engine) == run
     assert_same_tables(whole, cut, "predictions")
-    assert cut.tracks("predictions", RUN) == list(TRACKS)
-    assert on_spark.classify(cut, stage, NOWHERE) == RUN, "there is nothing to do, so no cluster is asked for"
+    assert cut.tracks("predictions", run) == list(TRACKS)
+    assert on_spark.classify(cut, stage, NOWHERE) == run, "there is nothing to do, so no cluster is asked for"
 
 
 @pytest.mark.parametrize("engine", ["local"], indirect=True)

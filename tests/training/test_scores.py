@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.card import card
-from training.evaluate import CLASS_NAMES, score
+from training.scores import CLASS_NAMES, score
 
 
 def test_scores_by_hand() -> None:
@@ -41,18 +41,17 @@ def record(*, clear_only: bool, synthetic: bool, honest: bool) -> dict:
         "weights": 1091,
         "ranks": 2,
         "features": {"names": ["a", "b"], "steps": 5},
-        "parameters": {
-            "focal_gamma": 2.0,
-            "epochs": 3,
-            "batch": 32,
-            "learning_rate": 0.003,
-            "seed": 0,
-            "clear_only": clear_only,
-        },
+        "parameters": {"seed": 0, "clear_only": clear_only},
+        "plan": {"epochs": 3, "batch": 32, "learning_rate": 0.003, "falls": False, "focal": True, "gamma": 2.0},
+        "calibration": {"temperature": 1.25, "labels": 60, "before": 0.04, "after": 0.01},
         "snapshot": "v0001",
         "synthetic": synthetic,
         "split": {"how": "as told", "honest": honest, "granules": ["A"], **counts},
-        "metrics": {"labels": score([0, 0, 0, 0], [0, 0, 0, 1]).to_json(), "truth": None},
+        "metrics": {
+            "labels": score([0, 0, 0, 0], [0, 0, 0, 1]).to_json() | {"calibration": {"error": 0.02}},
+            "every_label": {"groups": {"cloud": score([0, 1], [0, 0]).to_json()}},
+            "truth": None,
+        },
     }
 
 
@@ -64,6 +63,10 @@ def test_card_tells_scores_and_limits() -> None:
     assert "| open water | – | – | – | 0 | 0 | 0 | 0 |" in text
     assert "No training window is open water" in text
     assert "2 rank(s)" in text
+    assert "5 consecutive segments; features, all label-free: a, b" in text
+    assert "3 epochs, batch 32, Adam 0.003, focal loss (gamma 2), seed 0" in text
+    assert "| cloud | 50.00 % | 33.33 % | 2 |" in text
+    assert "Temperature 1.250, fitted to 60 labels set aside: expected calibration error there 4.00 % before" in text
     assert "clear or corrected labels only" in text
     assert not [word for word in ("synthetic", "Not an honest", "truth") if word in text]
 

@@ -1,0 +1,59 @@
+"""A model from elsewhere taken into a project, and the model that is in use."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from processing.errors import InputError, LeadlineError, MissingError
+from processing.io.atomic import aside_folder
+from processing.places import place
+from processing.project import Project
+from training import bundle, tracking
+
+_FILES = (bundle.WEIGHTS, bundle.RECORD, "card.md", "metrics.jsonl")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_log = logging.getLogger(__name__)
+
+
+def adopt(project: Project, model: str) -> str:
+    """Copy the model in the folder ``model`` into the project and return its run's name.
+
+    The same model again is accepted quietly. Raises MissingError when there is no model, StaleError when it cannot be
+    used by this version, InputError when it is damaged or another model of that name is in the project.
+    """
+    folder = place(model)
+    bundle.load_folder(folder, "train it anew with this version")
+    record = bundle.read_record(folder)
+    name = str(record.get("run", folder.name))
+    if not _NAME.fullmatch(name):
+        raise InputError(f"model's run name {name!r} has characters that no folder should", where=folder)
+    target = project.root / "models" / name
+    if target.exists():
+        if bundle.read_record(target).get("fingerprint") != record["fingerprint"]:
+            raise InputError(f"another model {name!r} is in the project", where=target, mend="rename one of the two")
+        return name
+    with aside_folder(target, exclusive=True) as aside:
+        for file in _FILES:
+            if (folder / file).exists():
+                (aside / file).write_bytes((folder / file).read_bytes())
+    return name
+
+
+def promote(project: Project, run: str, url: str) -> None:
+    """Let ``run`` be the model that ``classify`` takes when none is named, and so say the MLflow records at ``url``.
+
+    Raises MissingError when there is no such model. Records that cannot be reached, or do not know the run, are warned
+    of: the project's own state decides.
+    """
+    known = project.runs("models")
+    if run not in known:
+        mend = f"there are: {', '.join(known) or 'none'}"
+        raise MissingError(f"no model {run!r}", where=project.root / "models", mend=mend)
+    project.make_newest("models", run)
+    if url == tracking.OFF:
+        return
+    try:
+        tracking.promote(project, run, url)
+    except LeadlineError as error:
+        _log.info("the model registry was not told that %s is in use: %s", run, error.line)
