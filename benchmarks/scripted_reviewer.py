@@ -83,7 +83,7 @@ def learn(folder: Path, kilometres: float) -> Project:
 
     project = _labelled(folder, Twin(seed=TEACHER, granules=1, km=kilometres))
     snapshot(project, Snapshot())
-    train(project, Train(epochs=EPOCHS))
+    train(project, Train(model="lstm", epochs=EPOCHS, tracking="off"))
     return project
 
 

@@ -17,7 +17,9 @@ from processing.local.inputs import take_in
 from processing.project import Project
 from processing.stages import Resample
 from training import bundle
-from training.models import FEATURES, Normalisation, make
+from training.designs import DESIGNS
+from training.models import FEATURES, make
+from training.windows import Normalisation
 
 
 def granule_name(number: int) -> str:
@@ -63,7 +65,9 @@ def add_untrained_model(project: Project) -> None:
     """Give the project the paper's LSTM with random weights: it is as fast as a trained one."""
     folder = project.root / "models" / "lstm-untrained"
     folder.mkdir(parents=True)
-    normalisation = Normalisation(torch.zeros(FEATURES), torch.ones(FEATURES))
-    trained = bundle.Trained("lstm", make("lstm"), normalisation, Resample().window)
+    design = DESIGNS["lstm"]
+    columns = tuple(range(FEATURES))
+    normalisation = Normalisation(torch.zeros(FEATURES), torch.ones(FEATURES), columns, design.limit, design.stretches)
+    trained = bundle.Trained("lstm", make("lstm"), normalisation, design.features, Resample().window)
     bundle.save_weights(folder, trained)
     bundle.save_record(folder, {**bundle.describe(trained), "fingerprint": "untrained"})

@@ -57,7 +57,7 @@ def runs(project: Project, kind: str = "models") -> list[str]:
 
 def test_separable_classes_are_recovered_on_a_granule_held_out(make_project) -> None:
     project = make_project()
-    assert leadline("train", project.root, "--epochs", 12, "--batch", 64, "--held-out", "B") == 0
+    assert leadline("train", project.root, "--model", "lstm", "--epochs", 12, "--batch", 64, "--held-out", "B") == 0
     assert leadline("classify", project.root) == 0
     made = record(project, "lstm-v0001")
     assert made["split"]["honest"]
