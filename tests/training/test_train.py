@@ -26,7 +26,7 @@ from training.source import find_source
 from training.splits import UNCLEAR, Role, at_random, by_block, set_aside, split, usable_labels
 from training.tensors import Rows, Tensors
 
-QUICK = ("--model", "mlp", "--epochs", 2, "--batch", 256)
+QUICK = ("--model", "mlp", "--epochs", 2, "--batch", 256, "--tracking", "off")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -83,7 +83,13 @@ def test_a_run_is_kept_renewed_or_numbered(make_project, capsys) -> None:
     said = refused(capsys, "train", project.root, "--seed", 4, "--run-name", "mlp-v0001")
     assert "run 'mlp-v0001' is there, made from other data or parameters; choose another --run-name" in said
     assert leadline("train", project.root, "--seed", 4, "--run-name", "mine", "--snapshot", "v0001") == 0
-    assert Project(project.root).settings["stage"]["train"] == {"model": "mlp", "epochs": 2, "batch": 256, "seed": 4}
+    assert Project(project.root).settings["stage"]["train"] == {
+        "model": "mlp",
+        "epochs": 2,
+        "batch": 256,
+        "seed": 4,
+        "tracking": "off",
+    }
     assert not list((project.root / "models").glob(".*"))
     found = {file.name for file in (project.root / "models/mine").iterdir()}
     assert found == {"model.pt", "model.json", "metrics.jsonl", "card.md"}
