@@ -61,25 +61,31 @@ def rows() -> Iterator[Row]:
 
 
 def papers_protocol(project: Project) -> Iterator[Row]:
-    """The paper's models under its own protocol: random split, batch 32, 20 epochs, 98,000 windows."""
+    """The paper's models under its own protocol: random split, batch 32, 20 epochs, 98,000 windows.
+
+    At batch 32 and a constant rate the accuracy swings by a point or two from epoch to epoch, so that the last one says
+    little: what is compared is the mean of the last ten.
+    """
     found = study(project, Evaluate(models="lstm,mlp", protocols="paper", seeds=SEEDS))
-    figures = {}
-    for name in ("lstm", "mlp"):
+    figures = {
+        name: interval([float(np.mean(one.epochs[-10:])) for one in found.outcomes if one.model == name])
+        for name in ("lstm", "mlp")
+    }
+    for name, ours in figures.items():
         row = find_row(found.rows, model=name, protocol="paper", against="labels")
         assert row is not None
-        figures[name] = row.figures["accuracy"]
         recalls = ", ".join(f"{one} {100 * row.figures[f'{one} recall'].mean:.1f}" for one in CLASS_NAMES)
-        below = name == "lstm" or figures["mlp"].mean < figures["lstm"].mean
-        near = name == "mlp" or abs(figures["lstm"].mean - PAPER["lstm"]) <= 0.01
+        near = abs(ours.mean - PAPER["lstm"]) <= 0.01 if name == "lstm" else ours.mean < figures["lstm"].mean
         yield Row(
-            f"{name.upper()} under the paper's protocol, accuracy",
-            100 * figures[name].mean,
+            f"{name.upper()} under the paper's protocol, accuracy, mean of the last ten epochs",
+            100 * ours.mean,
             "%",
             bar="within 1 of the paper's 96.56" if name == "lstm" else "below the LSTM",
-            met=near and below,
+            met=near,
             peer=100 * PAPER[name],
             peer_name="the paper, on its own data",
-            note=f"synthetic, labels true; {told(figures[name])} over {SEEDS} seeds; recall: {recalls}",
+            note=f"synthetic, labels true; {told(ours)} over {SEEDS} seeds; last epoch "
+            f"{told(row.figures['accuracy'])}, recall there: {recalls}",
         )
 
 

@@ -49,7 +49,7 @@ with contextlib.suppress(OSError):
 _START_SECONDS = 60
 _CONNECT_SECONDS = 10.0
 _PATIENCE = 30.0
-_CYCLE_MS = "5"
+_CYCLE_MS = "2"
 
 _RANK = re.compile(r"^\[(?:rank)?(\d+)\](?:<std(?:out|err)>)?: ?")
 _DEATHS = re.compile(r"\(exitcode: -(\d+)\)|exit with status code (\d+)")

@@ -19,7 +19,7 @@ from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import digest
 from processing.stages import Evaluate, Train
-from training import worker
+from training import loop, worker
 from training.ablation import VARIANTS, Variant, changed_labels
 from training.designs import design_of
 from training.distributed import Alone
@@ -122,6 +122,7 @@ def _outcome(project: Project, source: Source, data: Tensors, case: Case, stage:
     job = _job(learned, data, split, case, stage)
     with tempfile.TemporaryDirectory(prefix="leadline-evaluate-") as folder:
         model = worker.work(job, Alone(), Path(folder), bar.advance)
+        epochs = [epoch.watched["accuracy"] or 0.0 for epoch in loop.read_epochs(Path(folder))]
     calibrated = calibrate(job, model)
     verdict = judge(project, data, split, Judge(model, job.norm, calibrated.temperature), available_cores())
     return Outcome(
@@ -133,6 +134,7 @@ def _outcome(project: Project, source: Source, data: Tensors, case: Case, stage:
         learned=int(np.count_nonzero(job.role == Role.LEARN)),
         temperature=calibrated.temperature,
         verdict=verdict.to_json(),
+        epochs=epochs,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ class Outcome:
     ----------
     variant : what was changed about it, or empty. model : its design. protocol : how labels were parted. fold : what
     was held out. verdict : ``Verdict.to_json()``. learned : labels it learned from. temperature : of its calibration.
+    epochs : accuracy on the labels to test on after each.
     """
 
     variant: str
@@ -36,6 +37,7 @@ class Outcome:
     learned: int
     temperature: float
     verdict: dict[str, Any]
+    epochs: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,76 @@
+"""The proving ground stays as hard as it is: what its classes look like, and how far a straight cut tells them apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import proving
+from processing.core.features import COLUMNS, NAMES, PAPER_NAMES, segment_features, window_index
+from processing.io import tables
+from processing.io.recognise import take_stock
+from processing.local.inputs import take_in
+from processing.local.resample import resample
+from processing.project import Project
+from processing.schema import SEGMENT, TRUTH
+from processing.stages import Resample
+from processing.twin.make import make_twin
+
+pytestmark = pytest.mark.slow
+
+KILOMETRES = 12.0
+SHARES = (0.82, 0.139, 0.04)
+MEDIANS = {
+    "height_above_low": [0.153, 0.115, 0.009],
+    "height_std": [0.123, 0.098, 0.092],
+    "photon_rate": [0.004, -0.161, 0.898],
+    "photon_count": [2.565, 2.398, 3.434],
+}
+STRAIGHT = 0.899
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of five (N, 5, 9) of the strong beams of one granule, and the true class (N,) of each middle."""
+    folder: Path = tmp_path_factory.mktemp("proving")
+    make_twin(folder / "twin", proving.parameters(proving.TAUGHT_SEED, 1, KILOMETRES))
+    project = Project.create(folder / "project")
+    take_in(project, take_stock((folder / "twin",), "", {}))
+    resample(project, Resample())
+    windows, labels = [], []
+    for granule, beam in project.tracks("segments"):
+        if not beam.endswith("r"):
+            continue
+        table = tables.read(project.table_path("segments", granule, beam), SEGMENT, COLUMNS)
+        columns = {name: table[name].to_numpy() for name in COLUMNS}
+        truth = tables.read(project.table_path("inputs/truth", granule, beam), TRUTH, ("segment", "label"))
+        segment, known = columns["segment"], truth["segment"].to_numpy()
+        at = np.minimum(np.searchsorted(known, segment), len(known) - 1)
+        there = known[at] == segment
+        windows.append(segment_features(columns)[window_index(segment)][there])
+        labels.append(truth["label"].to_numpy()[at][there])
+    return np.concatenate(windows), np.concatenate(labels)
+
+
+def test_classes_look_as_they_did(seen) -> None:
+    windows, label = seen
+    middle = windows[:, 2]
+    found = {
+        name: [round(float(np.median(middle[label == code, NAMES.index(name)])), 3) for code in range(3)]
+        for name in ("height_above_low", "height_std", "photon_rate", "photon_count")
+    }
+    shares = [round(float((label == code).mean()), 3) for code in range(3)]
+    assert shares == pytest.approx(SHARES, abs=0.004)
+    for name, values in MEDIANS.items():
+        assert found[name] == pytest.approx(values, abs=0.02), name
+
+
+def test_a_straight_cut_tells_them_apart_as_well_as_it_did(seen) -> None:
+    windows, label = seen
+    inputs = windows[:, :, : len(PAPER_NAMES)].reshape(len(windows), -1).astype(np.float64)
+    inputs = np.column_stack([(inputs - inputs.mean(axis=0)) / inputs.std(axis=0), np.ones(len(inputs))])
+    weights, *_ = np.linalg.lstsq(inputs, np.eye(3)[label], rcond=None)
+    accuracy = float(((inputs @ weights).argmax(axis=1) == label).mean())
+    assert accuracy == pytest.approx(STRAIGHT, abs=0.005)
