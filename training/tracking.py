@@ -330,6 +330,9 @@ def _address(project: Project, tracking: str) -> str:
     if urlsplit(tracking).scheme not in {"http", "https"}:
         mend = f"such as http://host:5000, or {OFF}"
         raise InputError(f"{tracking!r} is no URL of a tracking server", where="--tracking", mend=mend)
+    if "@" in urlsplit(tracking).netloc:  # it would stand in project.toml for everybody to read
+        mend = "give them in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        raise InputError("the URL of a tracking server holds a name or a password", where="--tracking", mend=mend)
     return tracking
 
 

@@ -1,4 +1,4 @@
-"""The proving ground stays as hard as it is: what its classes look like, and how far a straight cut tells them apart."""
+"""The proving ground stays as hard as it is: how its classes look, and how far a straight cut tells them apart."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ def test_a_project_in_a_store_is_tracked_by_a_server_alone(caplog: pytest.LogCap
     assert in_use(project) is None
 
 
-@pytest.mark.parametrize("tracking", ["localhost:5000", "mlruns", "databricks"])
+@pytest.mark.parametrize("tracking", ["localhost:5000", "mlruns", "databricks", "http://me:secret@host:5000"])
 def test_what_is_no_server_is_refused(project: Project, tracking: str) -> None:
     with pytest.raises(InputError, match="--tracking"), tracked(project, Train(tracking=tracking), "run", {}, TAGS):
         pytest.fail("not to be reached")
