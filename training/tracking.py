@@ -345,7 +345,7 @@ def _artefacts(project: Project) -> str:
 
 
 def _where(project: Project, tracking: str) -> str:
-    return _without_password(tracking) if tracking else str(project.root / DATABASE)
+    return tracking if tracking else str(project.root / DATABASE)
 
 
 def _connect(project: Project, address: str) -> Any:
@@ -408,8 +408,4 @@ def _reason(error: Exception) -> str:
     while cause is not None and not isinstance(cause, sqlite3.Error | ConnectionError | TimeoutError | socket.gaierror):
         cause = cause.__cause__ or cause.__context__
     lines = str(cause or error).strip().splitlines() or [type(error).__name__]
-    return _without_password(lines[0])[:300]
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//", text)
+    return lines[0][:300]
