@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +49,8 @@ class Point:
 
 def rows() -> Iterator[Row]:
     """The paper's protocol, then granules of unseen seeds, then the curve."""
-    with workshop(None) as folder:
+    with tempfile.TemporaryDirectory(prefix="leadline-bench-") as root:
+        folder = Path(root)
         taught = proving.make(folder, proving.TAUGHT_SEED, TAUGHT)
         unseen = truth_of(proving.make(folder, proving.UNSEEN_SEED, UNSEEN))
         points = curve(proving.make(folder, proving.TAUGHT_SEED, CURVE), *unseen)
@@ -175,13 +175,6 @@ def told(found: Interval) -> str:
     return f"{100 * abs(found.mean):.2f}{half}"
 
 
-@contextmanager
-def workshop(folder: Path | None) -> Iterator[Path]:
-    """The folder that projects are made in: ``folder``, which keeps them, or one that is removed afterwards."""
-    with ExitStack() as stack:
-        yield folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leadline-bench-")))
-
-
 def plot(file: Path, points: Sequence[Point]) -> None:
     """Macro F1 and the recall of open water over the labels that were corrected."""
     from matplotlib.figure import Figure
@@ -209,10 +202,10 @@ def plot(file: Path, points: Sequence[Point]) -> None:
 
 @click.command()
 @click.option("--plot", "file", type=click.Path(path_type=Path), required=True, help="Write the curve here.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Keep projects in this folder and use those there.")
-def main(file: Path, keep: Path | None) -> None:
+def main(file: Path) -> None:
     """Draw what corrections buy."""
-    with workshop(keep) as folder:
+    with tempfile.TemporaryDirectory(prefix="leadline-bench-") as root:
+        folder = Path(root)
         unseen = truth_of(proving.make(folder, proving.UNSEEN_SEED, UNSEEN))
         plot(file, curve(proving.make(folder, proving.TAUGHT_SEED, CURVE), *unseen))
 

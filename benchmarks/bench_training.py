@@ -35,7 +35,7 @@ from training.models import FEATURES, LSTM_DENSE, LSTM_UNITS, dense, make
 from training.plan import Plan
 from training.splits import Role
 from training.threads import torch_threads
-from training.track import Track, places
+from training.track import Track, grid_places
 from training.windows import Normalisation, Whole, Windows
 
 _TRAINED = 60_000
@@ -267,7 +267,7 @@ def classifier(name: str) -> tuple[nn.Module, Normalisation]:
 def a_track() -> Track:
     data = synthetic(_CLASSIFIED)
     index, own = window_index(data.segment), slice(0, _CLASSIFIED)
-    return Track(data.segment, data.x_atc, data.features, index, places(data.segment), own)
+    return Track(data.segment, data.x_atc, data.features, index, grid_places(data.segment), own)
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def correct_all(project: Project) -> str:
         stroke for track in known_tracks(project) for stroke in track.strokes(track.segment[0], track.segment[-1] + 1)
     ]
     _record(project, strokes)
-    return snapshot(project, Snapshot()).name
+    return snapshot(project, Snapshot())
 
 
 def queue(project: Project) -> list[tuple[Track, Zone]]:

@@ -115,9 +115,9 @@ class Train(Stage):
     output = "models"
 
     model = param.Selector(
-        default="lstm",
+        default="context",
         objects=["mlp", "lstm", "context"],
-        doc="Model: the paper's MLP or LSTM, or the one of stretches",
+        doc="Model: convolutions over a stretch of track, or the paper's MLP or LSTM",
     )
     snapshot = param.String("", doc="Snapshot to learn from, such as v0001; the newest when empty")
     run_name = param.String("", doc="Name of the run; made from model and snapshot when empty")
@@ -142,15 +142,20 @@ class Train(Stage):
         doc="Loss; as the model's own: the paper's two focal with its weights, context plain cross-entropy",
     )
     focal_gamma = _number(2.0, "Focusing exponent of the focal loss", "1", (0.0, 10.0))
-    dropout = _number(0.2, "Dropout after the recurrent layer, or before each convolution", "1", (0.0, 0.95))
+    dropout = param.Number(
+        None,
+        bounds=(0.0, 0.95),
+        allow_None=True,
+        doc="Dropout after the recurrent layer, or before each convolution; the model's own when not given [1]",
+    )
     clear_only = param.Boolean(
         True, doc="Learn only from labels without cloud, shadow, transition or drift flags, and from corrected ones"
     )
-    seed = _integer(0, "Seed of every random choice", "1", (0, None))
+    seed = _integer(0, "Seed of every random choice", "1", (0, 2**31))
     precision = param.Selector(
         default="float32", objects=["float32", "bfloat16"], doc="Numbers that products are made with, on a GPU"
     )
-    workers = _integer(1, "Ranks that train together", "1", (1, 1024))
+    workers = _integer(0, "Ranks that train together; all that --hosts offer, or one, when 0", "1", (0, 1024))
     hosts = param.String("", doc="Hosts and their ranks, such as a:4,b:4; this machine when empty")
     backend = param.Selector(default="horovod", objects=["horovod", "ddp"], doc="What several ranks average by")
     device = param.Selector(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 
 from processing.errors import InputError, LeadlineError, MissingError
 from processing.io.atomic import aside_folder
@@ -12,7 +11,6 @@ from processing.project import Project
 from training import bundle, tracking
 
 _FILES = (bundle.WEIGHTS, bundle.RECORD, "card.md", "metrics.jsonl")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _log = logging.getLogger(__name__)
 
 
@@ -26,8 +24,7 @@ def adopt(project: Project, model: str) -> str:
     bundle.load_folder(folder, "train it anew with this version")
     record = bundle.read_record(folder)
     name = str(record.get("run", folder.name))
-    if not _NAME.fullmatch(name):
-        raise InputError(f"model's run name {name!r} has characters that no folder should", where=folder)
+    bundle.check_name(name, folder)
     target = project.root / "models" / name
     if target.exists():
         if bundle.read_record(target).get("fingerprint") != record["fingerprint"]:

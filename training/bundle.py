@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from training.windows import Normalisation
 
 WEIGHTS = "model.pt"
 RECORD = "model.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,13 @@ def describe(trained: Trained) -> dict[str, Any]:
     }
 
 
+def check_name(name: str, where: str | Path) -> None:
+    """Raise InputError when a run's ``name`` would make no good folder."""
+    if not _NAME.fullmatch(name):
+        what = f"run name {name!r} has characters that no folder should"
+        raise InputError(what, where=where, mend="use letters, digits, dots, dashes and underscores")
+
+
 def save_record(folder: Path, record: dict[str, Any]) -> None:
     write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
 
@@ -100,7 +109,7 @@ def load_folder(folder: Path, mend: str) -> Trained:
     """
     record = read_record(folder)
     _check_contract(record, folder, mend)
-    names = tuple(record["features"]["names"])
+    names = tuple(record["features"].get("names", ()))
     try:
         state = files.load(folder / WEIGHTS)
         normalisation = Normalisation(**state["norm"])
@@ -117,7 +126,7 @@ def load_folder(folder: Path, mend: str) -> Trained:
 
 def _check_contract(record: dict[str, Any], folder: Path, mend: str) -> None:
     features = record.get("features", {})
-    if not isinstance(features, dict) or not record.keys() >= {"model", "window", "fingerprint"}:
+    if not isinstance(features, dict) or not record.keys() >= {"model", "window", "fingerprint"} or not features:
         raise InputError("not a model record of leadline", where=folder / RECORD, mend=mend)
     if record.get("schema_version") != SCHEMA_VERSION:
         what = f"model was made with schema version {record.get('schema_version')}, this is {SCHEMA_VERSION}"

@@ -49,8 +49,8 @@ def promote(project: Path, run: str) -> None:
 def evaluate(project: Path, **options: Any) -> None:
     """Train and test models on a snapshot of PROJECT by several protocols and seeds; print tables, write figures.
 
-    The paper's random split stands beside whole granules, regions and seasons held out. Every model is made with the
-    parameters that train would take. An evaluation that was interrupted goes on where it stopped.
+    The paper's random split stands beside whole granules, regions and seasons held out. There every model is made with
+    the parameters that train would take, but with its own batch and features. An interrupted evaluation goes on.
     """
     with at_work(project, Evaluate, options) as (opened, stage):
         from rich.console import Console
@@ -59,7 +59,7 @@ def evaluate(project: Path, **options: Any) -> None:
         from training.report import tables
 
         folder, rows = run_evaluation(opened, stage)
-    console = Console()
+    console = Console(width=None if Console().is_terminal else 110)
     for table in tables(rows):
         console.print(table)
     click.echo(f"{folder / 'report.md'} and figures")

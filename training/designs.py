@@ -25,8 +25,8 @@ class Design:
     ----------
     features : those it sees when none are named. stretches : whether it labels every segment of a stretch at once, or
     the middle one of a window of five. limit : standard deviations beyond which a feature says no more.
-    batch : windows a step that were measured to be best (docs/training.md). focal, falls : whether its loss is the
-    focal one, and whether its learning rate falls.
+    batch, dropout : its own, measured to be best for ``context`` (docs/training.md). focal, falls : whether its loss is
+    the focal one, and whether its learning rate falls.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Design:
     stretches: bool
     limit: float
     batch: int
+    dropout: float
     focal: bool
     falls: bool
 
@@ -42,9 +43,9 @@ DESIGNS: Mapping[str, Design] = MappingProxyType(
     {
         design.name: design
         for design in (
-            Design("mlp", PAPER_NAMES, stretches=False, limit=inf, batch=1024, focal=True, falls=False),
-            Design("lstm", PAPER_NAMES, stretches=False, limit=inf, batch=1024, focal=True, falls=False),
-            Design("context", NAMES, stretches=True, limit=6.0, batch=16_384, focal=False, falls=True),
+            Design("mlp", PAPER_NAMES, stretches=False, limit=inf, batch=1024, dropout=0.0, focal=True, falls=False),
+            Design("lstm", PAPER_NAMES, stretches=False, limit=inf, batch=1024, dropout=0.2, focal=True, falls=False),
+            Design("context", NAMES, stretches=True, limit=6.0, batch=2048, dropout=0.05, focal=False, falls=True),
         )
     }
 )

@@ -27,14 +27,17 @@ def chosen_device(name: str, local_rank: int = 0) -> torch.device:
         raise MissingError("no GPU that torch can use is there", where="--device", mend="use --device auto")
     if name == "cpu" or not there:
         return torch.device("cpu")
-    return torch.device("cuda", local_rank % torch.cuda.device_count())
+    device = torch.device("cuda", local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)  # captures and waits concern the current device
+    torch.backends.cudnn.allow_tf32 = False
+    return device
 
 
 def precision(plan: Plan, device: torch.device) -> AbstractContextManager[object]:
     """What products are made in: bfloat16 where the plan says so and there is a GPU."""
     if device.type != "cuda" or plan.precision != "bfloat16":
         return nullcontext()
-    return torch.autocast("cuda", torch.bfloat16)
+    return torch.autocast("cuda", torch.bfloat16, cache_enabled=False)  # a capture allows no cache
 
 
 def captured(model: Classifier, plan: Plan, shape: tuple[int, int, int], device: torch.device) -> Forward:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from processing.io.atomic import aside_folder
+from processing.places import is_remote
 from processing.project import Project
 from processing.stages import Evaluate
+from training.ablation import LABELS
 from training.charts import draw_all
 from training.report import markdown
 from training.study import Studied, study
@@ -38,6 +41,8 @@ def evaluate(project: Project, stage: Evaluate) -> tuple[Path, list[Row]]:
         (aside / RESULTS).write_text(told + "\n", encoding="utf-8")
         report = markdown(found.rows, about, project.synthetic, names)
         (aside / REPORT).write_text(report, encoding="utf-8")
+    if not is_remote(project.root):
+        shutil.rmtree(project.root / LABELS, ignore_errors=True)
     return folder, found.rows
 
 

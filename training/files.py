@@ -30,5 +30,5 @@ def save(path: Path, state: dict[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """What ``save`` wrote; nothing but tensors and plain values is unpickled."""
     with readable(path) as source:
-        state: dict[str, Any] = torch.load(source, weights_only=True)
+        state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
     return state

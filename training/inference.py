@@ -15,7 +15,7 @@ from training.designs import REACH
 from training.models import CLASSES, Classifier, gather
 from training.tensors import Tensors
 from training.threads import torch_threads
-from training.track import Track, places
+from training.track import Track, grid_places
 from training.windows import Normalisation
 
 BATCH = 4096
@@ -62,7 +62,7 @@ def _by_track(
         rows, segment = np.flatnonzero(mine), data.segment[track.here]
         features = norm.apply(data.features[track.here])
         if norm.marked:
-            yield _by_batch(len(rows), BATCH, threads, _stretch(model, features, places(segment), rows))
+            yield _by_batch(len(rows), BATCH, threads, _stretch(model, features, grid_places(segment), rows))
         else:
             index = torch.from_numpy(window_index(segment)[rows])
             yield _by_batch(len(rows), BATCH, threads, _fives(model, features, index))

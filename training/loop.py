@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -51,12 +51,16 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """How far training is: epochs done, and of the next one its steps, their loss summed, and its time so far [s]."""
+    """How far training is: epochs done, and of the next one its steps, their loss summed, and its time so far [s].
+
+    ``order`` tells how the examples were held, which decides the order that those steps were in.
+    """
 
     history: list[Epoch] = field(default_factory=list)
     steps: int = 0
     loss: float = 0.0
     seconds: float = 0.0
+    order: str = ""
 
 
 Watch = Callable[[Classifier], Watched]
@@ -108,11 +112,15 @@ def fit(
     Raises InputError when the loss is no longer finite.
     """
     device = device or torch.device("cpu")
+    examples = examples.to(device)
     model = make(plan.model, plan.seed, width).to(device)
     adam = Adam(model.parameters(), lr=plan.learning_rate, eps=_KERAS_EPSILON, fused=True)
     work = Fitting(plan, ranks, model, wrap_optimizer(adam, ranks), device, folder, advance)
-    work.progress = resume(folder, plan, model, work.optimizer)
+    work.progress = resume(folder, plan, model, work.optimizer, examples.order)
+    check_together(work.progress, ranks)
     broadcast_parameters(model, ranks)
+    if ranks.rank == 0 and work.progress.history:
+        write_metrics(folder, work.progress.history)
     advance(len(work.progress.history) * examples.labelled)
     if tell:
         for known in work.progress.history:
@@ -154,13 +162,14 @@ def train_epoch(work: Fitting, examples: Examples, epoch: int) -> tuple[float, f
             labels = int((part.labels[rows.to(work.device)] >= 0).sum()) if plan.stretches else len(rows)
             seen += labels
             if step <= done.steps:
+                work.advance(labels)
                 continue
             set_rate(work.optimizer, plan.rate(epoch + (seen - labels) / max(examples.labelled, 1)))
             total += train_step(work, part, rows, mask, labels)
             work.advance(labels)
             if work.ranks.rank == 0 and time.monotonic() - work.saved >= CHECKPOINT_SECONDS:
                 spent = done.seconds + time.perf_counter() - began
-                save(work, Progress(done.history, step, done.loss + float(total), spent))
+                save(work, Progress(done.history, step, done.loss + float(total), spent, examples.order))
     mean = (done.loss + float(work.ranks.average(total.cpu()))) / max(seen, 1)
     return mean, done.seconds + time.perf_counter() - began
 
@@ -227,15 +236,27 @@ def save(work: Fitting, progress: Progress | None = None) -> None:
         "progress": asdict(progress),
     }
     files.save(work.folder / CHECKPOINT, state)
-    records = [asdict(epoch) for epoch in progress.history]
-    write_text(work.folder / METRICS, "".join(json.dumps(record) + "\n" for record in records))
+    write_metrics(work.folder, progress.history)
     work.saved = time.monotonic()
 
 
-def resume(folder: Path, plan: Plan, model: Classifier, optimizer: Optimizer) -> Progress:
+def write_metrics(folder: Path, history: Sequence[Epoch]) -> None:
+    """Write ``folder/metrics.jsonl``, a line an epoch."""
+    write_text(folder / METRICS, "".join(json.dumps(asdict(epoch)) + "\n" for epoch in history))
+
+
+def check_together(progress: Progress, ranks: Ranks) -> None:
+    """Raise InputError when the ranks go on from different places, as where a shared folder shows one of them less."""
+    mine = torch.tensor([len(progress.history), progress.steps], dtype=torch.float64)
+    if not torch.equal(ranks.average(mine), mine):
+        what = f"rank {ranks.rank} found another checkpoint than the others"
+        raise InputError(what, where="train", mend="wait until every host sees the same files, and run it again")
+
+
+def resume(folder: Path, plan: Plan, model: Classifier, optimizer: Optimizer, order: str) -> Progress:
     """Load the checkpoint in ``folder`` into ``model`` and ``optimizer``, if there is one, and return how far it is.
 
-    Raises InputError when it is damaged or of another plan.
+    Raises InputError when it is damaged, of another plan, or within an epoch whose examples are in another ``order``.
     """
     if not (folder / CHECKPOINT).exists():
         return Progress()
@@ -246,16 +267,22 @@ def resume(folder: Path, plan: Plan, model: Classifier, optimizer: Optimizer) ->
         optimizer.load_state_dict(state["optimizer"])
         told = dict(state["progress"])
         told["history"] = [Epoch(**record) for record in told["history"]]
-        return Progress(**told)
+        progress = Progress(**told)
+    if progress.steps and progress.order != order:
+        what = f"training stopped within an epoch of examples held as {progress.order}, now as {order}"
+        raise InputError(what, where=folder, mend="give --memory as before")
+    return progress
 
 
 def restore(plan: Plan, width: int, folder: Path) -> Classifier:
     """The model of the checkpoint in ``folder``; raises InputError unless all of its epochs are done."""
-    if epochs_done(folder) < plan.epochs:
-        raise InputError(f"training ended after {epochs_done(folder)} of {plan.epochs} epochs", where=folder)
     model = make(plan.model, plan.seed, width)
     with _checkpoint(folder) as state:
+        done = len(state["progress"]["history"])
         model.load_state_dict(state["model"])
+    if done < plan.epochs:
+        what = f"training ended after {done} of {plan.epochs} epochs"
+        raise InputError(what, where=folder, mend="the same command goes on from there")
     return model
 
 

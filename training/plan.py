@@ -59,7 +59,7 @@ class Plan:
             falls=falls,
             focal=design.focal if stage.loss == "model" else stage.loss == "focal",
             gamma=stage.focal_gamma,
-            dropout=stage.dropout,
+            dropout=design.dropout if stage.dropout is None else stage.dropout,
             seed=stage.seed,
             precision=stage.precision,
         )

@@ -37,13 +37,15 @@ class Split:
     Attributes
     ----------
     role : u1 (S,). held_out : granules that are held out whole. stretches : where none is, the ranges of ``x_atc`` [m]
-    held out. at_random : whether single windows were drawn, as the paper does.
+    held out; ``guard`` [m] beside them belongs to neither. at_random : whether single windows were drawn, as in the
+    paper.
     """
 
     role: NDArray[np.uint8]
     how: str
     held_out: tuple[str, ...] = ()
     stretches: tuple[tuple[float, float], ...] = field(default=())
+    guard: float = 0.0
     at_random: bool = False
 
     @property
@@ -51,15 +53,16 @@ class Split:
         """Whether nothing of a test track was seen in training."""
         return bool(self.held_out)
 
-    def rows(self, role: Role) -> NDArray[np.int64]:
-        return np.flatnonzero(self.role == role)
-
     def holds(self, granule: str, x_atc: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which places (N,) of a track are held out."""
-        held = np.full(len(x_atc), granule in self.held_out)
-        for low, high in self.stretches:
-            held |= (x_atc >= low) & (x_atc <= high)
-        return held
+        return np.full(len(x_atc), granule in self.held_out) | _within(x_atc, self.stretches, 0.0)
+
+    def kept_away(self, data: Tensors) -> NDArray[np.bool_]:
+        """Which rows (S,) no model may learn from: what is held out, and the guards beside it."""
+        away = _within(data.x_atc, self.stretches, self.guard)
+        for track in data.tracks:
+            away[track.here] |= track.granule in self.held_out
+        return away
 
 
 def split(data: Tensors, held_out: str, seed: int, *, clear_only: bool, validation: float) -> Split:
@@ -140,7 +143,7 @@ def by_block(data: Tensors, usable: NDArray[np.bool_], seed: int) -> Split:
     )
     role = np.where(usable & ~_within(x, stretches, GUARD * size), Role.LEARN, Role.NONE).astype(np.uint8)
     role[usable & _within(x, stretches, 0.0)] = Role.TEST
-    return Split(role, how, stretches=stretches)
+    return Split(role, how, stretches=stretches, guard=GUARD * size)
 
 
 def at_random(data: Tensors, usable: NDArray[np.bool_], seed: int, most: int = 0, test: float = 0.2) -> Split:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +26,16 @@ from training.ablation import VARIANTS, Variant, changed_labels
 from training.designs import design_of
 from training.distributed import Alone
 from training.judged import Judge, judge
-from training.protocols import BLOCKS, GRANULES, PAPER, PAPER_BATCH, Fold, folds, parted
+from training.plan import Plan
+from training.protocols import BLOCKS, GRANULES, PAPER, PAPER_BATCH, Fold, folds, parted, parted_likewise
 from training.source import Source, find_source
-from training.splits import Role, Split
+from training.splits import Role
 from training.summary import Outcome, Row, summarised
 from training.tensors import Tensors, tensors
 from training.train import calibrate, job_of
 
 PLAIN = Variant("")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,22 +69,34 @@ def study(project: Project, stage: Evaluate) -> Studied:
     cases = list(planned(project, data, stage))
     kept = (scratch() if is_remote(project.root) else project.root / "evaluations") / ".cases"
     prepared = [(case, kept / f"{_fingerprint(case, source, stage)}.json") for case in cases]
+    missing = {case.variant.name: case.variant for case, file in prepared if _kept(file) is None}
+    learned = {name: changed_labels(project, data, variant) for name, variant in missing.items()}
     outcomes: list[Outcome] = []
     with progress_bar("evaluate", sum(_work(data, case, stage) for case in cases), "windows") as bar:
         for case, file in prepared:
             bar.advance(0, _told(case))
-            if file.exists():
-                outcomes.append(Outcome(**json.loads(file.read_text("utf-8"))))
+            found = _kept(file)
+            if found is not None:
                 bar.advance(_work(data, case, stage))
-                continue
-            outcomes.append(_outcome(project, source, data, case, stage, bar))
-            write_text(file, json.dumps(asdict(outcomes[-1])) + "\n")
+            else:
+                found = _outcome(project, data, learned[case.variant.name], case, stage, bar)
+            if found is not None:
+                write_text(file, json.dumps(asdict(found)) + "\n")
+                outcomes.append(found)
     return Studied(source.snapshot, source.fingerprints["snapshot"], summarised(outcomes), outcomes)
+
+
+def _kept(file: Path) -> Outcome | None:
+    """The outcome that is kept in ``file``; None without, or where another version wrote it."""
+    try:
+        return Outcome(**json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def planned(project: Project, data: Tensors, stage: Evaluate) -> Iterator[Case]:
     """Every case, the models as they are first; raises InputError on an unknown model."""
-    names = [name.strip() for name in stage.models.split(",") if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in stage.models.split(",") if name.strip()))
     if not names:
         raise InputError("no model is named", where="--models", mend="such as mlp,lstm,context")
     own = project.stage(Train)
@@ -108,21 +124,32 @@ def _cases(variant: Variant, name: str, held: Sequence[Fold], own: Train, stage:
 
 
 def _taught(own: Train, name: str, fold: Fold, seed: int, epochs: int) -> Train:
-    """Training parameters of a case: the project's own, but what the protocol fixes."""
-    design = design_of(name)
+    """Training parameters of a case: the paper's under its protocol, else the project's own but for batch and features.
+
+    What the project sets of those two suits one model only.
+    """
+    chosen = {"model": name, "seed": seed, "epochs": epochs, "device": own.device, "memory": own.memory}
+    if fold.protocol == PAPER:
+        batch = 0 if design_of(name).stretches else PAPER_BATCH
+        return Train(**chosen, batch=batch, scale_rate=False)
     kept = {key: value for key, value in own.values_dict().items() if key not in ("batch", "features", "held_out")}
-    batch = PAPER_BATCH if fold.protocol == PAPER and not design.stretches else 0
-    scaled = own.scale_rate and not batch
-    return Train(**(kept | {"model": name, "seed": seed, "epochs": epochs, "batch": batch, "scale_rate": scaled}))
+    return Train(**(kept | chosen))
 
 
-def _outcome(project: Project, source: Source, data: Tensors, case: Case, stage: Evaluate, bar: Bar) -> Outcome:
+def _outcome(
+    project: Project, data: Tensors, learned: Tensors, case: Case, stage: Evaluate, bar: Bar
+) -> Outcome | None:
+    """One model trained and judged; None, with a warning, where a change leaves nothing to learn from."""
     split = parted(data, case.fold, case.teaching, case.seed, stage.windows)
-    learned = changed_labels(project, source, data, case.variant)
-    job = _job(learned, data, split, case, stage)
+    try:
+        other = split if learned is data else parted_likewise(learned, split, case.teaching, case.seed)
+    except InputError as error:
+        _log.warning("%s: left out (%s)", _told(case), error.line)
+        return None
+    job = job_of(learned, other, case.teaching)
     with tempfile.TemporaryDirectory(prefix="leadline-evaluate-") as folder:
         model = worker.work(job, Alone(), Path(folder), bar.advance)
-        epochs = [epoch.watched["accuracy"] or 0.0 for epoch in loop.read_epochs(Path(folder))]
+        epochs = [epoch.watched["accuracy"] for epoch in loop.read_epochs(Path(folder))]
     calibrated = calibrate(job, model)
     verdict = judge(project, data, split, Judge(model, job.norm, calibrated.temperature), available_cores())
     return Outcome(
@@ -134,16 +161,8 @@ def _outcome(project: Project, source: Source, data: Tensors, case: Case, stage:
         learned=int(np.count_nonzero(job.role == Role.LEARN)),
         temperature=calibrated.temperature,
         verdict=verdict.to_json(),
-        epochs=epochs,
+        epochs=[accuracy for accuracy in epochs if accuracy is not None],
     )
-
-
-def _job(learned: Tensors, data: Tensors, split: Split, case: Case, stage: Evaluate) -> worker.Job:
-    """What to learn from: the labels of ``learned``, which may be others than those tested on, parted likewise."""
-    if learned is not data:
-        other = parted(learned, case.fold, case.teaching, case.seed, stage.windows)
-        split = replace(split, role=np.where(other.role == Role.TEST, np.uint8(Role.NONE), other.role))
-    return job_of(learned, split, case.teaching)
 
 
 def _work(data: Tensors, case: Case, stage: Evaluate) -> float:
@@ -153,12 +172,10 @@ def _work(data: Tensors, case: Case, stage: Evaluate) -> float:
 
 
 def _fingerprint(case: Case, source: Source, stage: Evaluate) -> str:
-    teaching = case.teaching.values_dict()
-    for name in case.teaching.apart:
-        del teaching[name]
-    windows = stage.windows if case.fold.protocol == PAPER else 0
-    made_from = [teaching, asdict(case.fold), case.variant.name, windows, source.fingerprints, FEATURES_VERSION]
-    return digest(made_from)[:16]
+    plan, teaching = asdict(Plan.of(case.teaching)), case.teaching
+    parting = [teaching.clear_only, teaching.validation, stage.windows if case.fold.protocol == PAPER else 0]
+    made_from = [plan, parting, asdict(case.fold), asdict(case.variant), source.fingerprints, FEATURES_VERSION]
+    return digest([*made_from, version("leadline")])[:16]
 
 
 def _told(case: Case) -> str:

@@ -7,15 +7,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 
 from training.calibration import BINS, Reliability
 from training.scores import CLASS_NAMES, Scores
 
 AGAINST = ("labels", "every_label", "truth")
 """What models are held against: usable labels held out, all labels held out, the synthetic truth held out."""
-
-_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Student's t, 95 % both sides, for 1 to 9 degrees of freedom."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ def interval(values: Sequence[float]) -> Interval:
         return Interval(float("nan"), None)
     if len(known) == 1:
         return Interval(float(known[0]), None)
-    t = _T95[len(known) - 2] if len(known) - 2 < len(_T95) else 2.0
+    t = float(student.ppf(0.975, len(known) - 1))
     return Interval(float(known.mean()), float(t * known.std(ddof=1) / np.sqrt(len(known))))
 
 

@@ -17,19 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.core.features import COLUMNS, FEATURES_VERSION, HALO, NAMES, segment_features
-from processing.errors import InputError, MissingError, StaleError
+from processing.errors import InputError, LeadlineError, MissingError, StaleError
 from processing.io import tables
 from processing.io.atomic import aside_folder, scratch, sweep
 from processing.places import is_remote
+from processing.progress import progress_bar
 from processing.project import Project
 from processing.provenance import digest
-from processing.schema import SEGMENT, SNAPSHOT
+from processing.schema import SCHEMA_VERSION, SEGMENT, SNAPSHOT
 from training.source import Source
 
 KEPT = 3
 """Snapshots whose arrays are kept."""
 
 _TRACKS = "tracks.json"
+_LAYOUT = 1
 _LABEL_COLUMNS = ("segment", "label", "label_auto", "label_source", "auto_flags")
 _TYPES = {"features": "f4", "segment": "i8", "label": "i1", "auto": "i1", "source": "i1", "flags": "u4"}
 
@@ -89,14 +91,25 @@ def tensors(project: Project, source: Source) -> Tensors:
     fit.
     """
     base = scratch() if is_remote(project.root) else project.root / "cache"
-    folder = base / "tensors" / digest([source.fingerprints, FEATURES_VERSION])[:16]
-    if not (folder / _TRACKS).exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    folder = base / "tensors" / digest([source.fingerprints, FEATURES_VERSION, SCHEMA_VERSION, _LAYOUT])[:16]
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.parent.mkdir(exist_ok=True)
+    found = _found(folder)
+    if found is None:
         sweep(folder.parent)
         _make(project, source, folder)
+        found = opened(folder)
     os.utime(folder)
     _forget(folder)
-    return opened(folder)
+    return found
+
+
+def _found(folder: Path) -> Tensors | None:
+    """The arrays that are there; None without, or where a cleaner or a fault took part of them."""
+    try:
+        return opened(folder)
+    except LeadlineError:
+        return None
 
 
 def opened(folder: Path) -> Tensors:
@@ -116,12 +129,15 @@ def opened(folder: Path) -> Tensors:
 
 
 def _make(project: Project, source: Source, folder: Path) -> None:
-    with aside_folder(folder) as aside:
+    rows = sum(tables.count_rows(project.table_path("snapshots", *track, source.snapshot)) for track in source.tracks)
+    with aside_folder(folder) as aside, progress_bar("prepare", rows, "segments") as bar:
         parts: list[Rows] = []
         files = {name: (aside / f"{name}.raw").open("wb") for name in _TYPES}
         try:
             for track in source.tracks:
                 found = _labelled(project, source, track)
+                path = project.table_path("snapshots", *track, source.snapshot)
+                bar.advance(tables.count_rows(path), " ".join(track))
                 if found is None:
                     continue
                 for name, file in files.items():

@@ -48,7 +48,7 @@ def read_track(path: Path, command: str, between: tuple[float, float] | None = N
     features, segment = segment_features(columns), columns["segment"]
     check_features(features, segment, path, command)
     index, own = window_index(segment), slice(0, len(segment))
-    return Track(segment, columns["x_atc"], features, index, places(segment), own)
+    return Track(segment, columns["x_atc"], features, index, grid_places(segment), own)
 
 
 def reach(window: float) -> float:
@@ -59,7 +59,7 @@ def reach(window: float) -> float:
     return HALO + (max(REACH, STEPS // 2 * MAX_STEP) + 1) * window
 
 
-def places(segment: NDArray[np.int64]) -> NDArray[np.int64]:
+def grid_places(segment: NDArray[np.int64]) -> NDArray[np.int64]:
     """Places i8 (N,) of ``segment`` (N,) on a grid of one place a segment, from 0 on.
 
     Absent segments leave their place empty; a gap so long that nothing beyond it is in reach is closed to just that.

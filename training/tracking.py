@@ -34,7 +34,7 @@ IN_USE = "in-use"
 DATABASE = "mlflow.db"
 ARTEFACTS = "mlartifacts"
 
-_KEPT = ("model.pt", "model.json", "card.md", "metrics.jsonl", "figures")
+_KEPT = ("model.pt", "model.json", "card.md", "metrics.jsonl")
 _UNTOLD = {"run_name", "workers", "tracking"}
 """Parameters of the stage that are told by another name, or may hold a password."""
 
@@ -321,18 +321,23 @@ def _records(project: Project, url: str) -> Iterator[Any]:
         raise InputError(_reason(error), where=_where(project, url)) from error
 
 
+def check(project: Project, tracking: str) -> None:
+    """Raise InputError when ``tracking`` is neither empty, ``off`` nor the URL of a server without a password."""
+    _address(project, tracking)
+
+
 def _address(project: Project, tracking: str) -> str:
     """What MLflow calls the records; empty where nothing is tracked. Raises InputError for what is no server."""
     if tracking == OFF or (not tracking and is_remote(project.root)):
         return ""
     if not tracking:
         return _own(project)
+    if "@" in tracking:  # it would stand in project.toml for everybody to read
+        mend = "give them in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        raise InputError("the URL of a tracking server holds a name or a password", where="--tracking", mend=mend)
     if urlsplit(tracking).scheme not in {"http", "https"}:
         mend = f"such as http://host:5000, or {OFF}"
         raise InputError(f"{tracking!r} is no URL of a tracking server", where="--tracking", mend=mend)
-    if "@" in urlsplit(tracking).netloc:  # it would stand in project.toml for everybody to read
-        mend = "give them in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-        raise InputError("the URL of a tracking server holds a name or a password", where="--tracking", mend=mend)
     return tracking
 
 

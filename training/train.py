@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import re
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from processing.core.features import FEATURES_VERSION
 from processing.cores import available_cores
 from processing.errors import InputError, LeadlineError
-from processing.io.atomic import scratch, sync, write_text
+from processing.io.atomic import scratch, sweep, sync, write_text
+from processing.io.locks import writing
 from processing.places import is_remote, put
 from processing.progress import Bar, progress_bar
 from processing.project import Project
@@ -48,7 +48,6 @@ KEPT_DAYS = 7
 """How long an interrupted run that nobody went on with is kept."""
 
 _POLL = 0.2
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _log = logging.getLogger(__name__)
 
 
@@ -82,6 +81,7 @@ def train(project: Project, stage: Train) -> str:
     URL, and the same call, on any number of ranks, goes on from there. Runs that were left unfinished ``KEPT_DAYS`` ago
     are removed.
     """
+    tracking.check(project, stage.tracking)
     source = find_source(project, stage.snapshot)
     stamp = stamp_of(stage, source)
     name, done = run_name(project, stage, source, stamp)
@@ -90,18 +90,26 @@ def train(project: Project, stage: Train) -> str:
         promote(project, name, stage.tracking)
         return name
     if not alone(stage):
-        launch.check_launch(launch_of(stage))
+        launch.check_launch(launch_of(project, stage))
+    with writing(project.root, f"model {stamp.fingerprint}", alone=True):
+        return _trained(project, stage, source, stamp, name)
+
+
+def _trained(project: Project, stage: Train, source: Source, stamp: Stamp, name: str) -> str:
+    """Train what nobody else is training now, tell the records of it, and let the run appear."""
     prepared = prepare(project, source, stage)
     models = project.root / "models"
     folder = (scratch() if is_remote(models) else models) / f"{UNFINISHED}{stamp.fingerprint}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700 if is_remote(models) else 0o777, parents=True, exist_ok=True)
     _sweep(folder)
     tags = {"fingerprint": stamp.fingerprint, "snapshot_fingerprint": source.fingerprints["snapshot"]}
     with tracking.tracked(project, stage, name, {"snapshot": source.snapshot}, tags) as tracker:
-        trained, calibrated = fitted(prepared, stage, folder, partial(_tell, tracker))
+        ranks = None if alone(stage) else launch_of(project, stage)
+        trained, calibrated = fitted(prepared, ranks, folder, partial(_tell, tracker))
         verdict = judge(project, prepared.data, prepared.split, Judge.of(trained), available_cores())
         _check_unchanged(project, source)
-        record = report(project, stamp, name, prepared, trained, calibrated, verdict) | {"ranks": stage.workers}
+        record = report(project, stamp, name, prepared, trained, calibrated, verdict)
+        record["ranks"] = ranks.workers if ranks else 1
         _complete(folder, trained, record)
         tracker.finished(folder, final_metrics(verdict))
     _publish(folder, models / name)
@@ -145,8 +153,7 @@ def run_name(project: Project, stage: Train, source: Source, stamp: Stamp) -> tu
     Raises InputError when the name that was asked for belongs to another run.
     """
     if stage.run_name:
-        if not _NAME.fullmatch(stage.run_name):
-            raise InputError(f"run name {stage.run_name!r} has characters that no folder should", where="--run-name")
+        bundle.check_name(stage.run_name, "--run-name")
         found = _fingerprint(project, stage.run_name)
         if found not in ("", stamp.fingerprint):
             mend = "choose another --run-name"
@@ -170,21 +177,21 @@ def prepare(project: Project, source: Source, stage: Train) -> Prepared:
 def job_of(data: Tensors, parted: Split, stage: Train) -> worker.Job:
     """The job of training as ``stage`` says on what ``parted`` gives to learning."""
     plan = Plan.of(stage)
-    norm = Normalisation.learn(data.features[parted.role == Role.LEARN], plan.features, design_of(plan.model))
+    norm = Normalisation.learn(data.features, plan.features, design_of(plan.model), parted.role == Role.LEARN)
     return worker.Job(data, parted.role, norm, plan, stage.memory << 20, stage.backend, stage.device)
 
 
 def fitted(
-    prepared: Prepared, stage: Train, folder: Path, tell: loop.Tell | None = None
+    prepared: Prepared, ranks: launch.Launch | None, folder: Path, tell: loop.Tell | None = None
 ) -> tuple[bundle.Trained, Calibrated]:
     """The trained and calibrated model; checkpoint and metrics lie in ``folder``, ``tell`` is told of each epoch."""
     job = prepared.job
     labels = int(np.count_nonzero(job.role == Role.LEARN))
     with progress_bar("train", labels * job.plan.epochs, "windows") as bar:
-        if alone(stage):
+        if ranks is None:
             model = worker.work(job, Alone(), folder, bar.advance, tell)
         else:
-            _on_ranks(job, stage, folder, bar, tell)
+            _on_ranks(job, ranks, folder, bar, tell)
             model = loop.restore(job.plan, job.norm.width, folder)
     calibrated = calibrate(job, model)
     trained = bundle.Trained(
@@ -195,15 +202,20 @@ def fitted(
 
 def alone(stage: Train) -> bool:
     """Whether training takes place in this process."""
-    return stage.workers == 1 and not stage.hosts
+    return stage.workers <= 1 and not stage.hosts
 
 
-def launch_of(stage: Train) -> launch.Launch:
-    """How many ranks, where, by what; raises InputError on hosts that make no sense."""
-    return launch.Launch(stage.workers, launch.parse_hosts(stage.hosts), stage.backend)
+def launch_of(project: Project, stage: Train) -> launch.Launch:
+    """How many ranks, where, by what; raises InputError on hosts that make no sense, or cannot see the project."""
+    hosts = launch.parse_hosts(stage.hosts)
+    found = launch.Launch(stage.workers or sum(slots for _, slots in hosts), hosts, stage.backend)
+    if found.others and is_remote(project.root):
+        what = "ranks on other hosts share a folder, which a project at a URL has none of"
+        raise InputError(what, where="--hosts", mend="copy the project to a shared file system")
+    return found
 
 
-def _on_ranks(job: worker.Job, stage: Train, folder: Path, bar: Bar, tell: loop.Tell | None) -> None:
+def _on_ranks(job: worker.Job, ranks: launch.Launch, folder: Path, bar: Bar, tell: loop.Tell | None) -> None:
     """Train on several ranks, counting and telling the epochs that they have finished."""
     job.save(folder)
     log, labels, told = folder / RANKS_LOG, int(np.count_nonzero(job.role == Role.LEARN)), 0
@@ -217,12 +229,12 @@ def _on_ranks(job: worker.Job, stage: Train, folder: Path, bar: Bar, tell: loop.
         return len(epochs)
 
     try:
-        with launch.launched(launch_of(stage), "training.worker", [str(folder)], log) as ranks:
-            while not launch.finished(ranks, _POLL):
+        with launch.launched(ranks, "training.worker", [str(folder)], log) as started:
+            while not launch.finished(started, _POLL):
                 told = look()
     finally:
         (folder / worker.JOB).unlink(missing_ok=True)
-    launch.check(ranks, log)
+    launch.check(started, log)
     look()
 
 
@@ -318,13 +330,22 @@ def _complete(folder: Path, trained: bundle.Trained, record: dict[str, Any]) -> 
 
 
 def _publish(folder: Path, target: Path) -> None:
-    """Let the whole run in ``folder`` appear as ``target``, without what was needed to go on with it."""
-    for name in (loop.CHECKPOINT, worker.JOB, RANKS_LOG):
-        (folder / name).unlink(missing_ok=True)
+    """Let the whole run in ``folder`` appear as ``target``, without what was needed to go on with it.
+
+    Raises InputError when another run took that name meanwhile; nothing is lost then.
+    """
+    sweep(folder)
+    left_over = (loop.CHECKPOINT, worker.JOB, RANKS_LOG)
+    if target.exists():
+        what = f"run {target.name!r} has appeared meanwhile, made from other data or parameters"
+        raise InputError(what, where=target, mend="the same command takes another name, and trains nothing again")
     if not is_remote(target):
         folder.rename(target)
+        for name in left_over:
+            (target / name).unlink(missing_ok=True)
         sync(target.parent)
         return
-    for file in sorted(folder.iterdir(), key=lambda file: file.name == bundle.RECORD):
+    found = [file for file in folder.iterdir() if file.name not in left_over]
+    for file in sorted(found, key=lambda file: file.name == bundle.RECORD):
         put(file, target / file.name)
     shutil.rmtree(folder)

@@ -19,7 +19,7 @@ from processing.core.features import NAMES, STEPS, window_index
 from training.designs import STRETCH, Design
 from training.splits import Role
 from training.tensors import Rows, Tensors
-from training.track import places
+from training.track import grid_places
 
 SHARD = 1 << 16
 """Segments of a shard, read at once where a set is too large to be held."""
@@ -42,13 +42,26 @@ class Normalisation:
     marked: bool
 
     @classmethod
-    def learn(cls, features: NDArray[np.float32], names: tuple[str, ...], design: Design) -> Normalisation:
-        """From the ``features`` (N, 9) learned from; a constant feature keeps a std of 1."""
+    def learn(
+        cls,
+        features: NDArray[np.float32],
+        names: tuple[str, ...],
+        design: Design,
+        learned: NDArray[np.bool_] | None = None,
+    ) -> Normalisation:
+        """From ``features`` (N, 9), or those that are ``learned`` (N,) from; a constant feature keeps a std of 1."""
         columns = tuple(NAMES.index(name) for name in names)
-        wide = torch.from_numpy(np.ascontiguousarray(features[:, columns])).double()
-        std = wide.std(dim=0, correction=0)
-        std = torch.where(std > 0, std, torch.ones_like(std)).float()
-        return cls(wide.mean(dim=0).float(), std, columns, design.limit, design.stretches)
+        count, total, square = 0, np.zeros(len(columns)), np.zeros(len(columns))
+        for rows in _pieces(len(features)):
+            mine = features[rows] if learned is None else features[rows][learned[rows]]
+            wide = mine[:, columns].astype(np.float64)
+            count, total, square = count + len(wide), total + wide.sum(axis=0), square + (wide**2).sum(axis=0)
+        mean = total / max(count, 1)
+        spread = square / max(count, 1) - mean**2
+        # What rounding leaves of a constant feature's spread must not be divided by.
+        std = np.sqrt(np.where(spread > 1e-12 * (1.0 + mean**2), spread, 1.0))
+        narrow = [torch.from_numpy(values.astype(np.float32)) for values in (mean, std)]
+        return cls(narrow[0], narrow[1], columns, design.limit, design.stretches)
 
     @property
     def width(self) -> int:
@@ -58,9 +71,10 @@ class Normalisation:
     def apply(self, features: NDArray[np.float32]) -> Tensor:
         """``features`` (N, 9) as f4 (N + 1, width); the last row, of zeros, stands for a place without a segment."""
         out = torch.zeros(len(features) + 1, self.width)
-        chosen = torch.from_numpy(np.ascontiguousarray(features[:, self.columns]))
-        values = out[:-1, : len(self.columns)]
-        torch.div(chosen - self.mean, self.std, out=values).clamp_(-self.limit, self.limit)
+        for rows in _pieces(len(features)):
+            chosen = torch.from_numpy(np.ascontiguousarray(features[rows][:, self.columns]))
+            values = chosen.sub_(self.mean).div_(self.std).clamp_(-self.limit, self.limit)
+            out[rows, : len(self.columns)] = values
         if self.marked:
             out[:-1, -1] = 1.0
         return out
@@ -104,6 +118,7 @@ class Whole:
         self._features = norm.apply(data.features)
         self._stretches = norm.marked
         self._drawn = None if norm.marked else _fives(data, self._wanted, self._features)
+        self.order = "a whole"
 
     @property
     def labelled(self) -> int:
@@ -132,6 +147,7 @@ class Shards:
         self._together = max(1, together)
         cut = [shard for track in data.tracks for shard in _cut(track)]
         self._shards = [shard for shard in cut if self._wanted[shard.here].any()]
+        self.order = f"{self._together} of {len(self._shards)} shards"
 
     @property
     def labelled(self) -> int:
@@ -151,6 +167,10 @@ class Shards:
                     yield _stretches(found, wanted, features, generator)
                 else:
                     yield _fives(found, wanted, features)
+
+    def to(self, _: torch.device) -> Shards:
+        """Itself: shards are moved as they are used."""
+        return self
 
     def _read(self, numbers: list[int]) -> tuple[Tensors, NDArray[np.bool_], Tensor]:
         """The shards as a small set of their own, with the neighbours that their outermost windows see."""
@@ -179,9 +199,15 @@ class Shards:
 Examples = Whole | Shards
 
 
+def _pieces(count: int) -> Iterator[slice]:
+    """Rows a shard at a time, so that what is made of them on the way stays small."""
+    for start in range(0, count, SHARD):
+        yield slice(start, min(start + SHARD, count))
+
+
 def examples(data: Tensors, role: NDArray[np.uint8], purpose: Role, norm: Normalisation, memory: int) -> Examples:
     """The rows of ``data`` whose ``role`` is ``purpose``, held whole where that takes no more than ``memory`` bytes."""
-    each = 4 * norm.width + (8 if norm.marked else 4 * STEPS + 8)
+    each = 4 * norm.width + (36 if norm.marked else 4 * STEPS + 8)
     if len(data) * each <= memory:
         return Whole(data, role, purpose, norm)
     return Shards(data, role, purpose, norm, memory // (3 * SHARD * (each + 4 * len(NAMES))))
@@ -219,7 +245,7 @@ def _grid(data: Tensors, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.int32], 
     """Rows and labels on one grid of all tracks, far enough apart that no stretch holds two; empty places say ``S``."""
     at, start = [], STRETCH
     for track in data.tracks:
-        at.append(places(data.segment[track.here]) + start)
+        at.append(grid_places(data.segment[track.here]) + start)
         start = int(at[-1][-1]) + 1 + STRETCH
     place = np.concatenate(at)
     index = np.full(start, len(data), np.int32)

@@ -86,7 +86,7 @@ def work(job: Job, ranks: Ranks, folder: Path, advance: Advance, tell: Tell | No
         scores = score(labels, guess).to_json()
         return {name: scores[name] for name in ("accuracy", "macro_f1")}
 
-    learned = examples(job.data, job.role, Role.LEARN, job.norm, job.memory)
+    learned = examples(job.data, job.role, Role.LEARN, job.norm, job.memory // ranks.local_size)
     device = chosen_device(job.device, ranks.local_rank)
     return fit(learned, job.norm.width, job.plan, ranks, folder, watch, advance, device, tell)
 

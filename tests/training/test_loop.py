@@ -31,6 +31,10 @@ class Given:
     def __init__(self, windows: Windows) -> None:
         self._windows = windows
         self.labelled = windows.labelled
+        self.order = "as given"
+
+    def to(self, device: torch.device) -> Given:
+        return Given(self._windows.to(device))
 
     def parts(self, _: torch.Generator) -> Iterator[Windows]:
         yield self._windows
@@ -131,7 +135,7 @@ def test_training_stopped_within_an_epoch_goes_on_from_its_last_checkpoint(
         fit(Given(data), 6, plan, Alone(), tmp_path / "resumed", quiet, stop)
     trained: list[int] = []
     resumed = fit(Given(data), 6, plan, Alone(), tmp_path / "resumed", quiet, trained.append)
-    assert sum(trained[1:]) < 1.6 * data.labelled
+    assert sum(trained) == 3 * data.labelled
     assert torch.equal(weights(resumed), weights(whole))
     last = [json.loads((tmp_path / name / loop.METRICS).read_text().splitlines()[-1]) for name in ("whole", "resumed")]
     assert last[0]["loss"] == pytest.approx(last[1]["loss"], rel=1e-12)
@@ -169,7 +173,8 @@ class OneOf:
         self.sent: list[torch.Tensor] = []
 
     def average(self, tensor: torch.Tensor) -> torch.Tensor:
-        self.sent.append(tensor.clone())
+        if tensor.dim() and tensor.dtype == torch.float32:
+            self.sent.append(tensor.clone())
         return tensor
 
     def broadcast(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -205,7 +210,7 @@ def test_shares_of_a_batch_make_the_batch_even_when_uneven_or_empty(
 
 def test_ranks_without_a_window_of_the_last_batch_send_as_often_as_the_others(tmp_path: Path) -> None:
     first, second = (sent(toy(65), PLAN, rank, 2, tmp_path) for rank in range(2))
-    assert [len(first), len(second)] == [3, 3]
+    assert [len(first), len(second)] == [2, 2]
     assert not second[1].any()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,16 +16,18 @@ from processing.local.snapshot import snapshot
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import LABEL, SEGMENT
-from processing.stages import Snapshot
+from processing.stages import Snapshot, Train
+from training import loop, windows
 from training import tensors as stored
-from training import windows
 from training.designs import REACH, STRETCH, design_of
+from training.distributed import Alone
 from training.inference import logits_of, softmax, track_logits
 from training.models import gather, make
+from training.plan import Plan
 from training.source import find_source
 from training.splits import Role
 from training.tensors import Tensors, tensors
-from training.track import Track, places, read_track
+from training.track import Track, grid_places, read_track
 from training.windows import Normalisation, Windows, examples
 
 LSTM, CONTEXT = design_of("lstm"), design_of("context")
@@ -91,6 +94,13 @@ def test_arrays_of_old_snapshots_go(make_project) -> None:
         relabel(project, lambda label, shift=shift: (label + shift) % 3)
         folders.append(made(project).folder)
     assert [folder.exists() for folder in folders] == [False] * 2 + [True] * stored.KEPT
+
+
+def test_arrays_of_which_a_part_is_gone_are_made_again(make_project) -> None:
+    project = make_project(count=300)
+    data = made(project)
+    (data.folder / "features.npy").unlink()
+    assert len(made(project)) == 600
 
 
 def test_damaged_arrays_are_told(make_project) -> None:
@@ -188,6 +198,35 @@ def test_shards_hold_the_windows_of_the_whole_in_another_order(make_project, mon
     assert others != shards
 
 
+@pytest.mark.parametrize("name", ["lstm", "context"])
+@pytest.mark.parametrize("memory", [1 << 30, 1], ids=["whole", "shards"])
+def test_a_stop_within_an_epoch_changes_nothing(make_project, monkeypatch, tmp_path, name: str, memory: int) -> None:
+    monkeypatch.setattr(windows, "SHARD", 400)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    data = made(make_project(count=1500))
+    design, plan = design_of(name), replace(Plan.of(Train(model=name)), epochs=2, batch=1024)
+    role = roles(data)
+    norm = Normalisation.learn(data.features, design.features, design, role == Role.LEARN)
+
+    def trained(folder: str, stop: float = 9.0) -> list[torch.Tensor]:
+        told: list[int] = []
+
+        def advance(count: int) -> None:
+            told.append(count)
+            if sum(told) > stop * found.labelled:
+                raise KeyboardInterrupt
+
+        found = examples(data, role, Role.LEARN, norm, memory)
+        model = loop.fit(found, norm.width, plan, Alone(), tmp_path / folder, lambda _: {}, advance)
+        return [parameter.detach() for parameter in model.parameters()]
+
+    whole = trained("whole")
+    with pytest.raises(KeyboardInterrupt):
+        trained("stopped", stop=1.5)
+    for mine, other in zip(trained("stopped"), whole, strict=True):
+        assert torch.equal(mine, other)
+
+
 @pytest.mark.parametrize("name", ["mlp", "lstm", "context"])
 def test_classes_do_not_depend_on_batch_threads_or_what_part_is_asked_for(make_project, name: str) -> None:
     project = make_project(count=1500)
@@ -217,7 +256,7 @@ def test_context_needs_no_more_of_a_track_than_its_reach() -> None:
 
     def seen(rows: slice, own: slice) -> Track:
         here = segment[rows]
-        return Track(here, here * 2.0, features[rows], window_index(here), places(here), own)
+        return Track(here, here * 2.0, features[rows], window_index(here), grid_places(here), own)
 
     norm = Normalisation.learn(features, CONTEXT.features, CONTEXT)
     model = make("context", 2, norm.width)
@@ -228,5 +267,5 @@ def test_context_needs_no_more_of_a_track_than_its_reach() -> None:
 
 
 def test_places_close_long_gaps() -> None:
-    assert places(np.array([7, 8, 10, 5000, 5001])).tolist() == [0, 1, 3, 3 + REACH + 1, 3 + REACH + 2]
-    assert places(np.array([], np.int64)).tolist() == []
+    assert grid_places(np.array([7, 8, 10, 5000, 5001])).tolist() == [0, 1, 3, 3 + REACH + 1, 3 + REACH + 2]
+    assert grid_places(np.array([], np.int64)).tolist() == []

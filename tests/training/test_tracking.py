@@ -93,7 +93,7 @@ def train(project: Project, name: str, fingerprint: str, **chosen: Any) -> None:
 
 
 def test_a_run_is_told_and_its_model_registered(project: Project) -> None:
-    stage = project.stage(Train, {"epochs": 2, "held_out": "G," * 4000, "workers": 3})
+    stage = project.stage(Train, {"model": "lstm", "epochs": 2, "held_out": "G," * 4000, "workers": 3})
     with tracked(project, stage, "lstm-v0001", {"snapshot": "v0001"}, TAGS) as tracker:
         tracker.epoch(0, {"loss": 2.0, "accuracy": 0.5})
         tracker.epoch(1, {"loss": 1.0, "accuracy": 0.6})

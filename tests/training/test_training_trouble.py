@@ -10,9 +10,11 @@ import pytest
 
 from processing.cli import cli, run
 from processing.io import tables
+from processing.io.locks import writing
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import SNAPSHOT
+from processing.stages import Train
 from training import train as training
 from training.bundle import read_record
 from training.commands import register
@@ -86,3 +88,32 @@ def test_two_granules_only_are_enough(make_project) -> None:
     split = read_record(project.root / "models/mlp-v0001")["split"]
     assert len(split["held_out"]) == 1
     assert split["honest"]
+
+
+def test_the_same_training_twice_at_once_is_refused(make_project, capsys) -> None:
+    project = make_project(count=400)
+    stage = project.stage(Train, {"model": "mlp", "epochs": 4, "batch": 256})
+    stamp = training.stamp_of(stage, training.find_source(project, ""))
+    with writing(project.root, f"model {stamp.fingerprint}", alone=True):
+        assert train(project) == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("leadline: ")]
+    assert "are being written by process" in said[0]
+    assert train(project) == 0
+
+
+def test_a_name_that_was_taken_meanwhile_costs_no_training(make_project, monkeypatch, capsys) -> None:
+    project = make_project(count=400)
+    work = training.worker.work
+
+    def meanwhile(*words: object) -> object:
+        (project.root / "models/mlp-v0001").mkdir()
+        (project.root / "models/mlp-v0001/model.json").write_text('{"fingerprint": "another"}')
+        return work(*words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.worker, "work", meanwhile)
+        assert train(project) == 2
+    assert "run 'mlp-v0001' has appeared meanwhile" in capsys.readouterr().err
+    monkeypatch.setattr(training.loop, "train_epoch", lambda *_: pytest.fail("trained again"))
+    assert train(project) == 0
+    assert sorted(project.runs("models")) == ["mlp-v0001", "mlp-v0001-2"]
