@@ -247,7 +247,7 @@ def _describe(client: Any, run: Any, stage: Train, parameters: Mapping[str, Any]
     values = stage.values_dict()
     apart = {key: values.pop(key) for key in stage.apart}
     deciding = values | {"features_version": FEATURES_VERSION} | dict(parameters)
-    others = {key: value for key, value in apart.items() if key not in _UNTOLD} | {"ranks": stage.workers}
+    others = {key: value for key, value in apart.items() if key not in _UNTOLD}
     params = [Param(key, _short(value)) for key, value in deciding.items() if key not in run.data.params]
     labels = [RunTag(key, _short(value)) for key, value in (others | _code() | dict(tags)).items()]
     client.log_batch(run.info.run_id, params=params, tags=labels, synchronous=True)

@@ -102,9 +102,13 @@ def _trained(project: Project, stage: Train, source: Source, stamp: Stamp, name:
     folder = (scratch() if is_remote(models) else models) / f"{UNFINISHED}{stamp.fingerprint}"
     folder.mkdir(mode=0o700 if is_remote(models) else 0o777, parents=True, exist_ok=True)
     _sweep(folder)
-    tags = {"fingerprint": stamp.fingerprint, "snapshot_fingerprint": source.fingerprints["snapshot"]}
+    ranks = None if alone(stage) else launch_of(project, stage)
+    tags = {
+        "fingerprint": stamp.fingerprint,
+        "snapshot_fingerprint": source.fingerprints["snapshot"],
+        "ranks": str(ranks.workers if ranks else 1),
+    }
     with tracking.tracked(project, stage, name, {"snapshot": source.snapshot}, tags) as tracker:
-        ranks = None if alone(stage) else launch_of(project, stage)
         trained, calibrated = fitted(prepared, ranks, folder, partial(_tell, tracker))
         verdict = judge(project, prepared.data, prepared.split, Judge.of(trained), available_cores())
         _check_unchanged(project, source)
