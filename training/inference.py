@@ -76,7 +76,10 @@ def _fives(model: Classifier, features: Tensor, index: Tensor) -> Work:
 
 
 def _stretch(model: Classifier, features: Tensor, place: NDArray[np.int64], rows: NDArray[np.int64]) -> Work:
-    """Work on rows of a track by the piece of grid that they lie on, with all that they see either side."""
+    """Work on rows of a track by the piece of grid that they lie on, with all that they see either side.
+
+    A track has no direction that matters: it is read both ways, and the mean of the two errs less at edges.
+    """
 
     def work(start: int, stop: int) -> Tensor:
         mine = place[rows[start:stop]]
@@ -87,7 +90,9 @@ def _stretch(model: Classifier, features: Tensor, place: NDArray[np.int64], rows
         near = slice(*np.searchsorted(place, (low, high)))
         index = np.full((1, high - low), len(features) - 1, np.int32)
         index[0, place[near] - low] = np.arange(near.start, near.stop, dtype=np.int32)
-        return model(gather(features, torch.from_numpy(index)))[0, torch.from_numpy(mine - low)]
+        steps = gather(features, torch.from_numpy(index))
+        both = 0.5 * (model(steps) + model(steps.flip(0)).flip(1))
+        return both[0, torch.from_numpy(mine - low)]
 
     return work
 
