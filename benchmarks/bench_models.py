@@ -192,8 +192,11 @@ def plot(file: Path, points: Sequence[Point]) -> None:
     axes.set(
         xlabel="labels corrected in the order of the queue (thousands)", ylabel="on granules of an unseen seed (%)"
     )
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - 0.12 * (high - low), high)
     for x, point in zip(changed, points, strict=True):
-        axes.annotate(f"{point.looked_at:.0f} km", (x, axes.get_ylim()[0]), fontsize=8, color="#59636f", ha="center")
+        place = {"xycoords": axes.get_xaxis_transform(), "fontsize": 8, "color": "#59636f", "ha": "center"}
+        axes.annotate(f"{point.looked_at:.0f} km", (x, 0.03), **place)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     figure.supxlabel("synthetic; labels above the axis: track looked at", fontsize=8, color="#59636f")

@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from processing.cores import available_cores
 from processing.errors import InputError
 from processing.io.atomic import write_text
 from training import files
 from training.device import Forward, captured, filled, precision
-from training.distributed import Ranks, broadcast_parameters, threads_of, wrap_optimizer
+from training.distributed import Ranks, broadcast_parameters, wrap_optimizer
 from training.loss import loss_of
 from training.models import Classifier, gather, make
 from training.plan import Plan
@@ -101,8 +100,9 @@ def fit(
     Rank 0 writes ``folder/checkpoint.pt`` once a minute and after each epoch, and ``folder/metrics.jsonl``, each whole
     or not at all; a later call with the same plan goes on from there and ends with the weights of an uninterrupted one.
 
-    A rank of the paper's models keeps to one core: their steps are over before several threads have met, and where
-    other programs run too the threads wait for each other a hundred times longer than they work.
+    A rank keeps to one core, so that more cores are used by more ranks: steps of models this small are over before
+    several threads have met, and where other programs run too threads wait for each other many times longer than they
+    work.
 
     Parameters
     ----------
@@ -125,9 +125,8 @@ def fit(
     if tell:
         for known in work.progress.history:
             tell(known)
-    threads = threads_of(ranks, available_cores()) if plan.stretches else 1
     for epoch in range(len(work.progress.history), plan.epochs):
-        with torch_threads(threads):
+        with torch_threads(1):
             loss, seconds = train_epoch(work, examples, epoch)
         if not math.isfinite(loss):
             raise InputError(f"the loss is {loss} after epoch {epoch + 1}", where="train", mend="lower --learning-rate")

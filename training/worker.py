@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from processing.cores import available_cores
 from training import files
 from training.device import chosen_device
-from training.distributed import Ranks, connect
+from training.distributed import Ranks, connect, threads_of
 from training.inference import logits_of
 from training.loop import Advance, Tell, Watched, fit
 from training.models import Classifier
@@ -78,11 +79,11 @@ class Job:
 
 def work(job: Job, ranks: Ranks, folder: Path, advance: Advance, tell: Tell | None = None) -> Classifier:
     """Train on ``job``; checkpoint and metrics go to ``folder``, and ``tell`` is told of each epoch."""
-    looked_at = watched_rows(job.role)
+    looked_at, threads = watched_rows(job.role), threads_of(ranks, available_cores())
     labels = np.asarray(job.data.label[looked_at], np.int64)
 
     def watch(model: Classifier) -> Watched:
-        guess = logits_of(model, job.norm, job.data, looked_at, 1).argmax(axis=1)
+        guess = logits_of(model, job.norm, job.data, looked_at, threads).argmax(axis=1)
         scores = score(labels, guess).to_json()
         return {name: scores[name] for name in ("accuracy", "macro_f1")}
 
