@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from processing.io import tables
@@ -18,6 +19,7 @@ from processing.stages import Snapshot
 HEIGHTS = np.array([0.45, 0.12, 0.0])
 RATES = np.array([3.0, 2.0, 0.6])
 MakeProject = Callable[..., Project]
+Relabel = Callable[[Project, Callable[[str, np.ndarray], np.ndarray]], None]
 
 
 def classes(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -97,3 +99,20 @@ def add_track(project: Project, granule: str, beam: str, label: np.ndarray, tabl
         zeros = {"cloud": np.zeros(len(label), np.uint8)}
         rows = TRUTH.build({name: (known | zeros).get(name, np.zeros(len(label), np.float32)) for name in TRUTH.names})
         tables.write(project.table_path("inputs/truth", granule, beam), TRUTH, rows, Stamp("twin"))
+
+
+@pytest.fixture
+def relabel() -> Relabel:
+    """Makes every auto-label of a project anew through a change of (granule, labels), and freezes them."""
+
+    def change_all(project: Project, change: Callable[[str, np.ndarray], np.ndarray]) -> None:
+        for granule, beam in project.tracks("autolabels"):
+            path = project.table_path("autolabels", granule, beam)
+            stamp, table = tables.read_stamp(path), tables.read(path, LABEL)
+            assert stamp is not None
+            labels = pa.array(change(granule, table["label_auto"].to_numpy()), pa.int8())
+            table = table.set_column(table.column_names.index("label_auto"), "label_auto", labels)
+            tables.write(path, LABEL, table, Stamp("autolabel", {"after": stamp.fingerprint}, stamp.inputs))
+        snapshot(project, Snapshot())
+
+    return change_all

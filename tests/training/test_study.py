@@ -206,13 +206,13 @@ def test_without_corrections_the_automatic_labels_are_learned(make_project) -> N
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_other_labels_are_not_learned_where_labels_are_held_out(make_project, seed: int) -> None:
+def test_other_labels_are_not_learned_where_labels_are_held_out(make_project, relabel, seed: int) -> None:
     project = make_project(granules=("A",), count=3000)
     data = made(project)
     x = data.x_atc
     with LabelStore(project.database_url) as store:
         store.add("A", "gt1l", float(x[0] - 1), float(x[450]), 1, reason="other", analyst="me")
-    relabelled(project, lambda label: np.where(np.arange(len(label)) < 450, -1, label))
+    relabel(project, lambda _, label: np.where(np.arange(len(label)) < 450, -1, label))
     data = made(project)
     (fold,) = folds(project, data, Evaluate(protocols="granules"), Train())
     split = parted(data, fold, Train(), seed, 0)
@@ -221,17 +221,6 @@ def test_other_labels_are_not_learned_where_labels_are_held_out(make_project, se
     assert not (other.role[split.role == Role.TEST] != Role.NONE).any()
     assert (other.role == Role.LEARN).sum() > 1000
     assert not (other.role[learned.label < 0] != Role.NONE).any()
-
-
-def relabelled(project: Project, change) -> None:
-    """Make every auto-label anew through ``change`` and freeze them."""
-    for granule, beam in project.tracks("autolabels"):
-        path = project.table_path("autolabels", granule, beam)
-        stamp, table = tables.read_stamp(path), tables.read(path, LABEL)
-        labels = change(table["label_auto"].to_numpy()).astype(np.int8)
-        table = table.set_column(table.column_names.index("label_auto"), "label_auto", [labels])
-        tables.write(path, LABEL, table, Stamp("autolabel", {"after": stamp.fingerprint}, stamp.inputs))
-    snapshot(project, Snapshot())
 
 
 def test_labels_made_another_way_leave_corrections_as_they_are(make_project, monkeypatch) -> None:
@@ -259,9 +248,9 @@ def test_labels_made_another_way_leave_corrections_as_they_are(make_project, mon
     np.testing.assert_array_equal(learned.source, data.source)
 
 
-def test_a_change_that_leaves_nothing_to_learn_is_left_out(make_project, caplog) -> None:
+def test_a_change_that_leaves_nothing_to_learn_is_left_out(make_project, relabel, caplog) -> None:
     project = make_project(count=400)
-    relabelled(project, lambda label: np.full_like(label, -1))
+    relabel(project, lambda _, label: np.full_like(label, -1))
     x = 2.0 * 4_000_000
     with LabelStore(project.database_url) as store:
         for granule in "AB":

@@ -37,17 +37,6 @@ def made(project: Project) -> Tensors:
     return tensors(project, find_source(project, ""))
 
 
-def relabel(project: Project, change) -> None:
-    """Make every auto-label anew through ``change`` and freeze them."""
-    for granule, beam in project.tracks("autolabels"):
-        path = project.table_path("autolabels", granule, beam)
-        stamp, table = tables.read_stamp(path), tables.read(path, LABEL)
-        labels = change(table["label_auto"].to_numpy()).astype(np.int8)
-        table = table.set_column(table.column_names.index("label_auto"), "label_auto", [labels])
-        tables.write(path, LABEL, table, Stamp("autolabel", {"after": stamp.fingerprint}, stamp.inputs))
-    snapshot(project, Snapshot())
-
-
 def thinned(project: Project) -> None:
     """Take every seventh segment, and a long stretch, out of each track, labels and all."""
     for granule, beam in project.tracks("segments"):
@@ -76,22 +65,22 @@ def test_arrays_are_those_of_the_tables_made_once(make_project) -> None:
     assert {file: file.stat().st_mtime_ns for file in data.folder.iterdir()} == before
 
 
-def test_no_label_anywhere_changes_a_feature(make_project) -> None:
+def test_no_label_anywhere_changes_a_feature(make_project, relabel) -> None:
     project = make_project(count=600)
     first = made(project)
     features = first.features.copy()
-    relabel(project, lambda label: np.random.default_rng(1).permutation(label))
+    relabel(project, lambda _, label: np.random.default_rng(1).permutation(label))
     second = made(project)
     assert second.folder != first.folder
     assert not np.array_equal(second.label, first.label)
     np.testing.assert_array_equal(second.features, features)
 
 
-def test_arrays_of_old_snapshots_go(make_project) -> None:
+def test_arrays_of_old_snapshots_go(make_project, relabel) -> None:
     project = make_project(count=300)
     folders = []
     for shift in range(stored.KEPT + 2):
-        relabel(project, lambda label, shift=shift: (label + shift) % 3)
+        relabel(project, lambda _, label, shift=shift: (label + shift) % 3)
         folders.append(made(project).folder)
     assert [folder.exists() for folder in folders] == [False] * 2 + [True] * stored.KEPT
 

@@ -260,18 +260,7 @@ def rewrite(project: Project, granule: str, changes: dict, window: float = 2.0) 
     tables.write(path, SEGMENT, table, Stamp("resample", {"window": window}, {"granule": f"{granule} again"}))
 
 
-def relabel(project: Project, change) -> None:
-    """Make every auto-label anew through ``change`` and freeze them."""
-    for granule, beam in project.tracks("autolabels"):
-        path = project.table_path("autolabels", granule, beam)
-        stamp, table = tables.read_stamp(path), tables.read(path, LABEL)
-        labels = pa.array(change(granule, table["label_auto"].to_numpy()), pa.int8())
-        table = table.set_column(table.column_names.index("label_auto"), "label_auto", labels)
-        tables.write(path, LABEL, table, Stamp("autolabel", {"after": stamp.fingerprint}, stamp.inputs))
-    snapshot(project, Snapshot())
-
-
-def test_training_refuses_what_it_cannot_learn_from(make_project, capsys) -> None:
+def test_training_refuses_what_it_cannot_learn_from(make_project, relabel, capsys) -> None:
     project = make_project(count=400)
     train = ("train", project.root, *QUICK)
     assert "granule 'C' has no usable label; those with labels: A, B" in refused(capsys, *train, "--held-out", "C")
