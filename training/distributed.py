@@ -24,6 +24,10 @@ from training.launch import end_with_launcher, interface_towards
 _GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
 
 
+Pending = Callable[[], Tensor]
+"""Waits for a mean that is under way."""
+
+
 class Ranks(Protocol):
     """What training asks of the ranks it runs on; ``local_…`` counts those on this rank's own machine."""
 
@@ -34,6 +38,13 @@ class Ranks(Protocol):
 
     def average(self, tensor: Tensor) -> Tensor:
         """The mean of the floating-point ``tensor`` over all ranks, a new tensor on the same device."""
+        ...
+
+    def begin_average(self, tensor: Tensor) -> Pending:
+        """Send ``tensor`` on its way; what is returned waits for the mean that ``average`` would give.
+
+        Of tensors of one shape and type, one at a time may be under way.
+        """
         ...
 
     def broadcast(self, tensor: Tensor) -> Tensor:
@@ -55,6 +66,9 @@ class Alone:
 
     def average(self, tensor: Tensor) -> Tensor:
         return tensor
+
+    def begin_average(self, tensor: Tensor) -> Pending:
+        return lambda: tensor
 
     def broadcast(self, tensor: Tensor) -> Tensor:
         return tensor
@@ -83,17 +97,22 @@ class HorovodRanks:
         self._direct = _gpu_each(seats)
 
     def average(self, tensor: Tensor) -> Tensor:
-        return self._exchanged(partial(self._hvd.allreduce, op=self._hvd.Average), tensor)
+        return self.begin_average(tensor)()
+
+    def begin_average(self, tensor: Tensor) -> Pending:
+        # Under a name that comes again the ranks agree by one bit, otherwise they negotiate every time.
+        name = f"mean.{tensor.dtype}.{tuple(tensor.shape)}"
+        handle = self._hvd.allreduce_async(self._near(tensor), name=name, op=self._hvd.Average)
+        return lambda: self._hvd.synchronize(handle).to(tensor.device)
 
     def broadcast(self, tensor: Tensor) -> Tensor:
-        return self._exchanged(partial(self._hvd.broadcast, root_rank=0), tensor)
+        return self._hvd.broadcast(self._near(tensor), root_rank=0).to(tensor.device)
 
     def close(self) -> None:
         self._hvd.shutdown()
 
-    def _exchanged(self, exchange: Callable[[Tensor], Tensor], tensor: Tensor) -> Tensor:
-        near = tensor if self._direct else tensor.cpu()
-        return exchange(near.contiguous()).to(tensor.device)
+    def _near(self, tensor: Tensor) -> Tensor:
+        return (tensor if self._direct else tensor.cpu()).contiguous()
 
 
 class DDPRanks:
@@ -114,20 +133,28 @@ class DDPRanks:
         self._gpus = distributed.new_group(backend="nccl") if _gpu_each(seats) else None
 
     def average(self, tensor: Tensor) -> Tensor:
-        return self._exchanged(distributed.all_reduce, tensor).div_(self.size)
+        return self.begin_average(tensor)()
+
+    def begin_average(self, tensor: Tensor) -> Pending:
+        return self._sent(distributed.all_reduce, tensor, self.size)
 
     def broadcast(self, tensor: Tensor) -> Tensor:
-        return self._exchanged(partial(distributed.broadcast, src=0), tensor)
+        return self._sent(partial(distributed.broadcast, src=0), tensor, 1)()
 
     def close(self) -> None:
         distributed.destroy_process_group()
 
-    def _exchanged(self, exchange: Callable[..., object], tensor: Tensor) -> Tensor:
+    def _sent(self, exchange: Callable[..., Any], tensor: Tensor, divisor: int) -> Pending:
         group = self._gpus if tensor.is_cuda else None
         place = tensor.device if group else "cpu"
         copy = torch.empty(tensor.shape, dtype=tensor.dtype, device=place).copy_(tensor.detach())
-        exchange(copy, group=group)
-        return copy.to(tensor.device)
+        under_way = exchange(copy, group=group, async_op=True)
+
+        def wait() -> Tensor:
+            under_way.wait()
+            return copy.div_(divisor).to(tensor.device)
+
+        return wait
 
 
 _BACKENDS: dict[str, Callable[[], Ranks]] = {"horovod": HorovodRanks, "ddp": DDPRanks}
@@ -152,21 +179,36 @@ def threads_of(ranks: Ranks, cores: int) -> int:
 def wrap_optimizer(optimizer: Optimizer, ranks: Ranks) -> Optimizer:
     """Make each step of ``optimizer`` use the gradients' mean over all ranks.
 
-    The gradients travel as one tensor: these models are small, and a message costs more than its bytes.
+    The gradients travel as one tensor, from the moment the last of them is known until the step: these models are
+    small, and a message costs more than its bytes. What is done between ``backward`` and ``step`` hides the way.
     """
     if ranks.size == 1:
         return optimizer
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    known: set[Tensor] = set()
+    under_way: list[Pending] = []
 
-    def average_gradients(*_: object) -> None:
-        gradients = [parameter.grad for parameter in parameters]
-        mean = ranks.average(torch.cat([gradient.flatten() for gradient in gradients]))
-        parts = mean.split([gradient.numel() for gradient in gradients])
+    def send_when_all_are_known(parameter: Tensor) -> None:
+        known.add(parameter)
+        if len(known) == len(parameters):
+            known.clear()
+            under_way.append(ranks.begin_average(torch.cat([_gradient(one).flatten() for one in parameters])))
+
+    def take_mean(*_: object) -> None:
+        gradients = [_gradient(parameter) for parameter in parameters]
+        parts = under_way.pop()().split([gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    optimizer.register_step_pre_hook(average_gradients)
+    for parameter in parameters:
+        parameter.register_post_accumulate_grad_hook(send_when_all_are_known)
+    optimizer.register_step_pre_hook(take_mean)
     return optimizer
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None, "every parameter takes part in every step"
+    return parameter.grad
 
 
 def broadcast_parameters(model: torch.nn.Module, ranks: Ranks) -> None:

@@ -143,58 +143,91 @@ def fit(
     return on_processor(model, plan, width)
 
 
+@dataclass(frozen=True)
+class Step:
+    """One step: the ``labels`` of its global batch, and this rank's share of it, None where the step was done before.
+
+    Attributes
+    ----------
+    features : f4 (T, B, F). known : i8 (B,) or (B, T), labels. mask : f4 (B, units) for dropout, or None.
+    """
+
+    labels: int
+    share: tuple[Tensor, Tensor, Tensor | None] | None
+
+
 def train_epoch(work: Fitting, examples: Examples, epoch: int) -> tuple[float, float]:
     """One pass over ``examples``; returns the mean loss a label over all ranks, and the pass's time [s].
 
-    Order and dropout come from ``(seed, epoch)`` alone and are drawn for the global batch, the same on every rank.
-    Steps that a checkpoint holds already are drawn and passed over.
+    Steps that a checkpoint holds already are drawn and passed over. The next step is made ready while this one's
+    gradients are on their way between the ranks.
     """
     plan, done, began = work.plan, work.progress, time.perf_counter()
-    generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
     total = torch.zeros((), dtype=torch.float64, device=work.device)
-    step = seen = 0
+    count = seen = 0
     work.model.train()
-    for part in (one.to(work.device) for one in examples.parts(generator)):
-        for rows in torch.randperm(len(part), generator=generator).split(plan.rows):
-            mask = dropout_mask(len(rows), work.model.drops, plan.dropout, generator)
-            step += 1
-            labels = int((part.labels[rows.to(work.device)] >= 0).sum()) if plan.stretches else len(rows)
-            seen += labels
-            if step <= done.steps:
-                work.advance(labels)
-                continue
-            set_rate(work.optimizer, plan.rate(epoch + (seen - labels) / max(examples.labelled, 1)))
-            total += train_step(work, part, rows, mask, labels)
-            work.advance(labels)
-            if work.ranks.rank == 0 and time.monotonic() - work.saved >= CHECKPOINT_SECONDS:
-                spent = done.seconds + time.perf_counter() - began
-                save(work, Progress(done.history, step, done.loss + float(total), spent, examples.order))
+    steps = drawn(work, examples, epoch)
+    step = next(steps, None)
+    while step is not None:
+        count, new = count + 1, step.share is not None
+        if new:
+            set_rate(work.optimizer, plan.rate(epoch + seen / max(examples.labelled, 1)))
+            total += find_gradients(work, step)
+        following = next(steps, None)
+        if new:
+            work.optimizer.step()
+        seen += step.labels
+        work.advance(step.labels)
+        if new and work.ranks.rank == 0 and time.monotonic() - work.saved >= CHECKPOINT_SECONDS:
+            spent = done.seconds + time.perf_counter() - began
+            save(work, Progress(done.history, count, done.loss + float(total), spent, examples.order))
+        step = following
     mean = (done.loss + float(work.ranks.average(total.cpu()))) / max(seen, 1)
     return mean, done.seconds + time.perf_counter() - began
 
 
-def train_step(work: Fitting, part: Windows, rows: Tensor, mask: Tensor | None, labels: int) -> Tensor:
-    """One step on this rank's share of the global batch ``rows`` of ``labels`` labels; returns the loss summed over it.
+def drawn(work: Fitting, examples: Examples, epoch: int) -> Iterator[Step]:
+    """The steps of an epoch in their order.
 
-    Averaging over ranks divides by their number; shares of unequal size must still sum to the batch's mean.
+    Order and dropout come from ``(seed, epoch)`` alone and are drawn for the global batch, the same on every rank.
     """
-    plan, size = work.plan, work.ranks.size
+    plan, count = work.plan, 0
+    generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch)
+    for part in (one.to(work.device) for one in examples.parts(generator)):
+        for rows in torch.randperm(len(part), generator=generator).split(plan.rows):
+            mask = dropout_mask(len(rows), work.model.drops, plan.dropout, generator)
+            labels = int((part.labels[rows.to(work.device)] >= 0).sum()) if plan.stretches else len(rows)
+            count += 1
+            yield Step(labels, own_share(work, part, rows, mask) if count > work.progress.steps else None)
+
+
+def own_share(work: Fitting, part: Windows, rows: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Features, labels and dropout mask of this rank's share of the global batch ``rows``."""
+    size = work.ranks.size
     mine = slice(work.ranks.rank, None, size)
     batch = part.take(rows[mine].to(part.labels.device))
     mask = None if mask is None else mask[mine].to(work.device)
-    if work.forward is None:
-        share = -(-plan.rows // size)
-        shape = (batch.index.shape[1], share, part.features.shape[1])
-        work.forward = captured(work.model, plan, shape, work.device)
     if work.device.type == "cuda":
-        batch, mask = filled(batch, mask, -(-plan.rows // size))
+        batch, mask = filled(batch, mask, -(-work.plan.rows // size))
+    return gather(part.features, batch.index), batch.labels, mask
+
+
+def find_gradients(work: Fitting, step: Step) -> Tensor:
+    """Forward and backward through this rank's share of ``step``; returns the loss summed over it.
+
+    Averaging over ranks divides by their number; shares of unequal size must still sum to the batch's mean.
+    """
+    assert step.share is not None
+    plan, size = work.plan, work.ranks.size
+    features, known, mask = step.share
+    if work.forward is None:
+        shape = (features.shape[0], -(-plan.rows // size), features.shape[2])
+        work.forward = captured(work.model, plan, shape, work.device)
     with precision(plan, work.device):
-        steps = gather(part.features, batch.index)
-        logits = work.forward(steps, mask) if mask is not None else work.forward(steps)
-    loss = loss_of(logits, batch.labels, focal=plan.focal, gamma=plan.gamma)
+        logits = work.forward(features, mask) if mask is not None else work.forward(features)
+    loss = loss_of(logits, known, focal=plan.focal, gamma=plan.gamma)
     work.optimizer.zero_grad()
-    (loss * (size / max(labels, 1))).backward()
-    work.optimizer.step()
+    (loss * (size / max(step.labels, 1))).backward()
     return loss.detach() * size
 
 

@@ -89,20 +89,23 @@ class Doubled(distributed.Alone):
     size = 2
     sent = 0
 
-    def average(self, tensor: torch.Tensor) -> torch.Tensor:
+    def begin_average(self, tensor: torch.Tensor) -> distributed.Pending:
         self.sent += 1
-        return tensor / 2
+        return lambda: tensor / 2
 
 
-def test_gradients_travel_as_one_tensor_a_step() -> None:
+def test_gradients_travel_as_one_tensor_from_when_they_are_known() -> None:
     ranks, model = Doubled(), torch.nn.Linear(3, 2)
     optimizer = distributed.wrap_optimizer(torch.optim.SGD(model.parameters(), lr=1.0), ranks)
-    before = [parameter.detach().clone() for parameter in model.parameters()]
-    model(torch.ones(1, 3)).sum().backward()
-    optimizer.step()
-    assert ranks.sent == 1
-    for parameter, earlier in zip(model.parameters(), before, strict=True):
-        torch.testing.assert_close(parameter.detach(), earlier - 0.5)
+    for count in (1, 2):
+        before = [parameter.detach().clone() for parameter in model.parameters()]
+        optimizer.zero_grad()
+        model(torch.ones(1, 3)).sum().backward()
+        assert ranks.sent == count
+        optimizer.step()
+        assert ranks.sent == count
+        for parameter, earlier in zip(model.parameters(), before, strict=True):
+            torch.testing.assert_close(parameter.detach(), earlier - 0.5)
 
 
 def test_another_backend_is_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,9 +173,11 @@ class OneOf:
         self.sent: list[torch.Tensor] = []
 
     def average(self, tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.dim() and tensor.dtype == torch.float32:
-            self.sent.append(tensor.clone())
         return tensor
+
+    def begin_average(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
+        self.sent.append(tensor.clone())
+        return lambda: tensor
 
     def broadcast(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor
