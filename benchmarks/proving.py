@@ -27,10 +27,11 @@ from processing.local.resample import resample
 from processing.local.snapshot import snapshot
 from processing.local.zones import track_evidence
 from processing.project import Project
-from processing.schema import LABEL, TRUTH
+from processing.schema import LABEL
 from processing.stages import Autolabel, Resample, Review, Snapshot
 from processing.twin.make import make_twin
 from processing.twin.parameters import Twin
+from training.judged import true_classes
 
 RECIPE = "proving.toml"
 TAUGHT_SEED, UNSEEN_SEED = 4100, 8200
@@ -99,10 +100,8 @@ def known_tracks(project: Project) -> list[Track]:
     found = []
     for granule, beam in project.tracks("autolabels"):
         labels = tables.read(project.table_path("autolabels", granule, beam), LABEL, ("segment", "label_auto"))
-        truth = tables.read(project.table_path("inputs/truth", granule, beam), TRUTH, ("segment", "label"))
-        segment, known = labels["segment"].to_numpy(), truth["segment"].to_numpy()
-        at = np.minimum(np.searchsorted(known, segment), len(known) - 1)
-        true = np.where(known[at] == segment, truth["label"].to_numpy()[at], -1).astype(np.int8)
+        segment = labels["segment"].to_numpy()
+        true = true_classes(project, granule, beam, segment).astype(np.int8)
         found.append(Track(granule, beam, segment, labels["label_auto"].to_numpy(), true))
     return found
 

@@ -47,7 +47,7 @@ _ROOM = 0.2
 
 _SCORES = {"accuracy": "accuracy", "macro_f1": "macro F1"}
 _RANKED = {"macro_f1": "macro F1", "accuracy": "accuracy"}
-_ADDED = "of a change: both intervals added as independent ones"
+_ADDED = "of a change: seed by seed"
 _BRACKETS = "in brackets: number of labels"
 _PAPERS = " (the paper's)"
 _SHADED = "shaded: tested on tracks that were trained on"

@@ -63,7 +63,7 @@ class Verdict:
         return told | {"truth": self.truth.to_json() if self.truth else None}
 
 
-def judge(project: Project, data: Tensors, split: Split, model: Judge, threads: int) -> Verdict:
+def judge(project: Project, data: Tensors, split: Split, model: CalibratedModel, threads: int) -> Verdict:
     """What ``model`` makes of the labels to test on, and of all of what ``split`` holds out."""
     tested = split.role == Role.TEST
     held = tested if split.at_random else held_rows(data, split)
@@ -82,7 +82,7 @@ def judge(project: Project, data: Tensors, split: Split, model: Judge, threads: 
 
 
 @dataclass(frozen=True)
-class Judge:
+class CalibratedModel:
     """A model with all that turns features into probabilities."""
 
     model: Classifier
@@ -90,7 +90,7 @@ class Judge:
     temperature: float
 
     @classmethod
-    def of(cls, trained: Trained) -> Judge:
+    def of(cls, trained: Trained) -> CalibratedModel:
         return cls(trained.model, trained.normalisation, trained.temperature)
 
 
@@ -133,15 +133,21 @@ def held_rows(data: Tensors, split: Split) -> NDArray[np.bool_]:
 
 def true_labels(project: Project, data: Tensors) -> NDArray[np.int64]:
     """Classes i8 (S,) that the synthetic truth gives; -1 where none is known."""
-    known = set(project.tracks("inputs/truth"))
     found = np.full(len(data), -1, np.int64)
     for track in data.tracks:
-        if (track.granule, track.beam) not in known:
-            continue
-        table = tables.read(project.table_path("inputs/truth", track.granule, track.beam), TRUTH, ("segment", "label"))
-        segment, label = table["segment"].to_numpy(), table["label"].to_numpy()
-        wanted = data.segment[track.here]
-        at = np.minimum(np.searchsorted(segment, wanted), max(len(segment) - 1, 0))
-        if len(segment):
-            found[track.here] = np.where(segment[at] == wanted, label[at], -1)
+        found[track.here] = true_classes(project, track.granule, track.beam, data.segment[track.here])
     return found
+
+
+def true_classes(project: Project, granule: str, beam: str, segment: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Classes i8 (N,) that the synthetic truth gives to the segments (N,) of a track; -1 where none is known."""
+    unknown = np.full(len(segment), -1, np.int64)
+    path = project.table_path("inputs/truth", granule, beam)
+    if not path.exists():
+        return unknown
+    table = tables.read(path, TRUTH, ("segment", "label"))
+    known, label = table["segment"].to_numpy(), table["label"].to_numpy()
+    if not len(known):
+        return unknown
+    at = np.minimum(np.searchsorted(known, segment), len(known) - 1)
+    return np.where(known[at] == segment, label[at], unknown)

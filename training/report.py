@@ -94,8 +94,8 @@ _ABLATION = (
     "are the same."
 )
 _CHANGED = (
-    "The intervals of both are added as independent ones; where that of a change reaches over zero, it cannot be told "
-    "from chance."
+    "Each seed with the change is compared with the same seed without; where the interval of a change reaches over "
+    "zero, it cannot be told from chance."
 )
 
 

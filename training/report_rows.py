@@ -8,7 +8,7 @@ from math import hypot, isfinite
 from types import MappingProxyType
 
 from training.scores import CLASS_NAMES
-from training.summary import Interval, Row, find_row
+from training.summary import Interval, Row, find_row, interval
 
 PROTOCOLS: Mapping[str, str] = MappingProxyType(
     {
@@ -41,14 +41,15 @@ _FAIREST = ("granules", "regions", "seasons", "blocks", "paper")
 
 @dataclass(frozen=True)
 class Changed:
-    """What a change of the model did to it: figures less those of the model as it is; half intervals of both."""
+    """What a change of the model did to it: figures less those of the model as it is, seed by seed."""
 
     variant: str
     row: Row
     base: Row
 
     def by(self, figure: str) -> Interval:
-        return difference(self.row.figures[figure], self.base.figures[figure])
+        one, other = self.row.by_seed, self.base.by_seed
+        return interval([one[seed][figure] - other[seed][figure] for seed in one.keys() & other.keys()])
 
 
 def model_name(model: str) -> str:

@@ -25,7 +25,7 @@ from training import loop, worker
 from training.ablation import VARIANTS, Variant, changed_labels
 from training.designs import design_of
 from training.distributed import Alone
-from training.judged import Judge, judge
+from training.judged import CalibratedModel, judge
 from training.plan import Plan
 from training.protocols import BLOCKS, GRANULES, PAPER, PAPER_BATCH, Fold, folds, parted, parted_likewise
 from training.source import Source, find_source
@@ -151,7 +151,7 @@ def _outcome(
         model = worker.work(job, Alone(), Path(folder), bar.advance)
         epochs = [epoch.watched["accuracy"] for epoch in loop.read_epochs(Path(folder))]
     calibrated = calibrate(job, model)
-    verdict = judge(project, data, split, Judge(model, job.norm, calibrated.temperature), available_cores())
+    verdict = judge(project, data, split, CalibratedModel(model, job.norm, calibrated.temperature), available_cores())
     return Outcome(
         variant=case.variant.name,
         model=case.teaching.model,

@@ -57,8 +57,8 @@ class Row:
     Attributes
     ----------
     figures : intervals by name: ``accuracy``, ``macro_f1``, ``calibration_error``, ``calibration_error_raw`` and, such
-    as ``open water recall``, three of each class. confusion : all folds and seeds together. groups : intervals of the
-    accuracy of parts of the labels, with their number.
+    as ``open water recall``, three of each class. by_seed : the same figures of each seed. confusion : all folds and
+    seeds together. groups : intervals of the accuracy of parts of the labels, with their number.
     """
 
     variant: str
@@ -68,6 +68,7 @@ class Row:
     seeds: int
     folds: tuple[str, ...]
     figures: dict[str, Interval]
+    by_seed: dict[int, dict[str, float]]
     confusion: list[list[int]]
     reliability: dict[str, Any]
     reliability_raw: dict[str, Any]
@@ -96,7 +97,7 @@ def _row(outcomes: Sequence[Outcome], against: str) -> Row | None:
             seeds.setdefault(outcome.seed, []).append(told)
     if not seeds:
         return None
-    pooled = [_pooled(parts) for parts in seeds.values()]
+    pooled = {seed: _pooled(parts) for seed, parts in seeds.items()}
     first = outcomes[0]
     every = [part for parts in seeds.values() for part in parts]
     return Row(
@@ -106,7 +107,8 @@ def _row(outcomes: Sequence[Outcome], against: str) -> Row | None:
         against=against,
         seeds=len(seeds),
         folds=tuple(dict.fromkeys(outcome.fold for outcome in outcomes)),
-        figures={name: interval([one[name] for one in pooled]) for name in pooled[0]},
+        figures={name: interval([one[name] for one in pooled.values()]) for name in next(iter(pooled.values()))},
+        by_seed=pooled,
         confusion=np.sum([part["confusion"] for part in every], axis=0).tolist(),
         reliability=_together(every, "calibration").to_json(),
         reliability_raw=_together(every, "calibration_raw").to_json(),

@@ -33,7 +33,7 @@ from training.card import card
 from training.designs import design_of
 from training.distributed import Alone
 from training.inference import logits_of, softmax
-from training.judged import Judge, Verdict, judge
+from training.judged import CalibratedModel, Verdict, judge
 from training.models import Classifier, count_parameters
 from training.plan import Plan
 from training.scores import CLASS_NAMES
@@ -110,7 +110,7 @@ def _trained(project: Project, stage: Train, source: Source, stamp: Stamp, name:
     }
     with tracking.tracked(project, stage, name, {"snapshot": source.snapshot}, tags) as tracker:
         trained, calibrated = fitted(prepared, ranks, folder, partial(_tell, tracker))
-        verdict = judge(project, prepared.data, prepared.split, Judge.of(trained), available_cores())
+        verdict = judge(project, prepared.data, prepared.split, CalibratedModel.of(trained), available_cores())
         _check_unchanged(project, source)
         record = report(project, stamp, name, prepared, trained, calibrated, verdict)
         record["ranks"] = ranks.workers if ranks else 1

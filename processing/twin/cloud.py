@@ -16,7 +16,10 @@ CLEAR, THIN_CLOUD, THICK_CLOUD, SHADOW = int(Cloud.CLEAR), int(Cloud.THIN), int(
 
 
 class CloudLaw(NamedTuple):
-    """Thresholds found by calibration; ``shade_x`` ``shade_y`` m from a shadow to the cloud that casts it."""
+    """Thresholds found by calibration; ``shade_x`` ``shade_y`` m from a shadow to the cloud that casts it.
+
+    ``glow`` is the spread of the logarithm of the light that reaches the telescope.
+    """
 
     seed: int
     thin: float
@@ -25,6 +28,7 @@ class CloudLaw(NamedTuple):
     wind: float
     shade_x: float
     shade_y: float
+    glow: float
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -88,6 +92,16 @@ def transmission(x: NDArray[Any], y: NDArray[Any], law: CloudLaw) -> tuple[NDArr
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def glow(x: NDArray[Any], y: NDArray[Any], law: CloudLaw) -> NDArray[Any]:
+    """Light that reaches the telescope from places (f8, m) against what it would be without haze; 1 in the median."""
+    values = np.ones(x.size)
+    if law.glow > 0.0:
+        for k in range(x.size):
+            values[k] = np.exp(law.glow * fractal(x[k] / 900.0, y[k] / 900.0, 3, law.seed + 8))
+    return values
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _fields(x: NDArray[Any], y: NDArray[Any], law: CloudLaw) -> NDArray[Any]:
     values = np.empty((3, x.size))
     for k in range(x.size):
@@ -114,6 +128,7 @@ def make_cloud(
         wind=float(rng.uniform(0.0, np.pi)),
         shade_x=float(reach * np.sin(np.radians(azimuth))),
         shade_y=float(reach * np.cos(np.radians(azimuth))),
+        glow=parameters.background_spread,
     )
     thin, thick, track = _fields(x, y, law)
     return law._replace(

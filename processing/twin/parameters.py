@@ -79,6 +79,12 @@ class Twin(Stage):
     dead_time = _number(3.2, "Dead time of a detector channel after a photon", "ns", (0.0, 20.0))
     afterpulse = _number(0.012, "Share of strong returns that ring 0.45 m and more below", "1", (0.0, 0.3))
     background = _number(11.0, "Background rate over a white surface with the sun overhead", "MHz", (0.0, 50.0))
+    background_spread = _number(
+        0.0,
+        "Spread of the logarithm of the background rate along the track, by haze and slopes of the snow",
+        "1",
+        (0.0, 1.5),
+    )
     dark_counts = _number(0.02, "Background rate at night", "MHz", (0.0, 5.0))
     telemetry = _number(36.0, "Height of the window in which photons are kept", "m", (6.0, 500.0))
     confidence_blur = _number(0.35, "How far the signal finder errs about the edges of the surface", "m", (0.0, 5.0))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from processing.twin.cloud import transmission
+from processing.twin.cloud import glow, transmission
 from processing.twin.photons import (
     COLUMNS,
     LIGHT,
@@ -100,7 +100,8 @@ def _piece(world: World, beam: str, number: int, first: int, count: int, photons
     level = world.ocean.level(shots.x, shots.y, shots.lat) + world.ocean.swell(shots.x, shots.y)
     passed, brighter = transmission(shots.x, shots.y, world.cloud)
     energy = np.where(shots.inside, passed * (1.0 if strong else parameters.weak_ratio), 0.0)
-    background = _background(world, shots, strip, passed, brighter)
+    bright = np.minimum(brighter, 1.6) * glow(shots.x, shots.y, world.cloud)
+    background = _background(world, shots, strip, passed, bright)
     weights = footprint_weights(sigma, SPACING)
     found = returns(rng, strip, level, energy, np.where(shots.inside, background, 0.0), weights, kit)
     surface = uniform_filter1d(strip.height[:, COLUMNS // 2].astype(np.float64), 28) + level
@@ -128,13 +129,13 @@ def _piece(world: World, beam: str, number: int, first: int, count: int, photons
     )
 
 
-def _background(world: World, shots: _Shots, strip: Strip, passed: F8, brighter: F8) -> F8:
-    """Background rate at each shot, Hz: sunlight from the 45 m field of view, cloud, and dark counts."""
+def _background(world: World, shots: _Shots, strip: Strip, passed: F8, bright: F8) -> F8:
+    """Background rate at each shot, Hz: sunlight from the 45 m field of view, ``bright`` by cloud, and dark counts."""
     elevation, _ = sun(world.place.start, shots.lat[:1], shots.lon[:1])
     high = max(float(np.sin(np.radians(elevation[0]))), 0.0)
     albedo = uniform_filter1d(strip.albedo.astype(np.float64), 64)
     seen = 0.06 + 0.94 * albedo * (0.35 + 0.65 * passed) + 0.5 * (1.0 - passed) * (1.0 - albedo)
-    rate = world.parameters.background * high * seen * np.minimum(brighter, 1.6) + world.parameters.dark_counts
+    rate = world.parameters.background * high * seen * bright + world.parameters.dark_counts
     return np.asarray(rate * 1e6)
 
 

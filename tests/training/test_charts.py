@@ -41,6 +41,9 @@ def made(value: float, half: float | None, **fields: Any) -> Row:
     return Row(
         **fields,
         figures=overall | figures,
+        by_seed={
+            seed: {name: one.mean for name, one in (overall | figures).items()} for seed in range(fields["seeds"])
+        },
         confusion=[[1_000_000 if usable else 2_000_000, 1234, 0], [777, 300_000, 5], [0, 0, 0]],
         reliability=bins,
         reliability_raw=bins,
