@@ -6,13 +6,15 @@ Horovod or by ``torch.distributed``. Nothing else in the project imports Horovod
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import torch
 from torch import Tensor, distributed
@@ -169,6 +171,19 @@ def connect(backend: str) -> Ranks:
         raise InputError(f"no backend {backend!r}", where="--backend", mend=f"choose one of {', '.join(_BACKENDS)}")
     end_with_launcher()
     return _BACKENDS[backend]()
+
+
+def leave(ranks: Ranks) -> NoReturn:
+    """Leave the others, and end this process here and now.
+
+    A thread of Gloo may hold a tensor a moment longer. To let go of it while an interpreter ends aborts the process, so
+    that a rank that has done all of its work would be told to have failed.
+    """
+    ranks.close()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def threads_of(ranks: Ranks, cores: int) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from processing.cores import available_cores
 from training import files
 from training.device import chosen_device
-from training.distributed import Ranks, connect, threads_of
+from training.distributed import Ranks, connect, leave, threads_of
 from training.inference import logits_of
 from training.loop import Advance, Tell, Watched, fit
 from training.models import Classifier
@@ -109,8 +109,10 @@ def main() -> None:
     ranks = connect(job.backend)
     try:
         work(job, ranks, folder, lambda _: None)
-    finally:
+    except BaseException:
         ranks.close()
+        raise
+    leave(ranks)
 
 
 if __name__ == "__main__":

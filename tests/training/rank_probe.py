@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from training.distributed import connect
+from training.distributed import connect, leave
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     if deed == "hold" and ranks.rank == 1:
         signal.pause()
     ranks.average(own)
-    ranks.close()
+    leave(ranks)
 
 
 if __name__ == "__main__":
