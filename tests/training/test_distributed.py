@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +113,10 @@ def test_gradients_travel_as_one_tensor_from_when_they_are_known() -> None:
 def test_another_backend_is_refused() -> None:
     with pytest.raises(InputError, match="no backend 'mpi'; choose one of horovod, ddp"):
         distributed.connect("mpi")
+
+
+def test_a_rank_that_is_done_ends_at_once_with_all_it_said() -> None:
+    code = "import atexit; from training.distributed import Alone, leave; "
+    code += "atexit.register(print, 'late'); print('said'); leave(Alone())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "said\n"
