@@ -144,16 +144,20 @@ def fit(
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step: the ``labels`` of its global batch, and this rank's share of it, None where the step was done before.
+class Share:
+    """A rank's part of a batch: ``features`` (T, B, F), ``labels`` i8 (B,) or (B, T), dropout ``mask`` (B, units)."""
 
-    Attributes
-    ----------
-    features : f4 (T, B, F). known : i8 (B,) or (B, T), labels. mask : f4 (B, units) for dropout, or None.
-    """
+    features: Tensor
+    labels: Tensor
+    mask: Tensor | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the number of ``labels`` of its global batch, and this rank's share; None where it was done before."""
 
     labels: int
-    share: tuple[Tensor, Tensor, Tensor | None] | None
+    share: Share | None
 
 
 def train_epoch(work: Fitting, examples: Examples, epoch: int) -> tuple[float, float]:
@@ -169,16 +173,16 @@ def train_epoch(work: Fitting, examples: Examples, epoch: int) -> tuple[float, f
     steps = drawn(work, examples, epoch)
     step = next(steps, None)
     while step is not None:
-        count, new = count + 1, step.share is not None
-        if new:
+        count += 1
+        if step.share:
             set_rate(work.optimizer, plan.rate(epoch + seen / max(examples.labelled, 1)))
-            total += find_gradients(work, step)
+            total += find_gradients(work, step.share, step.labels)
         following = next(steps, None)
-        if new:
+        if step.share:
             work.optimizer.step()
         seen += step.labels
         work.advance(step.labels)
-        if new and work.ranks.rank == 0 and time.monotonic() - work.saved >= CHECKPOINT_SECONDS:
+        if step.share and work.ranks.rank == 0 and time.monotonic() - work.saved >= CHECKPOINT_SECONDS:
             spent = done.seconds + time.perf_counter() - began
             save(work, Progress(done.history, count, done.loss + float(total), spent, examples.order))
         step = following
@@ -201,33 +205,32 @@ def drawn(work: Fitting, examples: Examples, epoch: int) -> Iterator[Step]:
             yield Step(labels, own_share(work, part, rows, mask) if count > work.progress.steps else None)
 
 
-def own_share(work: Fitting, part: Windows, rows: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Features, labels and dropout mask of this rank's share of the global batch ``rows``."""
+def own_share(work: Fitting, part: Windows, rows: Tensor, mask: Tensor | None) -> Share:
+    """This rank's share of the global batch ``rows`` with its dropout ``mask``."""
     size = work.ranks.size
     mine = slice(work.ranks.rank, None, size)
     batch = part.take(rows[mine].to(part.labels.device))
     mask = None if mask is None else mask[mine].to(work.device)
     if work.device.type == "cuda":
         batch, mask = filled(batch, mask, -(-work.plan.rows // size))
-    return gather(part.features, batch.index), batch.labels, mask
+    return Share(gather(part.features, batch.index), batch.labels, mask)
 
 
-def find_gradients(work: Fitting, step: Step) -> Tensor:
-    """Forward and backward through this rank's share of ``step``; returns the loss summed over it.
+def find_gradients(work: Fitting, share: Share, labels: int) -> Tensor:
+    """Forward and backward through a ``share`` of a global batch of ``labels`` labels; returns the loss summed over it.
 
     Averaging over ranks divides by their number; shares of unequal size must still sum to the batch's mean.
     """
-    assert step.share is not None
     plan, size = work.plan, work.ranks.size
-    features, known, mask = step.share
     if work.forward is None:
-        shape = (features.shape[0], -(-plan.rows // size), features.shape[2])
+        shape = (share.features.shape[0], -(-plan.rows // size), share.features.shape[2])
         work.forward = captured(work.model, plan, shape, work.device)
+    inputs = (share.features,) if share.mask is None else (share.features, share.mask)
     with precision(plan, work.device):
-        logits = work.forward(features, mask) if mask is not None else work.forward(features)
-    loss = loss_of(logits, known, focal=plan.focal, gamma=plan.gamma)
+        logits = work.forward(*inputs)
+    loss = loss_of(logits, share.labels, focal=plan.focal, gamma=plan.gamma)
     work.optimizer.zero_grad()
-    (loss * (size / max(step.labels, 1))).backward()
+    (loss * (size / max(labels, 1))).backward()
     return loss.detach() * size
 
 
