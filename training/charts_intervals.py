@@ -47,7 +47,7 @@ _ROOM = 0.2
 
 _SCORES = {"accuracy": "accuracy", "macro_f1": "macro F1"}
 _RANKED = {"macro_f1": "macro F1", "accuracy": "accuracy"}
-_ADDED = "of a change: seed by seed"
+_PAIRED = "changes taken seed by seed"
 _BRACKETS = "in brackets: number of labels"
 _PAPERS = " (the paper's)"
 _SHADED = "shaded: tested on tracks that were trained on"
@@ -183,7 +183,7 @@ def draw_ablation(rows: Sequence[Row], about: str) -> Figure | None:
     figure = _figure(
         panels,
         title,
-        look.foot(about, rows, *([_ADDED] if base.seeds > 1 else [])),
+        look.foot(about, rows, *([_PAIRED] if base.seeds > 1 else [])),
         _entries(rows, panels),
         changes=True,
     )
