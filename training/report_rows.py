@@ -49,7 +49,7 @@ class Changed:
 
     def by(self, figure: str) -> Interval:
         one, other = self.row.by_seed, self.base.by_seed
-        return interval([one[seed][figure] - other[seed][figure] for seed in one.keys() & other.keys()])
+        return interval([one[seed][figure] - other[seed][figure] for seed in one if seed in other])
 
 
 def model_name(model: str) -> str:

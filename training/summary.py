@@ -46,8 +46,7 @@ class Interval:
     half: float | None
 
     def to_json(self) -> dict[str, float | None]:
-        mean = round(self.mean, 6) if np.isfinite(self.mean) else None
-        return {"mean": mean, "half": None if self.half is None else round(self.half, 6)}
+        return {"mean": _rounded(self.mean), "half": None if self.half is None else round(self.half, 6)}
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,14 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         groups = {name: one.to_json() | {"windows": count} for name, (one, count) in self.groups.items()}
         figures = {name: one.to_json() for name, one in self.figures.items()}
-        return asdict(self) | {"figures": figures, "groups": groups}
+        by_seed = {
+            str(seed): {name: _rounded(one) for name, one in known.items()} for seed, known in self.by_seed.items()
+        }
+        return asdict(self) | {"figures": figures, "by_seed": by_seed, "groups": groups}
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 6) if np.isfinite(value) else None
 
 
 def summarised(outcomes: Iterable[Outcome]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -147,6 +148,14 @@ def test_folds_are_pooled_and_seeds_make_the_interval() -> None:
     assert labels.figures["calibration_error"].mean == pytest.approx(0.05)
     assert labels.confusion == [[23, 0, 0], [0, 9, 1], [0, 1, 6]]
     assert labels.groups["cloud"][0].mean == accuracy.mean
+    assert [labels.by_seed[seed]["accuracy"] for seed in range(2)] == pytest.approx([18 / 20, 1.0])
+
+
+def test_a_class_that_is_absent_is_nothing_in_json() -> None:
+    found = summarised([Outcome("", "mlp", "paper", "", 4, 10, 1.0, verdict([[5, 1, 0], [0, 3, 0], [0, 0, 0]]))])[0]
+    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert told["by_seed"]["4"]["open water recall"] is None
+    assert told["by_seed"]["4"]["accuracy"] == pytest.approx(8 / 9, abs=1e-6)
 
 
 def test_intervals_by_hand() -> None:
