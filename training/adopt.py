@@ -21,6 +21,9 @@ def adopt(project: Project, model: str) -> str:
     used by this version, InputError when it is damaged or another model of that name is in the project.
     """
     folder = place(model)
+    if not (folder / bundle.RECORD).exists():
+        mend = "give the folder of a model; --run-name takes one of this project"
+        raise MissingError("no such model", where=folder, mend=mend)
     bundle.load_folder(folder, "train it anew with this version")
     record = bundle.read_record(folder)
     name = str(record.get("run", folder.name))

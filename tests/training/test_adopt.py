@@ -49,7 +49,8 @@ def test_a_model_of_another_project_classifies_this_one(make_project, tmp_path: 
     assert found[0].equals(found[1])
     assert other.runs("models") == ["mlp-v0001"]
     assert "give one of them" in refused(capsys, "classify", other.root, "--model", model, "--run-name", "x")
-    assert "no such model" in refused(capsys, "classify", other.root, "--model", tmp_path)
+    said = refused(capsys, "classify", other.root, "--model", tmp_path)
+    assert "no such model; give the folder of a model; --run-name takes one of this project" in said
     record = json.loads((model / "model.json").read_text())
     (model / "model.json").write_text(json.dumps(record | {"fingerprint": "another"}))
     assert "another model 'mlp-v0001' is in the project" in refused(capsys, "classify", other.root, "--model", model)
