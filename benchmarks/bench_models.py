@@ -22,7 +22,7 @@ from processing.stages import Evaluate, Snapshot, Train
 from training import worker
 from training.distributed import Alone
 from training.inference import logits_of, softmax
-from training.judged import CalibratedModel, Judged, judged, true_labels
+from training.judged import Judged, judged, true_labels
 from training.scores import CLASS_NAMES
 from training.source import find_source
 from training.splits import Role, Split, set_aside, usable_labels
@@ -123,9 +123,8 @@ def learn(project: Project, name: str, seed: int, data: Tensors, truth: np.ndarr
     job = job_of(known, split, teaching)
     with tempfile.TemporaryDirectory(prefix="leadline-bench-") as folder:
         model = worker.work(job, Alone(), Path(folder), lambda _: None)
-    judge = CalibratedModel(model, job.norm, calibrate(job, model).temperature)
-    logits = logits_of(judge.model, judge.norm, data, np.ones(len(data), bool), available_cores())
-    return judged(truth, (softmax(logits, judge.temperature), softmax(logits)), {})
+    logits = logits_of(model, job.norm, data, np.ones(len(data), bool), available_cores())
+    return judged(truth, (softmax(logits, calibrate(job, model).temperature), softmax(logits)), {})
 
 
 def truth_of(project: Project) -> tuple[Tensors, np.ndarray]:

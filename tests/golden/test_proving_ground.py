@@ -14,9 +14,10 @@ from processing.io.recognise import take_stock
 from processing.local.inputs import take_in
 from processing.local.resample import resample
 from processing.project import Project
-from processing.schema import SEGMENT, TRUTH
+from processing.schema import SEGMENT
 from processing.stages import Resample
 from processing.twin.make import make_twin
+from training.judged import true_classes
 
 pytestmark = pytest.mark.slow
 
@@ -47,12 +48,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarr
             continue
         table = tables.read(project.table_path("segments", granule, beam), SEGMENT, COLUMNS)
         columns = {name: table[name].to_numpy() for name in COLUMNS}
-        truth = tables.read(project.table_path("inputs/truth", granule, beam), TRUTH, ("segment", "label"))
-        segment, known = columns["segment"], truth["segment"].to_numpy()
-        at = np.minimum(np.searchsorted(known, segment), len(known) - 1)
-        there = known[at] == segment
-        windows.append(segment_features(columns)[window_index(segment)][there])
-        labels.append(truth["label"].to_numpy()[at][there])
+        true = true_classes(project, granule, beam, columns["segment"])
+        windows.append(segment_features(columns)[window_index(columns["segment"])][true >= 0])
+        labels.append(true[true >= 0])
     return np.concatenate(windows), np.concatenate(labels)
 
 

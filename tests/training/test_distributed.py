@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from processing.errors import InputError, MissingError
+from processing.errors import InputError
 from training import distributed, launch
 
 HERE = Path(__file__).parent
@@ -30,11 +30,6 @@ def probed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.delenv(name, raising=False)
 
     def probe(backend: str, hosts: str) -> list[dict[str, Any]]:
-        if backend == "horovod":
-            try:
-                launch.check_launcher()
-            except MissingError as error:
-                pytest.skip(error.line)
         ranks, log = launch.Launch(2, launch.parse_hosts(hosts), backend), tmp_path / "log"
         with launch.launched(ranks, "rank_probe", [backend, str(tmp_path), "end"], log) as job:
             while not launch.finished(job, 0.2):

@@ -15,20 +15,14 @@ import pytest
 import torch
 
 from processing.cli import cli, run
-from processing.errors import MissingError
 from processing.project import Project
 from training.commands import register
-from training.launch import check_launcher
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _horovod() -> None:
-    try:
-        check_launcher()
-    except MissingError as error:
-        pytest.skip(error.line)
+def _commands() -> None:
     register(cli)
 
 
