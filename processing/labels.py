@@ -24,8 +24,9 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from processing import label_tables
+from processing import database, label_tables
 from processing.core.painting import Strokes
+from processing.database import is_there
 from processing.errors import InputError, LeadlineError, MissingError
 from processing.label_log import (
     IN_FORCE,
@@ -44,7 +45,7 @@ from processing.label_log import (
     events_fingerprint,
     shifts_in_force,
 )
-from processing.label_tables import EVENT, VERSION, is_there
+from processing.label_tables import EVENT, VERSION
 
 __all__ = [
     "IN_FORCE",
@@ -68,7 +69,6 @@ __all__ = [
     "read_log",
 ]
 
-_ATTEMPTS: Final = 20
 _GESTURE_LENGTH: Final = 64
 _SAME: Final = ("granule_id", "beam", "x_start", "x_end", "label", "reason", "analyst", "supersedes", "layer")
 _SAME_SHIFT: Final = (*_SAME, "scene_id", "shift_x", "shift_y")
@@ -104,7 +104,7 @@ class LabelStore:
     """
 
     def __init__(self, url: str, *, reading: bool = False) -> None:
-        self._shown, self._engine = label_tables.open_engine(url)
+        self._shown, self._engine = database.open_engine(url)
         self._version: int | None = None
         try:
             if reading:
@@ -268,7 +268,7 @@ class LabelStore:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._told(), self._engine.connect() as connection:
+        with database.told(self._shown, "label database"), self._engine.connect() as connection:
             if (self._version or 0) < VERSION:  # another program may have brought it up to date since
                 self._version = label_tables.version(connection)
                 label_tables.check_version(self._version)
@@ -277,15 +277,6 @@ class LabelStore:
     def _read(self, *conditions: sa.ColumnElement[bool]) -> list[Event]:
         with self._reading() as connection:
             return label_tables.select(connection, self._version, *conditions)
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell what the database refuses in one line."""
-        try:
-            yield
-        except sa.exc.SQLAlchemyError as error:
-            why = label_tables.reason(error)
-            raise InputError(f"label database cannot be used ({why})", where=self._shown) from error
 
     def _revert(
         self,
@@ -324,18 +315,14 @@ class LabelStore:
 
     def _write(self, work: Callable[[Connection], _Result], *, prepared: bool = True) -> _Result:
         """Run ``work`` in one transaction that no other writer can come between; again after a conflict."""
-        engine = label_tables.writing(self._engine)
-        with self._told():
-            for attempt in range(1, _ATTEMPTS + 1):
-                try:
-                    with engine.begin() as connection:
-                        if prepared:
-                            label_tables.lock(connection)
-                        return work(connection)
-                except sa.exc.DBAPIError as error:
-                    if attempt == _ATTEMPTS or not label_tables.is_conflict(error):
-                        raise
-        raise AssertionError("unreachable")
+
+        def locked(connection: Connection) -> _Result:
+            if prepared:
+                label_tables.lock(connection)
+            return work(connection)
+
+        with database.told(self._shown, "label database"):
+            return database.written(self._engine, locked)
 
 
 def _of_track(granule_id: str | None, beam: str | None) -> tuple[sa.ColumnElement[bool], ...]:

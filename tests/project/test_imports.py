@@ -28,6 +28,7 @@ LAYERS = (
     ),
     ("processing.core",),
     ("processing.io", "processing.project", "processing.history"),
+    ("processing.database",),
     ("processing.label_log", "processing.label_tables"),
     ("processing.labels",),
     ("processing.local", "processing.spark", "processing.twin"),
