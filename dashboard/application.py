@@ -17,6 +17,7 @@ from dashboard.keys import press
 from dashboard.one_message import as_one_message
 from dashboard.pages.agreement import AgreementPage
 from dashboard.pages.base import Page
+from dashboard.pages.compare import ComparePage
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
 from dashboard.pages.review import ReviewPage
@@ -29,7 +30,7 @@ from processing.errors import LeadlineError
 
 log = logging.getLogger(__name__)
 
-PAGES: tuple[type[Page], ...] = (OverviewPage, ReviewPage, FreeboardPage, AgreementPage)
+PAGES: tuple[type[Page], ...] = (OverviewPage, ReviewPage, FreeboardPage, AgreementPage, ComparePage)
 _REFILL = 1.0
 """How long after a page was drawn the next spare session is built, s."""
 

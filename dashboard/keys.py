@@ -25,7 +25,7 @@ NUDGES = (10.0, 50.0)
 
 REASON_KEYS = {"q": "cloud", "w": "shadow", "e": "transition", "r": "drift", "t": "other"}
 LABEL_KEYS = {"1": 0, "2": 1, "3": 2, "0": -1}
-PAGE_KEYS = {"o": "overview", "v": "review", "f": "freeboard", "a": "agreement"}
+PAGE_KEYS = {"o": "overview", "v": "review", "f": "freeboard", "a": "agreement", "x": "compare"}
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _both(action: Action, *keys: str) -> dict[str, Action]:
 
 
 _REVIEW = ("review",)
-_ALONG = ("review", "freeboard")
+_ALONG = ("review", "freeboard", "compare")
 _LABELS = "thick ice, thin ice, open water, unlabelled"
 _REASONS = {code: why for key, why in REASON_KEYS.items() for code in (key, key.upper())}
 _ACCEPT: dict[str, tuple[str, int | None]] = {"Enter": ("accept", None)}

@@ -50,7 +50,7 @@ def test_a_page_that_cannot_be_made_says_so(project_root: Path, monkeypatch: pyt
     assert "no session today" not in page
 
 
-@pytest.mark.parametrize("page", ["overview", "review", "freeboard", "agreement"])
+@pytest.mark.parametrize("page", ["overview", "review", "freeboard", "agreement", "compare"])
 def test_the_models_of_every_page_fit_together(project_root: Path, page: str) -> None:
     document = Document()
     with set_curdoc(document):

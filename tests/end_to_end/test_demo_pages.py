@@ -14,6 +14,7 @@ CONTENT = {
     "review": ("Queue", "Nothing selected", "What this edit does"),
     "freeboard": ("Freeboard (m)", "robust", "mean"),
     "agreement": ("second opinion",),
+    "compare": ("Models",),
 }
 
 
