@@ -11,8 +11,11 @@ _MOST: ContextVar[int | None] = ContextVar("_MOST", default=None)
 
 
 def available_cores() -> int:
-    """Cores this process may run on, or fewer where ``at_most`` says so."""
+    """Cores this process may run on, or fewer where ``at_most`` or the environment's LEADLINE_CORES says so."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    told = os.environ.get("LEADLINE_CORES", "")
+    if told.isdigit() and int(told) > 0:
+        cores = min(cores, int(told))
     most = _MOST.get()
     return cores if most is None else min(cores, most)
 

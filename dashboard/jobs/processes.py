@@ -1,0 +1,127 @@
+"""Processes of jobs: found by the token that each bears, started apart from the server, ended to the last."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+TOKEN = "LEADLINE_JOB"  # noqa: S105 - tells jobs apart, opens nothing
+"""Environment variable that every process of a job has from its parent, whatever session or group it is in."""
+
+_GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess)
+_DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_HAS_PROC = Path("/proc/self/environ").exists()
+_LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+
+
+def bearing(token: str) -> list[psutil.Process]:
+    """The living processes of this user that bear a job's token."""
+    mark = f"{TOKEN}={token}".encode()
+    return [process for process in psutil.process_iter() if _bears(process.pid, mark)]
+
+
+def _bears(pid: int, mark: bytes) -> bool:
+    if _HAS_PROC:
+        try:
+            return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+    name, _, value = mark.decode().partition("=")
+    with suppress(*_GONE):
+        return psutil.Process(pid).environ().get(name) == value
+    return False
+
+
+def kill_all(token: str, seconds: float, spared: Sequence[int] = ()) -> int:
+    """Kill whatever bears a token, again until nothing does or ``seconds`` are over; how many were killed."""
+    until, killed = time.monotonic() + seconds, 0
+    while True:
+        found = [process for process in bearing(token) if process.pid not in spared and _alive(process)]
+        if not found:
+            return killed
+        for process in found:
+            with suppress(*_GONE):
+                process.kill()
+                killed += 1
+        psutil.wait_procs(found, timeout=max(0.05, min(1.0, until - time.monotonic())))
+        if time.monotonic() > until:
+            return killed
+
+
+def _alive(process: psutil.Process) -> bool:
+    with suppress(*_GONE):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def is_there(pid: int, began: float) -> bool:
+    """Whether the process that was ``pid`` since ``began`` still lives; numbers are given out again."""
+    if pid <= 0:
+        return False
+    with suppress(*_GONE):
+        process = psutil.Process(pid)
+        return abs(process.create_time() - began) < 1.0 and _alive(process)
+    return False
+
+
+def began(pid: int) -> float:
+    """When a process was made, s since 1970."""
+    return float(psutil.Process(pid).create_time())
+
+
+def start_apart(
+    command: Sequence[str], environment: Mapping[str, str], log: IO[bytes], folder: Path
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, which goes on when this one ends.
+
+    No shell comes between: each word of ``command`` arrives as it is.
+    """
+    return subprocess.Popen(
+        list(command),
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+def start_below(
+    command: Sequence[str], environment: Mapping[str, str], log: IO[bytes], folder: Path
+) -> subprocess.Popen[bytes]:
+    """As ``start_apart``, but the process is asked to end, where the system can do so, when this one dies.
+
+    Only for a process of one thread.
+    """
+    return subprocess.Popen(
+        list(command),
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509
+    )
+
+
+def _end_with_parent() -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(_DIES_WITH_PARENT, signal.SIGTERM, 0, 0, 0)
+
+
+def be_nice(by: int) -> None:
+    """Let this process and what it starts give way to others."""
+    with suppress(OSError, AttributeError):
+        os.nice(by)
