@@ -47,6 +47,7 @@ from processing.stages import Resample
 if TYPE_CHECKING:
     from dashboard.book import LabelBook
     from dashboard.catalog import Catalog
+    from dashboard.comparing import Comparer
     from dashboard.current import CurrentLabels
     from dashboard.effects import Effects
     from dashboard.relabel import Relabeller
@@ -112,6 +113,7 @@ class Workspace:
         self._relabeller: Relabeller | None = None
         self._current: CurrentLabels | None = None
         self._effects: Effects | None = None
+        self._comparer: Comparer | None = None
         self.workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="leadline-read")
         self.background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-zones")
         self.ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-ahead")
@@ -188,6 +190,16 @@ class Workspace:
             if self._effects is None:
                 self._effects = Effects(self)
             return self._effects
+
+    @property
+    def comparer(self) -> Comparer:
+        """Compares models."""
+        from dashboard.comparing import Comparer
+
+        with self._lock:
+            if self._comparer is None:
+                self._comparer = Comparer(self)
+            return self._comparer
 
     def command(self, name: str) -> str:
         """The command line that runs a command, such as a stage, on this project."""
@@ -419,6 +431,10 @@ class Workspace:
             yield
         finally:
             self._seen.files = None
+
+    def modified(self, path: Path) -> int:
+        """When a file was last written, ns; 0 when it is not there."""
+        return self._modified(path)
 
     def _modified(self, path: Path) -> int:
         seen: dict[Path, int] | None = getattr(self._seen, "files", None)
