@@ -22,12 +22,15 @@ from dashboard.auth import Secret, provider, read_users
 from dashboard.controls import STATIC
 from dashboard.data import Workspace
 from dashboard.frame import THEME_COOKIE, Frame, chosen_theme, streamed
+from dashboard.jobs import downloads
 from processing.errors import InputError
 
 log = logging.getLogger(__name__)
 
 POLL = 4_000
 EVERYWHERE = "0.0.0.0"  # noqa: S104
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_NO_JOBS = "anybody who reaches this page is let in, so no job can be launched from it; serve it with --auth FILE"
 _CONNECTS_AGAIN = 7 * 86_400
 """How long after it was opened a page may take up its session again when the connection was lost, s."""
 
@@ -65,6 +68,8 @@ def make_server(
     Raises MissingError when ``root`` is no project, InputError when the port is taken.
     """
     workspace, port = Workspace(root), _chosen_port(address)
+    if not users and address.host not in _LOOPBACK:
+        workspace.no_jobs = _NO_JOBS
     spares = Spares(workspace)
     pn.config.notifications = False
     pn.config.design = None
@@ -84,7 +89,7 @@ def make_server(
                 title="Leadline",
                 session_token_expiration=_CONNECTS_AGAIN,
                 static_dirs={"assets": str(palette.ASSETS), "static-leadline": str(STATIC)},
-                extra_patterns=tiles.patterns(workspace.painter),
+                extra_patterns=[*tiles.patterns(workspace.painter), *downloads.patterns(workspace.jobs)],
                 **options,
             )
     except OSError as error:
@@ -120,7 +125,7 @@ def run(root: Path, address: Address, auth: Path | None = None, show: bool = Tru
     shown = "localhost" if address.host in ("127.0.0.1", EVERYWHERE) else address.host
     where = f"http://{shown}:{server.port}/"
     click.echo(f"Leadline shows {root} at {where} (Ctrl-C ends it)")
-    if users is None and address.host not in ("127.0.0.1", "localhost"):
+    if users is None and address.host not in _LOOPBACK:
         log.warning("anybody who reaches %s may look at the project; restrict it with --auth FILE", where)
     server.start()
     if show:

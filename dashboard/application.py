@@ -13,12 +13,15 @@ from tornado.ioloop import IOLoop
 
 from dashboard.data import Workspace
 from dashboard.editing import carry_out
+from dashboard.jobs.telling import TITLES
+from dashboard.jobs_desk import JobsDesk
 from dashboard.keys import press
 from dashboard.one_message import as_one_message
 from dashboard.pages.agreement import AgreementPage
 from dashboard.pages.base import Page
 from dashboard.pages.compare import ComparePage
 from dashboard.pages.freeboard import FreeboardPage
+from dashboard.pages.jobs import JobsPage
 from dashboard.pages.overview import OverviewPage
 from dashboard.pages.review import ReviewPage
 from dashboard.place import Found, Place
@@ -30,7 +33,10 @@ from processing.errors import LeadlineError
 
 log = logging.getLogger(__name__)
 
-PAGES: tuple[type[Page], ...] = (OverviewPage, ReviewPage, FreeboardPage, AgreementPage, ComparePage)
+PAGES: tuple[type[Page], ...] = (OverviewPage, ReviewPage, FreeboardPage, AgreementPage, JobsPage, ComparePage)
+_LOOK_AT_EVENTS = ("overview", "jobs", "compare")
+"""Pages that tell at once what a correction made stale; elsewhere it would hold the analyst up."""
+
 _REFILL = 1.0
 """How long after a page was drawn the next spare session is built, s."""
 
@@ -50,6 +56,9 @@ class Application:
         self.shell.on_open = self._opened
         self.place = Place(workspace, self.state, self.shell)
         self.place.drifting.later = self._later
+        self.jobs = self.place.jobs = JobsDesk(self.place, self._later)
+        self.jobs.on_indicator, self.jobs.notify = self.shell.show_jobs, self.shell.notify
+        self.shell.on_make_right = self.jobs.make_right
         self._zones = ZoneLoader(self.place, self._later)
         self._stop_listening: Callable[[], None] = _nothing
         self.main = pn.Column(sizing_mode="stretch_both", margin=0)
@@ -85,6 +94,7 @@ class Application:
             for trouble in self.place.catalog.troubles:
                 self.shell.tell(trouble, "error")
         self.state.listen(self._changed)
+        self.jobs.begin()
         self._changed(Change(frozenset(self.state.parts())))
         self._made = True
         while self._early:
@@ -116,7 +126,7 @@ class Application:
     def _look(self) -> None:
         try:
             self.place.workspace.book.refresh()
-            found = self.place.look(events=self.state.page == "overview")
+            found = self.place.look(events=self.state.page in _LOOK_AT_EVENTS)
             self._later(lambda: self._refreshed(found))
         except (LeadlineError, OSError) as error:
             log.warning("the project cannot be read just now: %s", error)
@@ -130,10 +140,17 @@ class Application:
             self._show_badge()
             self._changed(Change(frozenset(self.state.parts())))
 
+    def _show_stale(self) -> None:
+        """Tell on every page what no longer follows from its inputs, and as soon as labels are corrected."""
+        due = self.jobs.due
+        stale = [{"title": TITLES[one.stage], "why": one.why or "not made yet"} for one in due]
+        self.shell.show_stale(stale)
+
     def _show_badge(self) -> None:
         synthetic = self.place.catalog.synthetic
         self.shell.badge = "synthetic data" if synthetic else ""
         self.shell.badge_meaning = "Granules and scenes of this project were made by leadline twin" if synthetic else ""
+        self._show_stale()
 
     def _changed(self, change: Change) -> None:
         """Gather changes and draw them together on the next turn of the loop, where the document may be changed."""
@@ -255,6 +272,7 @@ class Application:
     def close(self) -> None:
         """Let go of what outlives the session."""
         self._stop_listening()
+        self.jobs.close()
 
 
 class Spares:

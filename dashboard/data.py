@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from dashboard.comparing import Comparer
     from dashboard.current import CurrentLabels
     from dashboard.effects import Effects
+    from dashboard.jobs.board import Board
     from dashboard.relabel import Relabeller
     from dashboard.strip_source import StripSource
     from dashboard.tiles import TilePainter
@@ -113,6 +114,8 @@ class Workspace:
         self._relabeller: Relabeller | None = None
         self._current: CurrentLabels | None = None
         self._effects: Effects | None = None
+        self._jobs: Board | None = None
+        self.no_jobs = ""
         self._comparer: Comparer | None = None
         self.workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="leadline-read")
         self.background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-zones")
@@ -169,6 +172,16 @@ class Workspace:
             if self._relabeller is None:
                 self._relabeller = Relabeller(self.root)
             return self._relabeller
+
+    @property
+    def jobs(self) -> Board:
+        """The jobs of the project; ``no_jobs`` says why nobody may launch any, empty where everybody may."""
+        from dashboard.jobs.board import Board
+
+        with self._lock:
+            if self._jobs is None:
+                self._jobs = Board(self.root)
+            return self._jobs
 
     @property
     def current(self) -> CurrentLabels:

@@ -25,7 +25,7 @@ NUDGES = (10.0, 50.0)
 
 REASON_KEYS = {"q": "cloud", "w": "shadow", "e": "transition", "r": "drift", "t": "other"}
 LABEL_KEYS = {"1": 0, "2": 1, "3": 2, "0": -1}
-PAGE_KEYS = {"o": "overview", "v": "review", "f": "freeboard", "a": "agreement", "x": "compare"}
+PAGE_KEYS = {"o": "overview", "v": "review", "f": "freeboard", "a": "agreement", "j": "jobs", "x": "compare"}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from dashboard.tracks import ClassSource, Companion, SeaLevel, Track
 from processing.errors import LeadlineError, MissingError
 
 if TYPE_CHECKING:
+    from dashboard.jobs_desk import JobsDesk
     from processing.io.sentinel2 import Scene
 
 FIRST_SPAN = 5_000.0
@@ -62,7 +63,10 @@ class Place:
 
     ``opened`` turns true when the browser has drawn the page: what takes long to fetch is asked for only then.
     ``watched`` tells whether a browser shows it, so that what may come into sight next is worth reading.
+    ``jobs`` is where the session launches jobs and is told of them.
     """
+
+    jobs: JobsDesk
 
     def __init__(self, workspace: Workspace, state: State, messages: Messages) -> None:
         self.workspace = workspace
@@ -88,7 +92,7 @@ class Place:
         left for later, so that a correction does not have the whole project read again.
         """
         files = catalogs.signature(self.workspace.refresh())
-        now = (*files, self.workspace.book.last_id if events else (self._signature or (0,))[-1])
+        now = (*files, self.workspace.book.last_id if events else self.events_seen)
         return Found(now, self.workspace.catalog(now))
 
     def refresh(self, found: Found) -> bool:
@@ -101,6 +105,11 @@ class Place:
         self._drifts.clear()
         self._companions.clear()
         return True
+
+    @property
+    def events_seen(self) -> int:
+        """The newest label event that the project was looked through with."""
+        return (self._signature or (0,))[-1]
 
     @property
     def granule(self) -> Granule | None:

@@ -45,6 +45,8 @@ class Shell(JSComponent):
     drifting = param.Boolean(False)
     theme = param.String("light")
     query = param.String("")
+    jobs = param.Dict({}, doc="what runs and how far it is")
+    stale = param.List([], doc="stages that are due, and why")
     keys = param.List()
     birth = param.String("", doc="tells one session from the next")
 
@@ -64,6 +66,7 @@ class Shell(JSComponent):
         self.on_key: Callable[[str, bool], None] = _no_key
         self.on_open: Callable[[], None] = _nothing
         self.on_edit: Callable[[Entry], None] = _no_edit
+        self.on_make_right: Callable[[], None] = _nothing
         self._waiting: list[dict[str, Any]] = []
         self._open = False
         self._descriptor: dict[str, object] | None = None
@@ -79,6 +82,20 @@ class Shell(JSComponent):
     def tell(self, text: str, level: str = "info", seconds: float = 8.0) -> None:
         """Show one line in the corner; errors stay until they are closed."""
         self._say({"type": "toast", "level": level, "text": text, "seconds": 0 if level == "error" else seconds})
+
+    def notify(self, text: str, level: str, job: int) -> None:
+        """Tell that a job ended; a click on it shows the job."""
+        self._say({"type": "toast", "level": level, "text": text, "seconds": 20, "job": job})
+
+    def show_jobs(self, jobs: dict[str, Any]) -> None:
+        """Show the sign of what runs."""
+        if jobs != self.jobs:
+            self.jobs = jobs
+
+    def show_stale(self, stale: list[dict[str, Any]]) -> None:
+        """Show the sign of what no longer follows from its inputs."""
+        if stale != self.stale:
+            self.stale = stale
 
     def ready(self, page: str) -> None:
         """Tell the browser that ``page`` has its content."""
@@ -120,6 +137,8 @@ class Shell(JSComponent):
         answers: dict[str, Callable[[dict[str, Any]], None]] = {
             "hello": self._hello,
             "navigate": lambda told: self.state.move(page=told["page"]),
+            "job": lambda told: self.state.move(page="jobs", job=int(told.get("job", 0)), launch=""),
+            "make-right": lambda _: self.on_make_right(),
             "key": lambda told: self.on_key(str(told["key"]), bool(told.get("shift"))),
             "edit": lambda told: self._edit(told["entry"] | {"replay": False}),
             "replay": self._replay,

@@ -19,7 +19,7 @@ from dashboard.selection import Selection
 
 log = logging.getLogger(__name__)
 
-PAGES = ("overview", "review", "freeboard", "agreement", "compare")
+PAGES = ("overview", "review", "freeboard", "agreement", "jobs", "compare")
 IMAGES = ("true", "false", "swir", "B02", "B03", "B04", "B08", "B11", "none")
 OVERLAYS = ("none", "labels", "cloud")
 COLOURS = ("label", "source", "flag", "confidence")
@@ -32,6 +32,7 @@ SCOPES = ("view", "beam")
 TINTS = ("strength", "granule")
 ASPECTS = ("models", "scores", "differences", "freeboard")
 GROUNDS = ("clear", "labels", "truth")
+LAUNCHES = ("resample", "autolabel", "snapshot", "train", "classify", "freeboard", "evaluate")
 SPANS = (20.0, 4_000_000.0)
 PERSONAL = ("theme", "analyst")
 PASSING = ("selection", "edits", "zones", "shift", "lasso")
@@ -79,6 +80,8 @@ class State(param.Parameterized):
     models = param.String("", doc="Models that are compared, comma separated; in use and the newest other when empty")
     aspect = param.Selector(default="models", objects=list(ASPECTS), doc="What of the models is compared")
     ground = param.Selector(default="clear", objects=list(GROUNDS), doc="What the models are judged by")
+    job = param.Integer(0, bounds=(0, 2**53), doc="Job that is looked at, or repeated by the form; none when 0")
+    launch = param.Selector(default="", objects=["", *LAUNCHES], doc="Stage whose form is open")
     overlay = param.Selector(default="none", objects=list(OVERLAYS), doc="What lies over the image")
     opacity = param.Number(0.5, bounds=(0.0, 1.0), doc="Opacity of what lies over the image [1]")
     colour = param.Selector(default="label", objects=list(COLOURS), doc="What colours the beams")
@@ -176,7 +179,7 @@ def _parse(parameter: Any, text: str) -> Any:
             raise ValueError(text)
         return text == "1"
     if isinstance(parameter, param.Number):
-        value = float(text)
+        value = int(text) if isinstance(parameter, param.Integer) else float(text)
         low, high = parameter.bounds or (-math.inf, math.inf)
         if not (math.isfinite(value) and low <= value <= high):
             raise ValueError(text)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class Board:
     """The jobs of one project. One for all sessions of a server; a thread of its own looks after it."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._keeper: Keeper | None = None
         self._jobs: dict[int, Job] = {}
         self._watches: dict[int, Watch] = {}
@@ -53,6 +54,7 @@ class Board:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self.workers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-order")
         self._cared = 0.0
         self.trouble = ""
 
@@ -78,10 +80,21 @@ class Board:
         with self._lock:
             return sorted(self._jobs.values(), key=lambda job: -job.id)
 
+    def find(self, number: int) -> Job | None:
+        """A job as it was last seen; None when there is none of that number among the newest."""
+        with self._lock:
+            return self._jobs.get(number)
+
+    @property
+    def watches(self) -> dict[int, Watch]:
+        """What the jobs that are looked at have told."""
+        with self._lock:
+            return dict(self._watches)
+
     @property
     def cores(self) -> int:
         """Cores that all jobs may take together."""
-        return job_settings(Project(self._root)).cores
+        return job_settings(Project(self.root)).cores
 
     def waiting_for(self, job: Job) -> str:
         """What a queued job waits for."""
@@ -99,7 +112,7 @@ class Board:
 
     def folder(self, number: int) -> JobFolder:
         """Where the files of a job lie."""
-        return JobFolder.of(self._root, number)
+        return JobFolder.of(self.root, number)
 
     def launch(self, orders: Sequence[Order], who: str) -> list[Job]:
         """Put orders in the queue, all or none, and start what may start now. Raises as ``JobStore.add``."""
@@ -157,8 +170,8 @@ class Board:
     def _kept(self, *, make: bool) -> Keeper | None:
         """The keeper; without ``make`` none while the project has no database yet."""
         with self._lock:
-            if self._keeper is None and (make or is_there(Project(self._root).database_url)):
-                self._keeper = Keeper(self._root)
+            if self._keeper is None and (make or is_there(Project(self.root).database_url)):
+                self._keeper = Keeper(self.root)
             return self._keeper
 
     def _work(self) -> None:

@@ -1,15 +1,7 @@
+const { element } = await import(new URL("static-leadline/dom.js", document.baseURI).href);
+
 const HEIGHT = 38;
 const SPARE = 6;
-
-function element(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
 
 const NAMES = { 0: "thick ice", 1: "thin ice", 2: "open water", "-1": "unlabelled" };
 const count = (number) => number.toLocaleString("en-US");

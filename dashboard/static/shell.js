@@ -1,5 +1,6 @@
 const at = (name) => new URL(`static-leadline/${name}`, document.baseURI).href;
-const [{ Outbox, identifier }, { Link }] = await Promise.all([import(at("outbox.js")), import(at("link.js"))]);
+const [{ Outbox, identifier }, { Link }, { element }] =
+  await Promise.all(["outbox.js", "link.js", "dom.js"].map((name) => import(at(name))));
 
 const THEME_YEAR = 31536000;
 const LONGEST_WAIT = 15000;
@@ -8,16 +9,6 @@ const DEAF = 20000;
 const SETTLED = 30;
 const NAME = "leadline-analyst";
 const REPEATING = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "+", "-", "=", "_"];
-
-function element(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
 
 function focused() {
   let active = document.activeElement;
@@ -50,6 +41,9 @@ export function render({ model, el }) {
   const project = element("span", { class: "project", title: "Project" });
   const badge = element("span", { class: "badge", role: "note" });
   const saved = element("span", { class: "saved", role: "status" });
+  const stale = element("button", { class: "sign stale", hidden: "", "aria-haspopup": "dialog", onclick: () => toggleStale() });
+  const jobs = element("button", { class: "sign jobs", hidden: "", title: "Jobs (J)", onclick: () => toJob(0) });
+  const popover = element("div", { class: "popover", role: "dialog", "aria-label": "What is stale", hidden: "" });
   const theme = element("button", { class: "icon", "aria-label": "Light or dark", title: "Light or dark",
     onclick: () => setTheme(model.theme === "dark" ? "light" : "dark") });
   const help = element("button", { class: "icon", "aria-label": "Keys", title: "Keys (?)", onclick: () => toggleHelp() }, "?");
@@ -58,12 +52,12 @@ export function render({ model, el }) {
     element("a", { class: "brand", href: "?", onclick: (event) => go(event, "overview") },
       element("img", { src: new URL("assets/logo.svg", document.baseURI).href, alt: "", width: 26, height: 26 }),
       element("strong", {}, "Leadline")),
-    project, badge, nav, element("span", { class: "room" }), saved, user, help, theme);
+    project, badge, nav, element("span", { class: "room" }), saved, jobs, stale, user, help, theme);
   const toasts = element("div", { class: "toasts", role: "status", "aria-live": "polite" });
   const overlay = element("div", { class: "overlay", hidden: "" });
   const blocker = element("div", { class: "blocker", role: "alertdialog", "aria-live": "assertive", hidden: "" });
   const dialog = element("dialog", { "aria-label": "Your name" });
-  el.append(header, toasts, overlay, blocker, dialog);
+  el.append(header, popover, toasts, overlay, blocker, dialog);
 
   let begun = false;
   let descriptor = null, looked = 0, known = 0;
@@ -118,9 +112,50 @@ export function render({ model, el }) {
     history[turned ? "pushState" : "replaceState"]({}, "", text);
   }
 
-  function toast({ level, text, seconds }) {
+  const toJob = (job) => { if (!link.lost) model.send_msg({ type: "job", job }); };
+
+  function drawJobs() {
+    const { running = 0, text = "", share = null } = model.jobs;
+    jobs.hidden = !text;
+    jobs.classList.toggle("running", running > 0);
+    jobs.style.setProperty("--share", `${Math.round(100 * (share ?? 0))}%`);
+    jobs.classList.toggle("unknown", running > 0 && share === null);
+    jobs.replaceChildren(element("i", { "aria-hidden": "true" }), element("span", {}, text));
+    jobs.setAttribute("aria-label", `Jobs: ${text}`);
+  }
+
+  function drawStale() {
+    const count = model.stale.length;
+    stale.hidden = !count;
+    stale.textContent = `▲ ${count} due`;
+    stale.title = "Tables that no longer follow from their inputs, or are not made yet";
+    if (!popover.hidden) toggleStale(count > 0);
+  }
+
+  function toggleStale(shown = popover.hidden) {
+    popover.hidden = !shown;
+    stale.setAttribute("aria-expanded", String(shown));
+    if (!shown) return;
+    const rows = model.stale.map(({ title, why }) => element("li", {}, element("b", {}, title), element("span", {}, why)));
+    const count = model.stale.length;
+    popover.replaceChildren(element("h2", {}, "No longer follows from its inputs"), element("ol", {}, ...rows),
+      element("div", { class: "buttons" },
+        element("button", { type: "button", onclick: () => { toggleStale(false); toJob(0); } }, "Choose how…"),
+        element("button", { class: "main", onclick: () => { toggleStale(false); named(() => model.send_msg({ type: "make-right" })); } },
+          `Run what is stale · ${count} ${count === 1 ? "job" : "jobs"}`)));
+    popover.querySelector(".main").focus();
+  }
+
+  // Jobs bear a name, as corrections do.
+  function named(then) {
+    if (analyst()) then();
+    else askName(then);
+  }
+
+  function toast({ level, text, seconds, job = 0 }) {
     for (const shown of [...toasts.children]) if (shown.firstChild.textContent === text) shown.remove();
-    const node = element("div", { class: `toast ${level}` }, element("span", {}, text),
+    const show = job ? element("button", { class: "go", onclick: () => { node.remove(); toJob(job); } }, "Show") : null;
+    const node = element("div", { class: `toast ${level}` }, element("span", {}, text), show,
       element("button", { "aria-label": "Close", onclick: () => node.remove() }, "×"));
     toasts.append(node);
     while (toasts.children.length > 4) toasts.firstChild.remove();
@@ -157,8 +192,8 @@ export function render({ model, el }) {
       drawTexts();
       model.send_msg({ type: "analyst", name });
       then?.();
-    } }, element("h2", {}, "Who corrects the labels?"),
-      element("p", {}, "Every correction bears this name. It is kept in this browser."), field,
+    } }, element("h2", {}, "Who are you?"),
+      element("p", {}, "Every correction and every job bears this name. It is kept in this browser."), field,
       element("div", { class: "buttons" },
         element("button", { type: "button", onclick: () => dialog.close() }, "Cancel"),
         element("button", { class: "main" }, "OK")));
@@ -255,6 +290,7 @@ export function render({ model, el }) {
     if (!begun || event.ctrlKey || event.metaKey || event.altKey || dialog.open || taken(event.key)) return;
     if (link.lost) return;
     if (event.key === "Escape" && !overlay.hidden) return toggleHelp(false);
+    if (event.key === "Escape" && !popover.hidden) return toggleStale(false);
     if (event.key === "?") return toggleHelp();
     if (event.repeat && !REPEATING.includes(event.key)) return;
     if (pressed(event.key, event.shiftKey)) event.preventDefault();
@@ -262,17 +298,23 @@ export function render({ model, el }) {
 
   const onHistory = () => model.send_msg({ type: "address", query: queryOf(location.search) });
   const onEdit = (event) => edit(event.detail);
+  const onNamed = (event) => named(event.detail.then);
   const onPress = (event) => pressed(event.detail.key, Boolean(event.detail.shift));
   const onPointer = (event) => {
     if (!begun || link.lost || model.page !== "review" || event.composedPath().includes(el)) return;
     look(SETTLED);
   };
-  const listeners = { keydown: onKey, popstate: onHistory, "leadline-edit": onEdit, "leadline-key": onPress, pointerup: onPointer };
+  const listeners = { keydown: onKey, popstate: onHistory, "leadline-edit": onEdit, "leadline-key": onPress, "leadline-named": onNamed, pointerup: onPointer };
+  el.getRootNode().addEventListener("pointerdown", (event) => {
+    if (!popover.hidden && ![popover, stale].some((node) => event.composedPath().includes(node))) toggleStale(false);
+  });
   overlay.addEventListener("click", (event) => { if (event.target === overlay) toggleHelp(false); });
   for (const [name, call] of Object.entries(listeners)) window.addEventListener(name, call, name === "pointerup");
   for (const name of ["pages", "page"]) model.on(name, drawNav);
   for (const name of ["project", "badge", "user", "analyst"]) model.on(name, drawTexts);
   model.on("theme", drawTheme);
+  model.on("jobs", drawJobs);
+  model.on("stale", drawStale);
   model.on("query", writeAddress);
   model.on("reason", () => { reason = model.reason; });
   const told = {
@@ -293,6 +335,8 @@ export function render({ model, el }) {
   drawNav();
   drawTexts();
   drawTheme();
+  drawJobs();
+  drawStale();
   drawSaved();
   writeAddress();
 

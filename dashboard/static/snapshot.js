@@ -1,14 +1,5 @@
 // The dialogue that freezes a snapshot: what changed since the last one, a name in words, and what came of it.
-
-export function element(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
+import { element } from "./dom.js";
 
 const swatch = (code) => {
   const node = element("span", { class: "swatch" });

@@ -1,4 +1,5 @@
-const { snapshotDialog, element } = await import(new URL("static-leadline/snapshot.js", document.baseURI).href);
+const at = (name) => new URL(`static-leadline/${name}`, document.baseURI).href;
+const [{ snapshotDialog }, { element }] = await Promise.all(["snapshot.js", "dom.js"].map((name) => import(at(name))));
 
 const percent = (share) => `${share > 0 && share < 0.01 ? "<1" : Math.round(100 * share)} %`;
 const count = (number) => number.toLocaleString("en-US");
