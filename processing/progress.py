@@ -40,6 +40,9 @@ from rich.table import Column
 from processing.interrupt import stop_if_asked
 
 RECORD = "LEADLINE_PROGRESS"
+LOOKING = "looking at what there is to do"
+"""What a command waits for first."""
+
 _INTERVALS = ((60.0, 0.2), (3600.0, 1.0), (float("inf"), 5.0))
 """For how long a bar's steps are recorded how often, s: a day's work makes some megabytes."""
 
@@ -81,7 +84,7 @@ class Bar:
     ) -> None:
         self._stage, self._unit, self._show = stage, unit, show
         self._started = time.monotonic()
-        self._reported = 0.0
+        self._reported = self._before = 0.0
         self._detail = ""
         self._parts = {name: [0.0, float(units)] for name, units in (parts or {}).items()}
         self._moved = set(self._parts)
@@ -100,7 +103,7 @@ class Bar:
             self.reach(part, self._parts[part][0] + amount)
         self.done += amount
         elapsed = time.monotonic() - self._started
-        rate = self.done / elapsed if elapsed > 0 else 0.0
+        rate = (self.done - self._before) / elapsed if elapsed > 0 else 0.0
         self._detail = self._detail if detail is None else detail
         left = max(0.0, self.total - self.done) / rate if rate > 0 else None
         step = Step(self._stage, self.done, self.total, self._unit, rate, self._detail, left, *tasks)
@@ -108,6 +111,18 @@ class Bar:
         if elapsed - self._reported >= _interval(elapsed) or self.done >= self.total:
             self._reported = elapsed
             self.tell(step)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Tell beside the bar what is waited for while the block runs; it, and what was done before, is in no rate."""
+        self.advance(0.0, what)
+        tell(waiting=what)
+        try:
+            yield
+        finally:
+            tell(waiting="")
+            self._started, self._reported, self._before = time.monotonic(), 0.0, self.done
+            self._detail = ""
 
     def reach(self, part: str, done: float) -> None:
         """Let the granule ``part`` have come so far; told with the next step."""
@@ -155,6 +170,11 @@ def waiting(what: str) -> Iterator[None]:
             yield
     finally:
         tell(waiting="")
+
+
+def announce(stage: str, total: float, unit: str, parts: Mapping[str, float] | None = None) -> None:
+    """Tell of a bar that is to come, as ``progress_bar`` takes it, while who will do the work is still waited for."""
+    Bar(stage, total, unit, lambda _: None, parts).begin()
 
 
 @contextmanager
