@@ -58,6 +58,7 @@ class Application:
         self.place.drifting.later = self._later
         self.jobs = self.place.jobs = JobsDesk(self.place, self._later)
         self.jobs.on_indicator, self.jobs.notify = self.shell.show_jobs, self.shell.notify
+        self.jobs.on_plan = self._plan_changed
         self.shell.on_make_right = self.jobs.make_right
         self._zones = ZoneLoader(self.place, self._later)
         self._stop_listening: Callable[[], None] = _nothing
@@ -140,11 +141,16 @@ class Application:
             self._show_badge()
             self._changed(Change(frozenset(self.state.parts())))
 
+    def _plan_changed(self) -> None:
+        self._show_stale()
+        page = self._pages.get(JobsPage.key)
+        if isinstance(page, JobsPage):
+            page.show_plan()
+
     def _show_stale(self) -> None:
         """Tell on every page what no longer follows from its inputs, and as soon as labels are corrected."""
-        due = self.jobs.due
-        stale = [{"title": TITLES[one.stage], "why": one.why or "not made yet"} for one in due]
-        self.shell.show_stale(stale)
+        pending = self.jobs.pending
+        self.shell.show_stale([{"title": TITLES[one.stage], "why": one.why or "not made yet"} for one in pending])
 
     def _show_badge(self) -> None:
         synthetic = self.place.catalog.synthetic
@@ -172,6 +178,8 @@ class Application:
                 self._zones.follow()
                 self._zones_due = False
         names, self._moved = frozenset(self._moved), set()
+        if "edits" in names:
+            self._show_stale()
         self.shell.show_address()
         self._dispatch(Change(names, self._origin))
 

@@ -71,6 +71,18 @@ class JobsDesk:
         """Stages that must run so that every table follows from its inputs."""
         return plan.due(self.place.catalog, self.corrected)
 
+    @property
+    def under_way(self) -> dict[str, int]:
+        """Stages that an active job does for every granule, and the newest of those jobs."""
+        active = [job for job in self.board.jobs if job.state.active and not job.granules]
+        return {job.stage: job.id for job in reversed(active)}
+
+    @property
+    def pending(self) -> list[plan.Due]:
+        """Stages that are due and that no job is about to do."""
+        under_way = self.under_way
+        return [due for due in self.due if due.stage not in under_way]
+
     def summaries(self, numbers: Sequence[int] | None = None) -> list[dict[str, Any]]:
         """Lines of the list, of all jobs or of those ``numbers``, the newest first."""
         watches = self.board.watches
@@ -125,7 +137,10 @@ class JobsDesk:
 
         def orders() -> list[Order]:
             found = self.place.look()
-            stages = [due.stage for due in plan.due(found.catalog)]
+            under_way = self.under_way
+            stages = [due.stage for due in plan.due(found.catalog) if due.stage not in under_way]
+            if not stages and under_way:
+                raise InputError("what is stale is being made already", mend="watch the jobs that do it")
             if not stages:
                 raise InputError("nothing is stale: every table follows from its inputs")
             return plan.orders(self._project, stages, chosen.get("engine"), chosen.get("train"))
@@ -196,6 +211,11 @@ class JobsDesk:
                 self._tell_end(job)
         self._show_indicator()
         self.on_news(news.changed)
+        if any(job.state is JobState.QUEUED for job in self._of(news.changed)) or news.ended:
+            self.on_plan()
+
+    def _of(self, numbers: Sequence[int]) -> list[Job]:
+        return [job for number in numbers if (job := self.board.find(number)) is not None]
 
     def _tell_end(self, job: Job) -> None:
         word, level = _ENDS[job.state]

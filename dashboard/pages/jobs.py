@@ -42,14 +42,18 @@ class JobsPage(Page):
         self.panel.theme = theme
 
     def follow(self, change: Change) -> None:
-        with self.place.guard("showing what is due"):
-            self.panel.show_plan()
+        self.show_plan()
         if change.touches("page"):
             with self.place.guard("listing the jobs"):
                 self.panel.follow()
         if change.touches("job", "launch", "page"):
             with self.place.guard("showing the job"):
                 self.panel.show_place()
+
+    def show_plan(self) -> None:
+        """Show what is due by now."""
+        with self.place.guard("showing what is due"):
+            self.panel.show_plan()
 
     def _news(self, changed: Any) -> None:
         if self.place.state.page == self.key:

@@ -23,16 +23,14 @@ STAGE_NAMES = {
     "classify": "classes",
     "freeboard": "freeboard",
 }
-_NEXT = (
-    ("resample", "make 2 m segments of the photons"),
-    ("autolabel", "label the segments from the scenes"),
-    ("snapshot", "freeze the labels to learn from"),
-    ("train", "train a classifier on the snapshot"),
-    ("classify", "classify every segment"),
-    ("freeboard", "find sea surface and freeboard"),
-)
-_NEED_SCENE = ("autolabel", "snapshot")
-"""Stages that pass over a granule which no scene lies under."""
+_NEXT = {
+    "resample": "make 2 m segments of the photons",
+    "autolabel": "label the segments from the scenes",
+    "snapshot": "freeze the labels to learn from",
+    "train": "train a classifier on the snapshot",
+    "classify": "classify every segment",
+    "freeboard": "find sea surface and freeboard",
+}
 
 
 class OverviewPage(Page):
@@ -85,6 +83,12 @@ class OverviewPage(Page):
         self.listing.content = self._html()
 
     def _go(self, values: dict[str, Any]) -> None:
+        if values.get("run"):
+            self.place.jobs.make_right()
+            return
+        if values.get("jobs"):
+            self.place.state.move(page="jobs", launch="")
+            return
         with self.place.guard("opening the track"):
             allowed: dict[str, Any] = {name: values[name] for name in ("granule", "beam", "scene") if name in values}
             if allowed.get("granule") != self.place.state.granule:
@@ -108,29 +112,20 @@ class OverviewPage(Page):
         return f"<p>No {what} yet. Add {escape(needed)}: <code>{escape(command)}</code></p>"
 
     def _next_html(self) -> str:
-        """The first stage that is missing, stale or not finished, why, and its command."""
-        for key, meaning in _NEXT if self.place.catalog.granules else ():
-            why = self._why_next(key)
-            if why is not None:
-                command = self.place.workspace.command(key)
-                because = f" <small>· {escape(why)}</small>" if why else ""
-                told = f"<span>Next: {escape(meaning)}{because}</span><code>{escape(command)}</code>"
-                return f"<div class='next'>{told}</div>"
-        return ""
-
-    def _why_next(self, key: str) -> str | None:
-        """Why a stage is due, empty when a granule waits for it; None when it is not due."""
-        catalog = self.place.catalog
-        if key == "train":
-            return "" if catalog.model_stale is None else catalog.model_stale or None
-        found = [
-            granule.stages[key]
-            for granule in catalog.granules
-            if granule.stages[key].total and (key not in _NEED_SCENE or catalog.scenes_of(granule.ident))
-        ]
-        if any(progress.done == 0 for progress in found):
+        """The first stage that is missing, stale or not finished, why, and what runs it and all that follows."""
+        due, jobs = self.place.jobs.due, self.place.jobs
+        if not due:
             return ""
-        return next((progress.stale for progress in found if progress.stale), None)
+        first = due[0]
+        because = f" <small>· {escape(first.why)}</small>" if first.why else ""
+        told = f"<span>Next: {escape(_NEXT[first.stage])}{because}</span>"
+        command = f"<code>{escape(self.place.workspace.command(first.stage))}</code>"
+        if not jobs.pending:
+            return f"<div class='next'>{told}<button class='chip' {go(jobs=1)}>Under way: see the jobs</button></div>"
+        number = len(jobs.pending)
+        run = f"Run what is stale · {number} {'job' if number == 1 else 'jobs'}"
+        button = "" if jobs.refused else f"<button class='chip run' {go(run=1)}>{run}</button>"
+        return f"<div class='next'>{told}{command}{button}</div>"
 
     def _granule_html(self, granule: Granule) -> str:
         here = " here" if granule.ident == self.place.state.granule else ""

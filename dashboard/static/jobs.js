@@ -14,7 +14,7 @@ export function render({ model, el }) {
   const rows = new Map();
   let shown = 0;
 
-  const due = element("section", { class: "due" });
+  const due = element("section", { class: "due good" });
   const stages = element("div", { class: "stages", role: "group", "aria-label": "New job" });
   const list = element("div", { class: "list", role: "list", "aria-label": "Jobs" });
   const none = element("p", { class: "soft none" }, "No job yet. What is launched here goes on when the page or the server is closed.");
@@ -42,17 +42,19 @@ export function render({ model, el }) {
       master: due.querySelector("[name=master]")?.value };
     stages.replaceChildren(...offered.map(({ stage, title }) => element("button", { "data-stage": stage, "aria-pressed": "false",
       disabled: refused ? "" : null, onclick: () => send("form", { stage }) }, title)));
-    if (empty) return due.replaceChildren();
+    due.hidden = empty;
+    if (empty) return;
+    due.classList.toggle("good", !stale.length);
     if (!stale.length) {
-      due.className = "due good";
-      due.replaceChildren(element("h2", {}, "✓ Everything follows from its inputs"), element("p", { class: "soft" }, "Nothing is stale. A new job changes that only if you change something."));
+      due.replaceChildren(element("h2", {}, "✓ Everything follows from its inputs"),
+        element("p", { class: "soft" }, "Nothing is stale. When labels are corrected, an input is added or a parameter changes, this says what to run."));
       return;
     }
-    due.className = "due";
-    const chain = element("ol", {}, ...stale.map(({ title, why, follows }) => element("li", { class: follows ? "follows" : "" },
-      element("b", {}, title), element("span", {}, why || "not made yet"))));
-    const learns = stale.some(({ stage }) => stage === "train");
-    const runs = stale.some(({ stage }) => ["resample", "autolabel", "classify", "freeboard"].includes(stage));
+    const chips = stale.map(({ title, why, follows, job }) => element("li", { class: job ? "under-way" : follows ? "follows" : "", title: job ? `job #${job} does it` : why || "not made yet" }, title));
+    const left_over = stale.filter(({ job }) => !job);
+    const first = left_over[0] ?? stale[0];
+    const learns = left_over.some(({ stage }) => stage === "train");
+    const runs = left_over.some(({ stage }) => ["resample", "autolabel", "classify", "freeboard"].includes(stage));
     const rank = element("input", { type: "number", name: "ranks", min: 1, max: 1024, value: before.ranks ?? ranks, "aria-label": "Ranks that train" });
     const master = element("input", { type: "text", name: "master", spellcheck: "false", value: before.master ?? engine.master, "aria-label": "Spark master" });
     const where = element("select", { name: "engine", "aria-label": "Where tables are made" },
@@ -64,12 +66,12 @@ export function render({ model, el }) {
     const run = element("button", { class: "main run", disabled: refused ? "" : null, onclick: () => named(() => send("chain", { options: {
       engine: { engine: where.value, ...(where.value === "spark" ? { master: master.value } : {}) },
       train: learns ? { workers: Number(rank.value) || 1 } : {} } })) },
-      `Run what is stale · ${stale.length} ${stale.length === 1 ? "job" : "jobs"}`);
-    due.replaceChildren(element("h2", {}, "No longer follows from its inputs"), chain,
-      element("div", { class: "how" },
-        learns ? element("label", {}, element("span", {}, "train on"), rank, element("span", {}, Number(rank.value) === 1 ? "rank" : "ranks")) : null,
-        runs ? element("label", { class: "where" }, element("span", {}, "tables on"), where, master) : null),
-      run, refused ? element("p", { class: "soft" }, refused) : null);
+      left_over.length ? `Run what is stale · ${left_over.length} ${left_over.length === 1 ? "job" : "jobs"}` : "Under way");
+    run.disabled ||= !left_over.length;
+    const how = [learns && element("label", {}, element("span", {}, "ranks"), rank), runs && element("label", { class: "where" }, element("span", {}, "tables on"), where, master)];
+    due.replaceChildren(element("h2", {}, "No longer follows from its inputs"), element("ol", {}, ...chips),
+      element("p", { class: "because", title: first.why }, `${first.title}: ${first.why || "not made yet"}`),
+      element("div", { class: "how" }, ...(refused ? [refused] : how.filter(Boolean))), run);
   }
 
   function makeRow(id) {

@@ -51,7 +51,9 @@ export function curves(width, height, most, series, format) {
     const points = values.map((value, place) => [x(place), y(value)]).filter(([, at]) => Number.isFinite(at));
     node.append(svg("polyline", { class: `series ${name}`, points: points.map((point) => point.join(",")).join(" ") }));
     points.forEach(([px, py], place) => {
-      const dot = svg("circle", { class: `dot ${name}`, cx: px, cy: py, r: points.length > 40 ? 1.5 : 2.6 });
+      const r = points.length > 40 ? 1.4 : 2.6;
+      const dot = name === "macro_f1" ? svg("rect", { class: `dot ${name}`, x: px - r, y: py - r, width: 2 * r, height: 2 * r })
+        : svg("circle", { class: `dot ${name}`, cx: px, cy: py, r });
       const title = svg("title");
       title.textContent = `epoch ${place + 1}: ${values[place].toPrecision(4)}`;
       dot.append(title);

@@ -52,11 +52,11 @@ class JobsPanel(JSComponent):
         """Show what is due, and the stages that a page launches."""
         if not self._open:
             return
-        project = self.desk.place.workspace.project
+        project, under_way = self.desk.place.workspace.project, self.desk.under_way
         engine, train = project.stage(Engine), project.stage(Train)
         self._say(
             "plan",
-            due=[vars(due) | {"title": TITLES[due.stage]} for due in self.desk.due],
+            due=[vars(due) | {"title": TITLES[due.stage], "job": under_way.get(due.stage, 0)} for due in self.desk.due],
             stages=[{"stage": stage, "title": TITLES[stage]} for stage in LAUNCHED],
             engine={"engine": engine.engine, "master": engine.master},
             ranks=train.workers or 1,
