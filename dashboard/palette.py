@@ -64,6 +64,11 @@ def analyst_colours(variant: str) -> tuple[str, tuple[str, ...], str]:
     return str(entry["auto"]), tuple(entry["hands"]), str(entry["others"])
 
 
+def model_colours(variant: str) -> tuple[str, ...]:
+    """Colours of models that are compared, in the order in which they were chosen."""
+    return tuple(_palette()["models"][variant])
+
+
 def flag_colours(variant: str) -> dict[str, str]:
     """Colour of the flags of the auto-labels by name, and of ``none``."""
     return dict(_palette()["flags"][variant])

@@ -90,6 +90,11 @@ def share(mask: Any) -> str:
     return f"{value:.1f} %" if value else "0 %"
 
 
+def percent(value: float) -> str:
+    """A part of one in percent; a dash where there is none."""
+    return f"{100.0 * value:.1f} %" if np.isfinite(value) else "–"
+
+
 def count(number: int) -> str:
     """A count with a suffix where it is large."""
     for limit, suffix in ((1e6, "M"), (1e3, "k")):

@@ -62,6 +62,15 @@ def test_no_two_analysts_or_flags_look_alike(variant: str, vision: str) -> None:
             assert _difference(first, second, vision) > 20, (first, second)
 
 
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("theme", palette.THEMES)
+def test_no_two_models_look_alike(theme: str, vision: str) -> None:
+    for first, second in combinations(palette.model_colours(theme), 2):
+        assert _difference(first, second, vision) > 25, (first, second)
+    for colour in palette.model_colours(theme):
+        assert _contrast(colour, palette.theme(theme)["card"]) > 3
+
+
 @pytest.mark.parametrize("theme", palette.THEMES)
 def test_classes_and_text_stand_out_from_the_page(theme: str) -> None:
     card = palette.theme(theme)["card"]
