@@ -78,8 +78,15 @@ def detail(board: Board, job: Job, project: Project) -> dict[str, Any]:
         "facts": facts(job),
         "differing": differing(job),
         "command": shown(board.root, job.order, _settings(project, job)),
-        "needs": sorted({*job.needs, *job.after}),
+        "chain_of": chain_of(job, board.jobs),
     }
+
+
+def chain_of(job: Job, jobs: list[Job]) -> list[dict[str, Any]]:
+    """The jobs that were ordered with one click, in order; none where it was one alone."""
+    found = sorted((other for other in jobs if other.chain == job.chain), key=lambda other: other.id)
+    told = [{"id": one.id, "title": TITLES.get(one.stage, one.stage), "state": one.state.value} for one in found]
+    return told if len(told) > 1 else []
 
 
 def step_of(bar: dict[str, Any]) -> dict[str, Any]:

@@ -155,11 +155,22 @@ class FreeboardPage(Page):
         self.histogram.show(statistics.distribution(freeboard, codes[rows]), whole)
         self._side.object = (
             "<div class='side'>"
+            + self._stale()
             + self._table(freeboard, codes[rows], whole)
             + self._companion()
             + self._levels(level, rows)
             + "</div>"
         )
+
+    def _stale(self) -> str:
+        """One line where what is shown no longer follows from its inputs."""
+        granule, run = self.place.granule, self.place.run
+        progress = granule.stages["freeboard"] if granule else None
+        newest = progress.run if progress else ""
+        if run and newest and run != newest:
+            return f"<p class='soft'>An earlier run; the newest is {escape(newest)}.</p>"
+        why = progress.stale if progress else ""
+        return f"<p class='stale'>▲ No longer follows from its inputs: {escape(why)}.</p>" if why else ""
 
     def _table(self, freeboard: Any, codes: Any, whole: statistics.Summary) -> str:
         lines = [_figures("all classes", "", whole)]

@@ -5,6 +5,7 @@ import { amount, bytes, clock, duration, lasted, left, pace, percent } from "./j
 
 const LONGEST = 600_000;
 const STATES = { queued: "○ queued", running: "running", stopping: "◍ stopping", done: "✓ done", failed: "✕ failed", cancelled: "– cancelled", lost: "? lost" };
+const SIGNS = { queued: "○", running: "●", stopping: "◍", done: "✓", failed: "✕", cancelled: "–", lost: "?" };
 const ACTIVE = ["queued", "running", "stopping"];
 
 const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
@@ -16,6 +17,7 @@ export function makeDetail(send, named) {
   const cancel = element("button", { class: "small bad", onclick: () => named(() => send("cancel", { job: job.id })) }, "Cancel");
   const clone = element("button", { class: "small", onclick: () => send("form", { stage: job.stage, clone: job.id }) }, "Clone…");
   const see = element("button", { class: "small", onclick: () => send("go", goal()) });
+  const chain = element("nav", { class: "chain", "aria-label": "Jobs ordered together" });
   const reason = element("p", { class: "reason", role: "status" });
   const waiting = element("p", { class: "waiting" }, element("span", { class: "spin" }), element("span", {}), element("span", { class: "soft" }));
   const bars = element("div", { class: "bars" });
@@ -33,7 +35,7 @@ export function makeDetail(send, named) {
   const cut = element("p", { class: "soft cut", hidden: "" }, "The beginning is left out here; the download and the search have it.");
   const node = element("div", { class: "detail" },
     element("div", { class: "top" }, element("div", { class: "name" }, title, state, when), element("div", { class: "tools" }, see, clone, cancel)),
-    element("div", { class: "scroll" }, reason, waiting, bars, granules, learning, element("div", { class: "pair" }, ranks, usage), links,
+    element("div", { class: "scroll" }, chain, reason, waiting, bars, granules, learning, element("div", { class: "pair" }, ranks, usage), links,
       element("details", { class: "about" }, element("summary", {}, "What it was asked, by whom, with which code"), facts,
         element("h3", {}, "The same on the command line"), command),
       element("section", { class: "said" },
@@ -61,6 +63,15 @@ export function makeDetail(send, named) {
     reason.hidden = !job.reason;
     reason.className = `reason ${job.state}`;
     put(reason, job.reason);
+  }
+
+  function drawChain() {
+    chain.hidden = !job.chain_of.length;
+    const now = JSON.stringify([job.id, job.chain_of]);
+    if (chain.dataset.held === now) return;
+    chain.dataset.held = now;
+    chain.replaceChildren(...job.chain_of.map(({ id, title: name, state: how }) => element("button", { class: `link-of ${how}`, "aria-current": id === job.id ? "true" : null,
+      title: STATES[how], onclick: () => send("show", { job: id }) }, `${SIGNS[how]} #${id} ${name}`)));
   }
 
   function drawWhen() {
@@ -201,7 +212,7 @@ export function makeDetail(send, named) {
       }
       job = told;
       epochs = all;
-      for (const part of [drawHead, drawBars, drawGranules, drawLearning, drawRanks, drawUsage, drawFacts, drawLinks]) part();
+      for (const part of [drawHead, drawChain, drawBars, drawGranules, drawLearning, drawRanks, drawUsage, drawFacts, drawLinks]) part();
       if (other) drawLog();
     },
     log({ job: id, text: more, fresh, cut: left_out }) {
