@@ -22,6 +22,7 @@ from training.device import Forward, captured, filled, precision
 from training.distributed import Ranks, broadcast_parameters, wrap_optimizer
 from training.loss import loss_of
 from training.models import Classifier, gather, make
+from training.pace import Meter
 from training.plan import Plan
 from training.threads import torch_threads
 from training.windows import Examples, Windows
@@ -78,6 +79,7 @@ class Fitting:
     device: torch.device
     folder: Path
     advance: Advance
+    meter: Meter = field(default_factory=Meter)
     progress: Progress = field(default_factory=Progress)
     forward: Forward | None = None
     saved: float = field(default_factory=time.monotonic)
@@ -93,6 +95,7 @@ def fit(
     advance: Advance,
     device: torch.device | None = None,
     tell: Tell | None = None,
+    meter: Meter | None = None,
 ) -> Classifier:
     """Train a model of ``width`` values a segment on ``examples`` and return it, on the processor.
 
@@ -107,15 +110,16 @@ def fit(
     Parameters
     ----------
     watch : measures the model after each epoch, on rank 0. advance : told of each batch's labels.
-    tell : told of each epoch on rank 0, of those that a checkpoint holds too.
+    tell : told of each epoch on rank 0, of those that a checkpoint holds too. meter : measures this rank's pace.
 
     Raises InputError when the loss is no longer finite.
     """
     device = device or torch.device("cpu")
+    meter = meter or Meter(ranks.rank, ranks.size)
     examples = examples.to(device)
     model = make(plan.model, plan.seed, width).to(device)
     adam = Adam(model.parameters(), lr=plan.learning_rate, eps=_KERAS_EPSILON, fused=True)
-    work = Fitting(plan, ranks, model, wrap_optimizer(adam, ranks), device, folder, advance)
+    work = Fitting(plan, ranks, model, wrap_optimizer(adam, ranks), device, folder, advance, meter)
     work.progress = resume(folder, plan, model, work.optimizer, examples.order)
     check_together(work.progress, ranks)
     broadcast_parameters(model, ranks)
@@ -126,8 +130,10 @@ def fit(
         for known in work.progress.history:
             tell(known)
     for epoch in range(len(work.progress.history), plan.epochs):
+        meter.begin(epoch, epoch * examples.labelled)
         with torch_threads(1):
             loss, seconds = train_epoch(work, examples, epoch)
+        meter.show()
         if not math.isfinite(loss):
             raise InputError(f"the loss is {loss} after epoch {epoch + 1}", where="train", mend="lower --learning-rate")
         history = work.progress.history
@@ -182,6 +188,7 @@ def train_epoch(work: Fitting, examples: Examples, epoch: int) -> tuple[float, f
             work.optimizer.step()
         seen += step.labels
         work.advance(step.labels)
+        work.meter.count(step.labels, trained=step.share is not None)
         if step.share and work.ranks.rank == 0 and time.monotonic() - work.saved >= CHECKPOINT_SECONDS:
             spent = done.seconds + time.perf_counter() - began
             save(work, Progress(done.history, count, done.loss + float(total), spent, examples.order))

@@ -6,6 +6,8 @@ import logging
 import platform
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,14 +21,16 @@ from numpy.typing import NDArray
 from processing.core.features import FEATURES_VERSION
 from processing.cores import available_cores
 from processing.errors import InputError, LeadlineError
+from processing.interrupt import stop_if_asked
 from processing.io.atomic import scratch, sweep, sync, write_text
 from processing.io.locks import writing
 from processing.places import is_remote, put
-from processing.progress import Bar, progress_bar
+from processing.progress import Bar, progress_bar, waiting
+from processing.progress import tell as record
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.stages import Train
-from training import bundle, launch, loop, tracking, worker
+from training import bundle, launch, loop, pace, tracking, worker
 from training.adopt import promote
 from training.calibration import fitted_temperature, reliability
 from training.card import card
@@ -82,7 +86,8 @@ def train(project: Project, stage: Train) -> str:
     are removed.
     """
     tracking.check(project, stage.tracking)
-    source = find_source(project, stage.snapshot)
+    with waiting("reading the snapshot"):
+        source = find_source(project, stage.snapshot)
     stamp = stamp_of(stage, source)
     name, done = run_name(project, stage, source, stamp)
     if done:
@@ -90,7 +95,8 @@ def train(project: Project, stage: Train) -> str:
         promote(project, name, stage.tracking)
         return name
     if not alone(stage):
-        launch.check_launch(launch_of(project, stage))
+        with waiting("looking where ranks can run"):
+            launch.check_launch(launch_of(project, stage))
     with writing(project.root, f"model {stamp.fingerprint}", alone=True):
         return _trained(project, stage, source, stamp, name)
 
@@ -102,19 +108,27 @@ def _trained(project: Project, stage: Train, source: Source, stamp: Stamp, name:
     folder = (scratch() if is_remote(models) else models) / f"{UNFINISHED}{stamp.fingerprint}"
     folder.mkdir(mode=0o700 if is_remote(models) else 0o777, parents=True, exist_ok=True)
     _sweep(folder)
+    _clean(folder)
     ranks = None if alone(stage) else launch_of(project, stage)
     tags = {
         "fingerprint": stamp.fingerprint,
         "snapshot_fingerprint": source.fingerprints["snapshot"],
         "ranks": str(ranks.workers if ranks else 1),
     }
-    with tracking.tracked(project, stage, name, {"snapshot": source.snapshot}, tags) as tracker:
-        trained, calibrated = fitted(prepared, ranks, folder, partial(_tell, tracker))
-        verdict = judge(project, prepared.data, prepared.split, CalibratedModel.of(trained), available_cores())
+    with ExitStack() as tracked, ExitStack() as shown:
+        bar = shown.enter_context(progress_bar("train", labels_of(prepared.job) * prepared.job.plan.epochs, "windows"))
+        with nullcontext() if stage.tracking == tracking.OFF else bar.waiting("opening the records of runs (MLflow)"):
+            how = tracking.tracked(project, stage, name, {"snapshot": source.snapshot}, tags)
+            tracker = tracked.enter_context(how)
+        model = fitted(prepared.job, ranks, folder, bar, partial(_tell, tracker))
+        shown.close()
+        with waiting("testing on the granules held out"):
+            trained, calibrated = completed(prepared.job, model)
+            verdict = judge(project, prepared.data, prepared.split, CalibratedModel.of(trained), available_cores())
         _check_unchanged(project, source)
-        record = report(project, stamp, name, prepared, trained, calibrated, verdict)
-        record["ranks"] = ranks.workers if ranks else 1
-        _complete(folder, trained, record)
+        told = report(project, stamp, name, prepared, trained, calibrated, verdict)
+        told["ranks"] = ranks.workers if ranks else 1
+        _complete(folder, trained, told)
         tracker.finished(folder, final_metrics(verdict))
     _publish(folder, models / name)
     promote(project, name, stage.tracking)
@@ -122,9 +136,10 @@ def _trained(project: Project, stage: Train, source: Source, stamp: Stamp, name:
 
 
 def _tell(tracker: tracking.Tracker, epoch: loop.Epoch) -> None:
-    pace = {"loss": epoch.loss, "windows_per_second": epoch.windows_per_second, "learning_rate": epoch.learning_rate}
+    record(epoch=asdict(epoch))
+    names = ("loss", "windows_per_second", "learning_rate")
     watched = {f"test_{name}": value for name, value in epoch.watched.items() if value is not None}
-    tracker.epoch(epoch.epoch, pace | watched)
+    tracker.epoch(epoch.epoch, {name: getattr(epoch, name) for name in names} | watched)
 
 
 def final_metrics(verdict: Verdict) -> dict[str, float]:
@@ -174,8 +189,9 @@ def run_name(project: Project, stage: Train, source: Source, stamp: Stamp) -> tu
 def prepare(project: Project, source: Source, stage: Train) -> Prepared:
     """Arrays, roles, and the normalisation learned from the training labels alone."""
     data = tensors(project, source)
-    parted = split(data, stage.held_out, stage.seed, clear_only=stage.clear_only, validation=stage.validation)
-    return Prepared(source, parted, job_of(data, parted, stage))
+    with waiting("choosing what to learn from and what to test on"):
+        parted = split(data, stage.held_out, stage.seed, clear_only=stage.clear_only, validation=stage.validation)
+        return Prepared(source, parted, job_of(data, parted, stage))
 
 
 def job_of(data: Tensors, parted: Split, stage: Train) -> worker.Job:
@@ -185,22 +201,26 @@ def job_of(data: Tensors, parted: Split, stage: Train) -> worker.Job:
     return worker.Job(data, parted.role, norm, plan, stage.memory << 20, stage.backend, stage.device)
 
 
+def labels_of(job: worker.Job) -> int:
+    """The labels that an epoch goes through."""
+    return int(np.count_nonzero(job.role == Role.LEARN))
+
+
 def fitted(
-    prepared: Prepared, ranks: launch.Launch | None, folder: Path, tell: loop.Tell | None = None
-) -> tuple[bundle.Trained, Calibrated]:
-    """The trained and calibrated model; checkpoint and metrics lie in ``folder``, ``tell`` is told of each epoch."""
-    job = prepared.job
-    labels = int(np.count_nonzero(job.role == Role.LEARN))
-    with progress_bar("train", labels * job.plan.epochs, "windows") as bar:
-        if ranks is None:
-            model = worker.work(job, Alone(), folder, bar.advance, tell)
-        else:
-            _on_ranks(job, ranks, folder, bar, tell)
-            model = loop.restore(job.plan, job.norm.width, folder)
+    job: worker.Job, ranks: launch.Launch | None, folder: Path, bar: Bar, tell: loop.Tell | None = None
+) -> Classifier:
+    """The trained model; checkpoint and metrics lie in ``folder``, ``tell`` is told of each epoch."""
+    if ranks is None:
+        return _here(job, folder, bar, tell)
+    _on_ranks(job, ranks, folder, bar, tell)
+    return loop.restore(job.plan, job.norm.width, folder)
+
+
+def completed(job: worker.Job, model: Classifier) -> tuple[bundle.Trained, Calibrated]:
+    """The model of ``job`` with all that it takes to classify by it."""
     calibrated = calibrate(job, model)
-    trained = bundle.Trained(
-        job.plan.model, model, job.norm, job.plan.features, job.data.window, calibrated.temperature
-    )
+    plan = job.plan
+    trained = bundle.Trained(plan.model, model, job.norm, plan.features, job.data.window, calibrated.temperature)
     return trained, calibrated
 
 
@@ -219,27 +239,72 @@ def launch_of(project: Project, stage: Train) -> launch.Launch:
     return found
 
 
+def _here(job: worker.Job, folder: Path, bar: Bar, tell: loop.Tell | None) -> Classifier:
+    """Train in this process; until the first labels are told, those that a checkpoint holds, they are being read."""
+    with pace.telling() as tell_paces, ExitStack() as reading:
+        reading.enter_context(bar.waiting("reading what is learned from"))
+
+        def advance(labels: int) -> None:
+            bar.advance(labels)
+            reading.close()
+
+        return worker.work(job, Alone(), folder, advance, tell, lambda own: tell_paces([own]))
+
+
 def _on_ranks(job: worker.Job, ranks: launch.Launch, folder: Path, bar: Bar, tell: loop.Tell | None) -> None:
-    """Train on several ranks, counting and telling the epochs that they have finished."""
+    """Train on several ranks, counting what they have been through, and telling their paces and epochs."""
     job.save(folder)
-    log, labels, told = folder / RANKS_LOG, int(np.count_nonzero(job.role == Role.LEARN)), 0
-
-    def look() -> int:
-        epochs = loop.read_epochs(folder)
-        bar.advance((len(epochs) - told) * labels)
-        if tell:
-            for epoch in epochs[told:]:
-                tell(epoch)
-        return len(epochs)
-
-    try:
+    log, name = folder / RANKS_LOG, "Horovod" if ranks.backend == "horovod" else "torchrun"
+    with pace.telling() as tell_paces, _left_clean(folder):
+        seen = _Seen(folder, bar, labels_of(job), tell, tell_paces)
+        seen.look()
         with launch.launched(ranks, "training.worker", [str(folder)], log) as started:
+            with bar.waiting(f"starting {ranks.workers} {name} ranks"):
+                while len(pace.read(folder)) < ranks.workers and not launch.finished(started, _POLL):
+                    stop_if_asked()
             while not launch.finished(started, _POLL):
-                told = look()
+                seen.look()
+        launch.check(started, log)
+        seen.look()
+
+
+@contextmanager
+def _left_clean(folder: Path) -> Iterator[None]:
+    """Afterwards nothing is in ``folder`` that is of no use without the ranks that the block had started."""
+    try:
+        yield
     finally:
         (folder / worker.JOB).unlink(missing_ok=True)
-    launch.check(started, log)
-    look()
+        _clean(folder)
+
+
+def _clean(folder: Path) -> None:
+    """Remove paces of ranks that have ended, and what those that were killed left half written."""
+    pace.clear(folder)
+    sweep(folder, worker.MARK)
+
+
+@dataclass
+class _Seen:
+    """What the launching process has seen, in the run's ``folder``, of ranks that take ``labels`` an epoch."""
+
+    folder: Path
+    bar: Bar
+    labels: int
+    tell: loop.Tell | None
+    tell_paces: pace.Tell
+    epochs: int = 0
+
+    def look(self) -> None:
+        """Count what was done since the last look, and tell of new epochs and of the ranks' paces."""
+        epochs, paces = loop.read_epochs(self.folder), pace.read(self.folder)
+        reached = max([len(epochs) * self.labels, *(one.reached for one in paces)])
+        self.bar.advance(max(0.0, reached - self.bar.done))
+        self.tell_paces(paces)
+        if self.tell:
+            for epoch in epochs[self.epochs :]:
+                self.tell(epoch)
+        self.epochs = len(epochs)
 
 
 def calibrate(job: worker.Job, model: Classifier) -> Calibrated:

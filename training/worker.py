@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from processing.cores import available_cores
-from training import files
+from processing.io.atomic import marked
+from training import files, pace
 from training.device import chosen_device
 from training.distributed import Ranks, connect, leave, threads_of
 from training.inference import logits_of
@@ -29,6 +30,9 @@ from training.tensors import Tensors, opened
 from training.windows import Normalisation, examples
 
 JOB = "job.pt"
+MARK = "rank"
+"""Marks what ranks write aside, so that what those that were killed have left can be swept away."""
+
 WATCHED = 50_000
 """Test labels that are looked at after each epoch, at most."""
 
@@ -77,8 +81,13 @@ class Job:
         )
 
 
-def work(job: Job, ranks: Ranks, folder: Path, advance: Advance, tell: Tell | None = None) -> Classifier:
-    """Train on ``job``; checkpoint and metrics go to ``folder``, and ``tell`` is told of each epoch."""
+def work(
+    job: Job, ranks: Ranks, folder: Path, advance: Advance, tell: Tell | None = None, show: pace.Show | None = None
+) -> Classifier:
+    """Train on ``job``; checkpoint and metrics go to ``folder``.
+
+    ``tell`` is told of each epoch, and ``show`` shown the pace of this rank.
+    """
     looked_at, threads = watched_rows(job.role), threads_of(ranks, available_cores())
     labels = np.asarray(job.data.label[looked_at], np.int64)
 
@@ -89,7 +98,8 @@ def work(job: Job, ranks: Ranks, folder: Path, advance: Advance, tell: Tell | No
 
     learned = examples(job.data, job.role, Role.LEARN, job.norm, job.memory // ranks.local_size)
     device = chosen_device(job.device, ranks.local_rank)
-    return fit(learned, job.norm.width, job.plan, ranks, folder, watch, advance, device, tell)
+    meter = pace.Meter(ranks.rank, ranks.size, show)
+    return fit(learned, job.norm.width, job.plan, ranks, folder, watch, advance, device, tell, meter)
 
 
 def watched_rows(role: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -108,7 +118,8 @@ def main() -> None:
     job = Job.load(folder)
     ranks = connect(job.backend)
     try:
-        work(job, ranks, folder, lambda _: None)
+        with marked(MARK):
+            work(job, ranks, folder, lambda _: None, show=pace.to_file(folder))
     except BaseException:
         ranks.close()
         raise
