@@ -21,7 +21,7 @@ from torch import Tensor, distributed
 from torch.optim import Optimizer
 
 from processing.errors import InputError
-from training.launch import end_with_launcher, interface_towards
+from training.launch import interface_towards
 
 _GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
 
@@ -165,11 +165,10 @@ _BACKENDS: dict[str, Callable[[], Ranks]] = {"horovod": HorovodRanks, "ddp": DDP
 def connect(backend: str) -> Ranks:
     """Meet the other ranks of the job this process was launched in, by ``backend``: horovod or ddp.
 
-    This process ends when the one that launched the job has ended. Raises InputError on another backend.
+    Raises InputError on another backend.
     """
     if backend not in _BACKENDS:
         raise InputError(f"no backend {backend!r}", where="--backend", mend=f"choose one of {', '.join(_BACKENDS)}")
-    end_with_launcher()
     return _BACKENDS[backend]()
 
 

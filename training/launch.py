@@ -25,14 +25,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from processing.cores import available_cores
 from processing.errors import InputError, MissingError
+from training.leash import LAUNCHER
 
 Hosts = tuple[tuple[str, int], ...]
 """Names of hosts and the ranks of each."""
-
-LAUNCHER = "LEADLINE_LAUNCHER"
-"""Environment variable of a rank: ``address:port`` at which the process that launched it listens while it lives."""
 
 _HOST = re.compile(r"([A-Za-z0-9][\w.-]*):([1-9][0-9]*)")
 _LOOPBACK = "127.0.0.1"
@@ -47,8 +47,10 @@ _OWN_NAME = """import contextlib, socket
 with contextlib.suppress(OSError):
     print(socket.gethostbyname(socket.gethostname()))"""
 _START_SECONDS = 60
-_CONNECT_SECONDS = 10.0
-_PATIENCE = 30.0
+_PATIENCE = 1.0
+"""Seconds that launchers have to end their ranks, and those that are killed to be gone. What a rank writes lies aside
+until it is whole, so that nothing is lost with one that is killed."""
+
 _CYCLE_MS = "2"
 
 _RANK = re.compile(r"^\[(?:rank)?(\d+)\](?:<std(?:out|err)>)?: ?")
@@ -108,9 +110,15 @@ class Launch:
 
 @dataclass(frozen=True)
 class Job:
-    """Ranks at work: the processes that started them, one for all or one a host."""
+    """Ranks at work: the processes that started them, one for all or one a host, and what every process of them holds.
+
+    Attributes
+    ----------
+    line : the value of ``LAUNCHER`` in their environments, of no other job on this machine.
+    """
 
     launchers: list[subprocess.Popen[bytes]]
+    line: str
 
     @property
     def returncode(self) -> int | None:
@@ -226,16 +234,16 @@ def _there(command: Sequence[str]) -> str:
 def launched(launch: Launch, module: str, arguments: Sequence[str], log: Path) -> Iterator[Job]:
     """``python -m module arguments`` on the ranks of ``launch``, their output in ``log``.
 
-    However the block ends, by Ctrl-C, a lost terminal or a request to terminate too, every rank has ended after it. The
-    ranks have a session of their own, so that Ctrl-C reaches this process alone, and this process ends them. Should it
-    be killed, ranks that have called ``end_with_launcher`` end too. Raises what ``check_launch`` raises.
+    However the block ends, by Ctrl-C, a lost terminal or a request to terminate too, every rank has ended after it, in
+    seconds. The ranks have a session of their own, so that Ctrl-C reaches this process alone, and this process ends
+    them. Should it be killed, they and their launchers end too: all are on its leash. Raises what ``check_launch``
+    raises.
     """
     check_launch(launch)
-    job = Job([])
-    with log.open("wb") as out, _listening(launch) as line, _on_signals((signal.SIGTERM, signal.SIGHUP), _interrupt):
-        environment = _environment(launch, line)
+    with log.open("wb") as out, _listening(launch) as line, _interruptible():
+        job, environment = Job([], line), _environment(launch, line)
         try:
-            for command in _commands(launch, environment, ["-m", module, *arguments]):
+            for command in _commands(launch, environment, ["-m", "training.leash", module, *arguments]):
                 job.launchers.append(_start(command, environment, out))
             yield job
         finally:
@@ -283,36 +291,12 @@ def _deadly_signal(text: str) -> str:
     return ""
 
 
-def end_with_launcher() -> None:
-    """Let this process, a rank, end as soon as the one that launched it has, if one did.
-
-    A launcher that is killed takes no rank with it, and ssh leaves those on other hosts behind. So each rank holds a
-    connection to it, whose closing is seen at once. Where a firewall is in the way, the rank goes on without.
-    """
-    address, _, port = os.environ.get(LAUNCHER, "").rpartition(":")
-    if not address:
-        return
-    try:
-        line = socket.create_connection((address, int(port)), timeout=_CONNECT_SECONDS)
-    except ConnectionRefusedError:
-        sys.exit("the process that launched this rank has ended")
-    except OSError:
-        return
-    line.settimeout(None)
-    threading.Thread(target=_end_when_closed, args=(line,), daemon=True).start()
-
-
-def _end_when_closed(line: socket.socket) -> None:
-    with suppress(OSError):
-        line.recv(1)
-    os._exit(1)
-
-
 @contextmanager
 def _listening(launch: Launch) -> Iterator[str]:
-    """Listen for the ranks' connections; yields ``address:port``. Nobody accepts them: the system holds them open."""
+    """Listen for ranks and their launchers; yields ``address:port``. The system holds open what nobody accepts."""
     others = launch.others
-    with socket.create_server(("" if others else _LOOPBACK, 0), backlog=launch.workers) as server:
+    everybody = 2 * launch.workers + len(launch.places)
+    with socket.create_server(("" if others else _LOOPBACK, 0), backlog=everybody) as server:
         yield f"{_own_address(others)}:{server.getsockname()[1]}"
 
 
@@ -325,16 +309,17 @@ def _environment(launch: Launch, line: str) -> dict[str, str]:
 
 def _commands(launch: Launch, environment: Mapping[str, str], rank: Sequence[str]) -> Iterator[list[str]]:
     """The commands that together start every rank, which is ``python`` with the arguments ``rank``."""
+    leashed = [sys.executable, "-m", "training.leash"]
     if launch.backend == "horovod":
         yield [
-            *(str(check_launcher()), "-np", str(launch.workers), "-H", _horovod_hosts(launch), "--gloo"),
+            *(*leashed, str(check_launcher()), "-np", str(launch.workers), "-H", _horovod_hosts(launch), "--gloo"),
             *("--start-timeout", str(_START_SECONDS), "--disable-cache", *_interfaces(launch), sys.executable, *rank),
         ]
         return
     meeting = _meeting(launch)
     for number, (name, ranks) in enumerate(launch.places):
         nodes = [f"--node-rank={number}", *meeting] if len(launch.places) > 1 else meeting
-        command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={ranks}", *nodes, *rank]
+        command = [*leashed, "torch.distributed.run", f"--nproc-per-node={ranks}", *nodes, *rank]
         yield command if name not in launch.others else _over_ssh(name, command, environment)
 
 
@@ -436,28 +421,39 @@ def _wait(launcher: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def _stop(job: Job) -> None:
-    """End every rank of ``job``, come what signals may: the launchers end them when asked to, what is left is killed.
+    """End every process of ``job``, come what signals may: the launchers end theirs when asked to, the rest is killed.
 
-    The ranks stand in sessions of their own too, where a signal to the group of their launcher does not reach them.
+    The ranks stand in sessions of their own, where a signal to the group of their launcher does not reach them, and a
+    launcher that is asked to end may just be starting one. So they are told by their environment.
     """
-    alive = [launcher for launcher in job.launchers if launcher.poll() is None]
-    if not alive:
-        return
-    import psutil  # comes with Horovod
-
     with _on_signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), _pass_over):
-        below = [child for launcher in alive for child in psutil.Process(launcher.pid).children(recursive=True)]
+        alive = [launcher for launcher in job.launchers if launcher.poll() is None]
         for launcher in alive:
             launcher.terminate()
         until = time.monotonic() + _PATIENCE
         for launcher in alive:
-            if not _wait(launcher, until - time.monotonic()):
-                launcher.kill()
-                launcher.wait()
-        for process in below:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(below, _PATIENCE)
+            _wait(launcher, until - time.monotonic())
+        until = time.monotonic() + _PATIENCE
+        while (left := _processes(job)) and time.monotonic() < until:
+            for process in left:
+                with suppress(psutil.Error):
+                    process.kill()
+            for launcher in alive:  # first, or psutil would learn their statuses in their place
+                _wait(launcher, until - time.monotonic())
+            psutil.wait_procs(left, max(0.0, until - time.monotonic()))
+
+
+def _processes(job: Job) -> list[psutil.Process]:
+    """The processes of ``job`` on this machine that have not ended."""
+    return [process for process in psutil.process_iter() if _line_of(process) == job.line]
+
+
+def _line_of(process: psutil.Process) -> str:
+    """What ``process`` has in its environment as ``LAUNCHER``; empty where that is nothing, or nothing to be seen."""
+    try:
+        return "" if process.status() == psutil.STATUS_ZOMBIE else process.environ().get(LAUNCHER, "")
+    except (psutil.Error, OSError):
+        return ""
 
 
 @contextmanager
@@ -472,6 +468,14 @@ def _on_signals(numbers: Sequence[signal.Signals], handler: Callable[..., None])
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let a request to terminate and a lost terminal interrupt the block, unless somebody answers them already."""
+    wanted = (signal.SIGTERM, signal.SIGHUP)
+    with _on_signals([number for number in wanted if signal.getsignal(number) == signal.SIG_DFL], _interrupt):
+        yield
 
 
 def _interrupt(*_: object) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,26 +13,18 @@ import pytest
 
 from processing.errors import InputError, LeadlineError
 from training import launch
+from training.leash import LAUNCHER, end_with_launcher
 
 HERE = Path(__file__).parent
-STUBBORN = """#!/bin/bash
-trap 'kill -INT $PPID' TERM
-setsid sleep 600 &
-echo $!
-while :; do wait; done
+STUBBORN = """
+import os, signal, subprocess
+signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getppid(), signal.SIGINT))
+print(subprocess.Popen(["sleep", "600"], start_new_session=True).pid, flush=True)
+while True:
+    signal.pause()
 """
 """Stands for ``horovodrun`` that does not end when asked to: its rank has a session of its own, and the user presses
 Ctrl-C once more meanwhile."""
-
-LAUNCHER = """
-import sys
-from pathlib import Path
-from training.launch import Launch, finished, launched
-
-with launched(Launch(2, (), "ddp"), "rank_probe", ["ddp", sys.argv[1], "hold"], Path(sys.argv[1]) / "log") as job:
-    while not finished(job, 1):
-        pass
-"""
 
 
 def ranks_of(folder: Path) -> list[psutil.Process]:
@@ -90,22 +80,11 @@ def is_rank_of(process: psutil.Process, folder: Path) -> bool:
         return False
 
 
-@pytest.mark.slow
-def test_ranks_end_with_the_process_that_launched_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
-    with subprocess.Popen([sys.executable, "-c", LAUNCHER, str(tmp_path)]) as process:
-        while not (ranks := ranks_of(tmp_path)):
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.1)
-        process.kill()
-    assert psutil.wait_procs(ranks, 30)[1] == []
-
-
 def test_a_rank_whose_launcher_has_ended_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     with launch._listening(launch.Launch(2)) as address:
-        monkeypatch.setenv(launch.LAUNCHER, address)
-    with pytest.raises(SystemExit, match="the process that launched this rank has ended"):
-        launch.end_with_launcher()
+        monkeypatch.setenv(LAUNCHER, address)
+    with pytest.raises(SystemExit, match="the process that launched this one has ended"):
+        end_with_launcher()
 
 
 def test_ranks_that_do_not_end_are_killed_whatever_signals_come(
@@ -113,7 +92,6 @@ def test_ranks_that_do_not_end_are_killed_whatever_signals_come(
 ) -> None:
     launcher, log = tmp_path / "horovodrun", tmp_path / "log"
     launcher.write_text(STUBBORN)
-    launcher.chmod(0o755)
     monkeypatch.setattr(launch, "check_launcher", lambda: launcher)
     monkeypatch.setattr(launch, "_PATIENCE", 0.3)
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
