@@ -19,11 +19,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from processing.errors import InputError, LeadlineError, MissingError
 from processing.places import is_remote
+from processing.progress import tell as record
+from processing.progress import waiting
 from processing.project import Project
 from processing.stages import Train
 
@@ -53,6 +56,9 @@ _PATIENCE = {
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
 """Seconds and tries; MLflow's own would keep a training waiting for minutes. What the user set prevails."""
+
+_HURRY = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+"""Of a run that the user has stopped and waits for, whatever else is set."""
 
 _LOUD = ("mlflow", "alembic", "urllib3.connectionpool")
 _PATHS = (
@@ -125,10 +131,12 @@ class _Run(Tracker):
                     self._client.log_artifact(self._run.run_id, str(path))
             self._register()
 
-        self._tell(tell)
+        with waiting("recording the model (MLflow)"):
+            self._tell(tell)
 
     def ended(self, status: str) -> None:
-        self._tell(lambda: self._client.set_terminated(self._run.run_id, status))
+        patience = _HURRY if status == "KILLED" else {}
+        self._tell(lambda: self._client.set_terminated(self._run.run_id, status), patience)
 
     def _measure(self, metrics: Mapping[str, float | None], step: int) -> None:
         from mlflow.entities import Metric
@@ -146,11 +154,11 @@ class _Run(Tracker):
         source, run, tags = self._run.artifact_uri, self._run.run_id, {"run": self._name}
         self._client.create_model_version(self._model, source, run, tags=tags, await_creation_for=0)
 
-    def _tell(self, tell: Callable[[], object]) -> None:
+    def _tell(self, tell: Callable[[], object], patience: Mapping[str, str] = MappingProxyType({})) -> None:
         if self._lost:
             return
         try:
-            with _quiet():
+            with _quiet(patience):
                 tell()
         except Exception as error:  # noqa: BLE001 - a training is worth more than its records
             self._lost = True
@@ -223,10 +231,17 @@ def _open(project: Project, stage: Train, name: str, parameters: Mapping[str, An
             client = _connect(project, address)
             run = _begin(client, _experiment(client, project, address), name, tags)
             _describe(client, run, stage, parameters, tags)
+            if stage.tracking:
+                record(link={"name": "MLflow", "url": _page(address, run)})
             return _Run(client, run, name, _model(project), where)
     except Exception as error:  # noqa: BLE001 - a training is worth more than its records
         _warn(where, error)
         return Null()
+
+
+def _page(address: str, run: Any) -> str:
+    """Where a tracking server shows the run."""
+    return f"{address.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
 def _begin(client: Any, experiment: str, name: str, tags: Mapping[str, str]) -> Any:
@@ -377,12 +392,12 @@ def _settle(database: Path, artefacts: str) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet(patience: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
     """MLflow as a part of this program: it reports to nobody, gives up soon, and what it fails with is told once.
 
-    Environment, loggers and warnings are as before afterwards.
+    ``patience`` prevails over what the user set. Environment, loggers and warnings are as before afterwards.
     """
-    wanted = {name: os.environ.get(name, value) for name, value in _PATIENCE.items()} | _ENVIRONMENT
+    wanted = {name: os.environ.get(name, value) for name, value in _PATIENCE.items()} | _ENVIRONMENT | dict(patience)
     variables = {name: os.environ.get(name) for name in wanted}
     levels = {name: logging.getLogger(name).level for name in _LOUD}
     os.environ.update(wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from processing.errors import InputError, MissingError
 from processing.project import Project
 from processing.stages import Train
+from training import tracking
 from training.tracking import Tracker, in_use, promote, tracked
 
 NOBODY = "http://127.0.0.1:9"
@@ -147,6 +149,26 @@ def test_an_interrupted_run_goes_on(project: Project) -> None:
     assert [run.info.status for run in (first, second)] == ["FINISHED", "FINISHED"]
     assert steps(project, first, "loss") == [(0, 3.0), (1, 2.0), (2, 1.0)]
     assert steps(project, second, "loss") == [(0, 3.0), (1, 2.5), (2, 1.0)]
+
+
+def test_the_page_of_a_run_is_told_where_a_server_shows_one_and_one_that_is_stopped_waits_for_no_server(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, reader, patience = tmp_path / "record.jsonl", client(project), []
+    monkeypatch.setenv("LEADLINE_PROGRESS", str(file))
+    with tracked(project, Train(), "run", {}, TAGS):
+        assert not file.exists()
+    names = ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES")
+    monkeypatch.setenv(names[0], "60")
+    monkeypatch.setattr(tracking, "_connect", lambda *_: reader)
+    monkeypatch.setattr(reader, "set_terminated", lambda *_: patience.extend(os.environ[name] for name in names))
+    with pytest.raises(KeyboardInterrupt):
+        leave(project, Train(tracking="http://far:5000/"), KeyboardInterrupt(), lambda _: None)
+    (run, _) = sorted(runs(project), key=lambda run: run.info.status == "FINISHED")
+    page = f"http://far:5000/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    (told,) = file.read_text().splitlines()
+    assert json.loads(told)["link"] == {"name": "MLflow", "url": page}
+    assert patience == ["1", "0"]
 
 
 def test_a_run_registers_its_model_once(project: Project) -> None:
