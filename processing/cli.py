@@ -164,14 +164,17 @@ def load_commands() -> None:
 
 def main() -> None:
     """Entry point: run the command and turn expected failures into one line and a status."""
-    load_commands()
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], load_commands))
 
 
-def run(arguments: list[str]) -> int:
-    """Run the command line ``arguments`` and return the exit status: 0, 1, 2 (bad input) or 130 (interrupted)."""
+def run(arguments: list[str], prepare: Callable[[], None] = lambda: None) -> int:
+    """Run the command line ``arguments`` and return the exit status: 0, 1, 2 (bad input) or 130 (interrupted).
+
+    ``prepare`` is called first, where a request to stop is heeded already.
+    """
     try:
         with kept_interrupts():
+            prepare()
             result = cli.main(args=arguments, prog_name="leadline", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:

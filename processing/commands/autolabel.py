@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from processing.cli import PLACE, at_work, chosen_engine, engine_options, stage_options
+from processing.progress import LOOKING, waiting
 from processing.stages import Autolabel
 
 
@@ -21,11 +22,13 @@ def autolabel_command(project: Path, granules: tuple[str, ...], **options: Any) 
     with at_work(project, Autolabel, options, partly=bool(granules)) as (opened, stage):
         engine = chosen_engine(opened, options)
         if engine.on_spark:
-            from processing.spark import autolabel as spark
+            with waiting(LOOKING):
+                from processing.spark import autolabel as spark
 
             spark.autolabel(opened, stage, engine, list(granules) or None)
         else:
-            from processing.local import autolabel as local
+            with waiting(LOOKING):
+                from processing.local import autolabel as local
 
             local.autolabel(opened, stage, list(granules) or None)
     click.echo(f"auto-labels are up to date, {len(opened.tracks('autolabels'))} tracks")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from processing.cli import PLACE, at_work, chosen_engine, engine_options, stage_options
+from processing.progress import LOOKING, tell, waiting
 from processing.project import Project
 from processing.stages import Freeboard
 
@@ -22,13 +23,16 @@ def freeboard_command(project: Path, granules: tuple[str, ...], **options: Any) 
     with at_work(project, Freeboard, options, partly=bool(granules)) as (opened, stage):
         engine = chosen_engine(opened, options)
         if engine.on_spark:
-            from processing.spark import freeboard as spark
+            with waiting(LOOKING):
+                from processing.spark import freeboard as spark
 
             run = spark.freeboard(opened, stage, engine, list(granules) or None)
         else:
-            from processing.local import freeboard as local
+            with waiting(LOOKING):
+                from processing.local import freeboard as local
 
             run = local.freeboard(opened, stage, list(granules) or None)
+    tell(result=run)
     click.echo(f"freeboard {run} is up to date, {len(opened.tracks('freeboard', run))} tracks")
 
 

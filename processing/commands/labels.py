@@ -10,6 +10,7 @@ import click
 
 from processing.cli import PLACE, at_work, stage_options
 from processing.errors import InputError
+from processing.progress import LOOKING, tell, waiting
 from processing.project import Project
 from processing.schema import SurfaceClass
 from processing.stages import Snapshot
@@ -32,10 +33,12 @@ _REASONS = ("cloud", "shadow", "transition", "drift", "other", "accept")
 @stage_options(Snapshot)
 def snapshot_command(project: Path, **options: Any) -> None:
     """Freeze the current labels of PROJECT under a new name, v0001 and on."""
-    from processing.local.snapshot import freeze, manifest
-
     with at_work(project, Snapshot, options) as (opened, stage):
+        with waiting(LOOKING):
+            from processing.local.snapshot import freeze, manifest
+
         frozen = freeze(opened, stage)
+    tell(result=frozen.name)
     described = manifest(opened, frozen.name)
     manual = sum(described["counts"]["manual"].values())
     said = "frozen" if frozen.is_new else "unchanged: these labels are frozen already"

@@ -9,6 +9,7 @@ import click
 
 from processing.cli import PLACE, at_work, chosen_engine, engine_options, stage_options
 from processing.places import place
+from processing.progress import LOOKING, waiting
 from processing.stages import Resample
 
 
@@ -24,11 +25,13 @@ def resample_command(project: Path, granules: tuple[str, ...], **options: Any) -
     with at_work(project, Resample, options, partly=bool(granules)) as (opened, stage):
         engine = chosen_engine(opened, options)
         if engine.on_spark:
-            from processing.spark import resample as spark
+            with waiting(LOOKING):
+                from processing.spark import resample as spark
 
             spark.resample(opened, stage, engine, list(granules) or None)
         else:
-            from processing.local import resample as local
+            with waiting(LOOKING):
+                from processing.local import resample as local
 
             local.resample(opened, stage, list(granules) or None)
     click.echo(f"segments are up to date, {len(opened.tracks('segments'))} tracks")

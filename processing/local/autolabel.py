@@ -7,8 +7,9 @@ in this process here, and spread over a cluster in :mod:`processing.spark.autola
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -26,7 +27,7 @@ from processing.local.drift import BeamSignals, Drift, drift_path, find_drift, k
 from processing.local.failures import collected, raise_first
 from processing.local.label_plan import Granule, plan
 from processing.local.meetings import Meeting, seconds_between
-from processing.progress import progress_bar
+from processing.progress import LOOKING, progress_bar, waiting
 from processing.project import Input, Project
 from processing.provenance import digest
 from processing.schema import LABEL, SEGMENT, AutoFlag, SurfaceClass
@@ -140,17 +141,23 @@ def autolabel(project: Project, stage: Autolabel, granules: Sequence[str] | None
     Raises MissingError without segments or scenes, InputError when no track meets any scene.
     """
     failures: list[LeadlineError] = []
-    sweep(project.root / "autolabels")
-    todo = plan(project, stage, granules, failures)
+    with waiting(LOOKING):
+        sweep(project.root / "autolabels")
+        todo = plan(project, stage, granules, failures)
     if todo:
-        with progress_bar("autolabel", sum(granule.count for granule in todo), "segments") as bar:
+        with progress_bar("autolabel", sum(granule.count for granule in todo), "segments", parts_of(todo)) as bar:
             for granule in todo:
-                with collected(failures):
-                    steps = OneProcess(project, stage, granule, bar.advance)
+                with collected(failures, granule.ident):
+                    steps = OneProcess(project, stage, granule, partial(bar.advance, part=granule.ident))
                     tell_silent(granule, label_granule(project, stage, granule, steps))
     elif not failures:
         log.info("auto-labels are current")
     raise_first(failures)
+
+
+def parts_of(granules: Iterable[Granule]) -> dict[str, float]:
+    """Segments of each granule."""
+    return {granule.ident: float(granule.count) for granule in granules}
 
 
 def label_granule(project: Project, stage: Autolabel, granule: Granule, steps: Steps) -> list[str]:

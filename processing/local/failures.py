@@ -7,17 +7,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from processing.errors import LeadlineError
+from processing.progress import tell
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def collected(failures: list[LeadlineError]) -> Iterator[None]:
-    """Keep an error of the block in ``failures``."""
+def collected(failures: list[LeadlineError], granule: str = "") -> Iterator[None]:
+    """Keep an error of the block in ``failures``; where it is about one granule, that cannot be used, tell so."""
     try:
         yield
     except LeadlineError as error:
         failures.append(error)
+        if granule:
+            tell(failed={granule: error.line})
 
 
 def raise_first(failures: Sequence[LeadlineError]) -> None:

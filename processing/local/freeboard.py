@@ -19,8 +19,8 @@ from processing.errors import InputError, LeadlineError, MissingError, StaleErro
 from processing.io import tables
 from processing.io.atomic import sweep
 from processing.local.failures import collected, raise_first
-from processing.local.outdated import tracks_to_make
-from processing.progress import Bar, progress_bar
+from processing.local.outdated import by_granule, tracks_to_make
+from processing.progress import LOOKING, Bar, progress_bar, waiting
 from processing.project import Project
 from processing.provenance import Stamp
 from processing.schema import FREEBOARD, PREDICTION, SEGMENT, SNAPSHOT, SurfaceClass
@@ -94,9 +94,10 @@ def freeboard(project: Project, stage: Freeboard, granules: Sequence[str] | None
     job = job_of(project, stage)
     failures: list[LeadlineError] = []
     todo = outdated(job, granules, failures)
-    with progress_bar("freeboard", sum(track.rows for track in todo), "segments") as bar:
-        for _, tracks in groupby(todo, key=lambda track: track.granule):
-            with collected(failures):
+    parts = by_granule((track.granule, track.rows) for track in todo)
+    with progress_bar("freeboard", sum(parts.values()), "segments", parts) as bar:
+        for granule, tracks in groupby(todo, key=lambda track: track.granule):
+            with collected(failures, granule):
                 _of_granule(job, tracks, bar)
     return ended(job, failures)
 
@@ -118,9 +119,10 @@ def outdated(job: Job, granules: Sequence[str] | None, failures: list[LeadlineEr
     The first error in a granule's tables is added to ``failures`` and ends the granule; where no track can be used it
     is raised. Raises MissingError when a granule has no classes, or none has.
     """
-    names = _tracks(job.project, job.classes, granules)
-    sweep(job.project.root / "freeboard")
-    todo = tracks_to_make(names, partial(_looked_at, job), failures)
+    with waiting(LOOKING):
+        names = _tracks(job.project, job.classes, granules)
+        sweep(job.project.root / "freeboard")
+        todo = tracks_to_make(names, partial(_looked_at, job), failures)
     if not todo and not failures:
         _LOG.info("freeboard %s is current", job.classes.name)
     return todo
@@ -226,7 +228,7 @@ def _of_granule(job: Job, tracks: Iterable[Track], bar: Bar) -> None:
     for track in tracks:
         bar.advance(0, f"{track.granule} {track.beam}")
         make(job, track)
-        bar.advance(track.rows)
+        bar.advance(track.rows, part=track.granule)
 
 
 def make(job: Job, track: Track) -> int:

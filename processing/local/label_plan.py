@@ -103,7 +103,7 @@ def _meet_all(
     by_hand = shifts_by_hand(project)
     found, lines = [], {}
     for ident, names in beams.items():
-        with collected(failures):
+        with collected(failures, ident):
             lines[ident] = courses(project, ident, names)
             found.append(_met(project, stage, ident, lines[ident], frames, by_hand))
     if not any(granule.meetings for granule in found):

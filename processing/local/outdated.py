@@ -21,9 +21,9 @@ def tracks_to_make(
     """
     todo: list[TrackT] = []
     usable = 0
-    for _, beams in groupby(names, key=lambda name: name[0]):
-        with collected(failures):
-            for granule, beam in beams:
+    for granule, beams in groupby(names, key=lambda name: name[0]):
+        with collected(failures, granule):
+            for _, beam in beams:
                 track = look(granule, beam)
                 usable += 1
                 if track is not None:
@@ -31,3 +31,11 @@ def tracks_to_make(
     if failures and not usable:
         raise failures[0]
     return todo
+
+
+def by_granule(units: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Units of each granule, given those of its tracks."""
+    found: dict[str, float] = {}
+    for granule, some in units:
+        found[granule] = found.get(granule, 0.0) + some
+    return found

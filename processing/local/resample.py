@@ -17,8 +17,9 @@ from processing.io.ahead import ahead
 from processing.io.atomic import sweep
 from processing.io.photons import PhotonSource, open_photons
 from processing.local.failures import collected, raise_first
+from processing.local.outdated import by_granule
 from processing.places import place
-from processing.progress import Bar, progress_bar
+from processing.progress import LOOKING, Bar, progress_bar, waiting
 from processing.project import Input, Project
 from processing.provenance import Stamp, fingerprint_file
 from processing.schema import SEGMENT
@@ -46,18 +47,19 @@ def resample(project: Project, stage: Resample, granules: Sequence[str] | None =
     run goes on. A granule that cannot be used does not keep the others from being done; its error is raised at the
     end. Raises MissingError when the project has no granule, InputError for a granule that cannot be used.
     """
-    items = chosen(project, stage, granules)
-    sweep(project.root / "segments")
     failures: list[LeadlineError] = []
     todo: list[list[Track]] = []
-    for item in items:
-        with collected(failures):
-            todo.append(_looked_at(project, item, stage))
+    with waiting(LOOKING):
+        items = chosen(project, stage, granules)
+        sweep(project.root / "segments")
+        for item in items:
+            with collected(failures, item.ident):
+                todo.append(_looked_at(project, item, stage))
     if any(todo):
-        photons = sum(track.photons for tracks in todo for track in tracks)
-        with progress_bar("resample", photons, "photons") as bar:
+        parts = by_granule((track.item.ident, track.photons) for tracks in todo for track in tracks)
+        with progress_bar("resample", sum(parts.values()), "photons", parts) as bar:
             for tracks in filter(None, todo):
-                with collected(failures):
+                with collected(failures, tracks[0].item.ident):
                     _resample_granule(tracks[0].item, tracks, stage, bar)
     elif not failures:
         log.info("segments are current")
@@ -99,7 +101,7 @@ def segment_tables(
     for photons, columns in ahead(parts()):
         yield SEGMENT.build({"granule_id": source.granule_id, "beam": beam, **columns})
         if bar is not None:
-            bar.advance(photons, detail)
+            bar.advance(photons, detail, part=source.granule_id)
 
 
 def chosen(project: Project, stage: Resample, granules: Sequence[str] | None) -> list[Input]:

@@ -18,7 +18,8 @@ from processing.errors import InputError, MissingError, StaleError
 from processing.io import tables
 from processing.io.atomic import aside_folder, sweep
 from processing.labels import Event, LabelLog, as_strokes, events_fingerprint, read_log
-from processing.progress import Bar, progress_bar
+from processing.local.outdated import by_granule
+from processing.progress import LOOKING, Bar, progress_bar, waiting
 from processing.project import Project
 from processing.provenance import Stamp, digest
 from processing.schema import LABEL, SCHEMA_VERSION, SEGMENT, SNAPSHOT, AutoFlag, LabelSource, SurfaceClass
@@ -82,9 +83,10 @@ def freeze(project: Project, stage: Snapshot) -> Frozen:
     the newest again, whatever the note. Raises MissingError when there is nothing to freeze, StaleError when the
     auto-labels are not those of the segments.
     """
-    sweep(project.root / _KIND)
-    log = read_log(project.database_url)
-    sources = gather(project, log)
+    with waiting(LOOKING):
+        sweep(project.root / _KIND)
+        log = read_log(project.database_url)
+        sources = gather(project, log)
     state = digest([source.fingerprint for source in sources])
     while True:
         frozen = _frozen_before(project, state)
@@ -163,10 +165,10 @@ def _next_name(project: Project) -> str:
 
 
 def _write(project: Project, name: str, state: _State, sources: list[Sources], stage: Snapshot) -> None:
-    rows = sum(tables.count_rows(source.segments) for source in sources)
+    rows = by_granule((source.track[0], tables.count_rows(source.segments)) for source in sources)
     with (
         aside_folder(project.root / _KIND / name, exclusive=True) as folder,
-        progress_bar("snapshot", rows, "segments") as bar,
+        progress_bar("snapshot", sum(rows.values()), "segments", rows) as bar,
     ):
         parts = list(_write_parts(folder, project.root, sources, stage, bar))
         text = json.dumps(_describe(name, state, sources, parts, stage), indent=1, sort_keys=True)
@@ -184,7 +186,7 @@ def _write_parts(
         stamp = Stamp(stage.key, stage.values_dict(), inputs)
         path = folder / f"granule={granule}" / f"beam={beam}" / "part-0.parquet"
         tables.write(path, SNAPSHOT, table, stamp)
-        bar.advance(table.num_rows)
+        bar.advance(table.num_rows, part=granule)
         yield {
             "granule": granule,
             "beam": beam,

@@ -205,12 +205,12 @@ def test_interrupted_at_any_moment_and_resumed(
     calls = 0
     original = Bar.advance
 
-    def advance(self: Bar, amount: float = 1.0, detail: str | None = None) -> None:
+    def advance(self: Bar, amount: float = 1.0, detail: str | None = None, *, part: str = "") -> None:
         nonlocal calls
         calls += 1
         if calls == 3:
             signal.raise_signal(signal.SIGINT)
-        original(self, amount, detail)
+        original(self, amount, detail, part=part)
 
     # An event loop that other tests left running in this process keeps the signal to itself.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
