@@ -13,7 +13,7 @@ from processing.errors import LeadlineError
 from processing.io import tables
 from processing.project import Project
 from processing.schema import PREDICTION, SEGMENT
-from processing.spark.session import Cluster, cluster
+from processing.spark.session import Cluster
 from processing.spark.tasks import Piece
 from processing.spark.tracks import ranges, rows_a_piece, run_tracks
 from processing.stages import Classify, Engine
@@ -39,13 +39,11 @@ def classify(project: Project, stage: Classify, engine: Engine, granules: Sequen
     run, _ = local.run_of(project, stage)
     failures: list[LeadlineError] = []
     todo = local.outdated(run, granules, failures)
-    if todo:
-        with cluster(engine, stage.key, stage.needs) as spark:
-            failures += run_tracks(spark, "classify", project.root / "predictions", todo, partial(_granule, spark, run))
+    failures += run_tracks(project, stage, engine, todo, partial(_granule, run))
     return local.ended(run, failures)
 
 
-def _granule(spark: Cluster, run: local.Run, tracks: Sequence[local.Track], granules: int, group: str) -> None:
+def _granule(run: local.Run, spark: Cluster, tracks: Sequence[local.Track], granules: int, group: str) -> None:
     target = rows_a_piece(spark, tracks, granules, _FEWEST, _MOST)
     # The last digits of a probability depend on the batch it is in, so batches must be those of the whole track.
     pieces = [

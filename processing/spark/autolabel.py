@@ -40,7 +40,7 @@ from processing.local import autolabel as local
 from processing.local.drift import BeamSignals, Drift, find_drift, on_pixels, reach_of, settled, with_brightness
 from processing.local.failures import raise_first
 from processing.local.label_plan import Granule, plan
-from processing.progress import progress_bar
+from processing.progress import LOOKING, announce, progress_bar, tell, waiting
 from processing.project import Input, Project
 from processing.spark.granules import GranuleJob, least_pieces, run_granules
 from processing.spark.session import Cluster, cluster, demanded
@@ -90,17 +90,19 @@ class Found:
 def autolabel(project: Project, stage: Autolabel, engine: Engine, granules: Sequence[str] | None = None) -> None:
     """As :func:`processing.local.autolabel.autolabel`, on the cluster that ``engine`` names, to the same tables."""
     failures: list[LeadlineError] = []
-    sweep(project.root / "autolabels")
-    todo = plan(project, stage, granules, failures)
+    with waiting(LOOKING):
+        sweep(project.root / "autolabels")
+        todo = plan(project, stage, granules, failures)
     if todo:
+        bar = "autolabel", sum(granule.count for granule in todo), "segments", local.parts_of(todo)
+        announce(*bar)
         with cluster(engine, "autolabel") as spark:
             shared, alone = _apart(todo, spark.cores)
             jobs = _shared_jobs(spark, project, stage, shared, todo) + _whole_jobs(
                 spark, project, stage, alone, failures
             )
-            with progress_bar("autolabel", sum(job.weight for job in jobs), "segments") as bar:
-                failures += run_granules(spark, bar, jobs)
-            spark.sweep(project.root / "autolabels")
+            with spark.tidy(project.root / "autolabels"), progress_bar(*bar) as shown:
+                failures += run_granules(spark, shown, jobs)
     elif not failures:
         log.info("auto-labels are current")
     raise_first(failures)
@@ -128,6 +130,7 @@ def _whole_jobs(
             hand[0].ident if len(hand) == 1 else f"{hand[0].ident} and {len(hand) - 1} more",
             sum(granule.count for granule in hand),
             partial(_label_each, spark, project, stage, hand, failures),
+            several=local.parts_of(hand),
         )
         for hand in hands
     ]
@@ -145,6 +148,7 @@ def _label_each(
     for granule, told in zip(granules, chain.from_iterable(found), strict=True):
         if isinstance(told, LeadlineError):
             log.warning("granule %s: %s", granule.ident, told.line)
+            tell(failed={granule.ident: told.line})
             failures.append(told)
         else:
             local.tell_silent(granule, told)

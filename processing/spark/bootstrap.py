@@ -6,6 +6,7 @@ standard library alone, and nothing of the project.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
 import importlib.util
@@ -25,6 +26,9 @@ from typing import Any
 PACKAGES = ("processing", "training")
 TROUBLE = "leadline-executor"
 """Begins the message of an executor that cannot work, up to the end of its line."""
+
+NICE = "LEADLINE_NICE"
+"""In the environment: how nice an executor is to be to others of its machine. A cluster's worker starts it as any."""
 
 _KEPT_DAYS = 30
 
@@ -67,6 +71,7 @@ def on_executor(code: Code, call: bytes) -> Callable[[Iterator[Any]], Iterator[A
 
     def run(batches: Iterator[Any]) -> Iterator[Any]:
         modules = len(sys.modules)
+        be_nice()
         bring(code)
         from pyspark import cloudpickle
 
@@ -76,6 +81,44 @@ def on_executor(code: Code, call: bytes) -> Callable[[Iterator[Any]], Iterator[A
             gc.freeze()
 
     return run
+
+
+def be_nice() -> None:
+    """Take the niceness that NICE names, with the executor's Java and what starts its Python; in vain if one may not.
+
+    Whatever these start from then on takes it from them.
+    """
+    try:
+        wanted = int(os.environ.get(NICE, ""))
+        if os.getpriority(os.PRIO_PROCESS, 0) >= wanted:
+            return
+        os.setpriority(os.PRIO_PROCESS, 0, wanted)
+    except (ValueError, OSError):
+        return
+    daemon = os.getppid()
+    for process in (daemon, _parent(daemon)):
+        _make_nice(process, wanted)
+
+
+def _make_nice(process: int, wanted: int) -> None:
+    """Give each thread of a process of this application a niceness: Linux knows one of threads alone."""
+    with contextlib.suppress(OSError):
+        if f"{NICE}={wanted}".encode() not in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
+            return
+        for task in Path(f"/proc/{process}/task").iterdir():
+            thread = int(task.name)
+            with contextlib.suppress(OSError):
+                if os.getpriority(os.PRIO_PROCESS, thread) < wanted:
+                    os.setpriority(os.PRIO_PROCESS, thread, wanted)
+
+
+def _parent(process: int) -> int:
+    """The process that started another; 0, which is none, where nobody tells."""
+    try:
+        told = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return 0
+    return int(told.rpartition(")")[2].split()[1])
 
 
 def bring(code: Code) -> None:

@@ -19,7 +19,7 @@ from processing.io import tables
 from processing.local import freeboard as local
 from processing.project import Project
 from processing.schema import FREEBOARD
-from processing.spark.session import Cluster, cluster
+from processing.spark.session import Cluster
 from processing.spark.tasks import Piece, Row
 from processing.spark.tracks import ranges, rows_a_piece, run_tracks
 from processing.stages import Engine, Freeboard
@@ -64,13 +64,11 @@ def freeboard(project: Project, stage: Freeboard, engine: Engine, granules: Sequ
     job = local.job_of(project, stage)
     failures: list[LeadlineError] = []
     todo = local.outdated(job, granules, failures)
-    if todo:
-        with cluster(engine, "freeboard") as spark:
-            failures += run_tracks(spark, "freeboard", project.root / "freeboard", todo, partial(_granule, spark, job))
+    failures += run_tracks(project, stage, engine, todo, partial(_granule, job))
     return local.ended(job, failures)
 
 
-def _granule(spark: Cluster, job: local.Job, tracks: Sequence[local.Track], granules: int, group: str) -> None:
+def _granule(job: local.Job, spark: Cluster, tracks: Sequence[local.Track], granules: int, group: str) -> None:
     target = rows_a_piece(spark, tracks, granules, _FEWEST, _MOST)
     cuts = [
         (number, track, start, stop)

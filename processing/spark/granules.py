@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from processing.errors import InputError, LeadlineError
-from processing.progress import Bar
+from processing.progress import Bar, tell
 from processing.spark import session
 from processing.spark.session import Cluster, Progress
 from processing.spark.trouble import ClusterLostError
@@ -35,12 +35,24 @@ class GranuleJob:
     weight : units of work in it, as the bar counts them.
     run : does it, within jobs of the group that it is given; raises LeadlineError when the granule cannot be used.
     jobs : how many Spark jobs, one after the other, it is made of.
+    several : the units of each granule where it is work on more than one.
     """
 
     granule: str
     weight: float
     run: Callable[[str], None]
     jobs: int = 1
+    several: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """Units of each granule in it."""
+        return self.several or {self.granule: self.weight}
+
+
+def parts_of(jobs: Iterable[GranuleJob]) -> dict[str, float]:
+    """Units of each granule of the jobs."""
+    return {granule: units for job in jobs for granule, units in job.parts.items()}
 
 
 def run_granules(cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> list[LeadlineError]:
@@ -61,12 +73,13 @@ def run_granules(cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> list
                 for future in ended:
                     job = running.pop(future)
                     error = future.exception()
-                    watch.ended(job)
+                    watch.ended(job, well=error is None)
                     if error is None:
                         continue
                     if not isinstance(error, LeadlineError) or isinstance(error, ClusterLostError):
                         raise error
                     log.warning("granule %s: %s", job.granule, error.line)
+                    tell(failed=dict.fromkeys(job.parts, error.line))
                     failures.append(error)
                 if not running or watch.is_due():
                     watch.tell([job.granule for future, job in running.items() if future.running()])
@@ -95,19 +108,20 @@ class _Watch:
 
     def __init__(self, cluster: Cluster, bar: Bar, jobs: Sequence[GranuleJob]) -> None:
         self._cluster, self._bar = cluster, bar
-        self._weights = {job.granule: job.weight for job in jobs}
-        self._jobs = {job.granule: job.jobs for job in jobs}
+        self._jobs = {job.granule: job for job in jobs}
         self._tasks: dict[str, Progress] = {}
-        self._units = dict.fromkeys(self._weights, 0.0)
+        self._units = dict.fromkeys(self._jobs, 0.0)
         self._manned = self._told = time.monotonic()
 
     def is_due(self) -> bool:
         """Whether it is time to look again."""
         return time.monotonic() - self._told >= _POLL
 
-    def ended(self, job: GranuleJob) -> None:
+    def ended(self, job: GranuleJob, *, well: bool) -> None:
         self._look(job.granule)
         self._units[job.granule] = job.weight
+        if well:
+            self._reach(job, 1.0)
 
     def tell(self, running: Sequence[str]) -> None:
         """Advance the bar to where the jobs are.
@@ -123,13 +137,19 @@ class _Watch:
         for granule in running:
             self._look(granule)
             seen = self._tasks[granule]
-            share = min(1.0, seen.jobs / self._jobs[granule]) * seen.done / max(seen.tasks, 1)
-            self._units[granule] = self._weights[granule] * share
+            job = self._jobs[granule]
+            share = min(1.0, seen.jobs / job.jobs) * seen.done / max(seen.tasks, 1)
+            self._units[granule] = job.weight * share
+            self._reach(job, share)
         done, tasks = (sum(getattr(seen, name) for seen in self._tasks.values()) for name in ("done", "tasks"))
         more = f" and {len(running) - _NAMED} more" if len(running) > _NAMED else ""
         detail = ", ".join(running[:_NAMED]) + more
         amount = max(0.0, sum(self._units.values()) - self._bar.done)
         self._bar.advance(amount, detail, tasks=(done, tasks))
+
+    def _reach(self, job: GranuleJob, share: float) -> None:
+        for granule, units in job.parts.items():
+            self._bar.reach(granule, share * units)
 
     def _look(self, granule: str) -> None:
         self._tasks[granule] = self._cluster.progress(group_of(self._cluster, granule))

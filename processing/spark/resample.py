@@ -15,10 +15,10 @@ from processing.io.atomic import sweep
 from processing.io.photons import open_photons
 from processing.local import resample as local
 from processing.local.failures import raise_first
-from processing.progress import progress_bar
+from processing.progress import LOOKING, progress_bar, tell, waiting
 from processing.project import Input, Project
 from processing.schema import SEGMENT
-from processing.spark.granules import GranuleJob, least_pieces, run_granules
+from processing.spark.granules import GranuleJob, least_pieces, parts_of, run_granules
 from processing.spark.session import Cluster, cluster
 from processing.spark.tasks import Piece
 from processing.stages import Engine, Resample
@@ -48,21 +48,21 @@ class Stretches:
 
 def resample(project: Project, stage: Resample, engine: Engine, granules: Sequence[str] | None = None) -> None:
     """As :func:`processing.local.resample.resample`, on the cluster that ``engine`` names, to the same tables."""
-    items = local.chosen(project, stage, granules)
-    sweep(project.root / "segments")
-    todo = [item for item in items if not local.is_current(project, item, stage)]
+    with waiting(LOOKING):
+        items = local.chosen(project, stage, granules)
+        sweep(project.root / "segments")
+        todo = [item for item in items if not local.is_current(project, item, stage)]
     if not todo:
         log.info("segments are current")
         return
     with cluster(engine, "resample") as spark:
-        plans = spark.collect(partial(look_at, project, stage), todo, f"{spark.tag}: looking at the granules")
-        failures = [value for plan in plans for value in plan if isinstance(value, LeadlineError)]
+        with waiting("looking at the granules"):
+            plans = spark.collect(partial(look_at, project, stage), todo, f"{spark.tag}: looking at the granules")
+        failures = _told(todo, plans)
         beams = {
             item.ident: [value for value in plan if isinstance(value, Beam)]
             for item, plan in zip(todo, plans, strict=True)
         }
-        for error in failures:
-            log.warning("%s", error.line)
         jobs = [
             GranuleJob(
                 ident, sum(beam.track.photons for beam in found), partial(_granule, spark, stage, found, len(todo))
@@ -70,10 +70,23 @@ def resample(project: Project, stage: Resample, engine: Engine, granules: Sequen
             for ident, found in beams.items()
             if found
         ]
-        with progress_bar("resample", sum(job.weight for job in jobs), "photons") as bar:
+        units = sum(job.weight for job in jobs)
+        with (
+            spark.tidy(project.root / "segments"),
+            progress_bar("resample", units, "photons", parts_of(jobs)) as bar,
+        ):
             failures += run_granules(spark, bar, jobs)
-        spark.sweep(project.root / "segments")
     raise_first(failures)
+
+
+def _told(items: Sequence[Input], plans: Sequence[Sequence[Beam | LeadlineError]]) -> list[LeadlineError]:
+    """The errors among what was found of the granules, once they are told."""
+    found = [(item, value) for item, plan in zip(items, plans, strict=True) for value in plan]
+    errors = {item.ident: value for item, value in found if isinstance(value, LeadlineError)}
+    for granule, error in errors.items():
+        log.warning("%s", error.line)
+        tell(failed={granule: error.line})
+    return list(errors.values())
 
 
 def look_at(project: Project, stage: Resample, item: Input) -> Iterator[Beam]:

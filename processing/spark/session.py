@@ -9,13 +9,13 @@ import re
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,8 +27,10 @@ from processing.errors import InputError, LeadlineError
 from processing.interrupt import stop_if_asked
 from processing.io.atomic import sweep
 from processing.local.failures import raise_first
-from processing.spark import bootstrap, shipping, tasks
+from processing.progress import tell, waiting
+from processing.spark import bootstrap, processes, shipping, tasks
 from processing.spark.bootstrap import Code
+from processing.spark.settings import settings_for
 from processing.spark.tasks import SCHEMA, Batches, Piece, Row
 from processing.spark.trouble import gone_or_not, translated
 from processing.stages import Engine
@@ -38,27 +40,14 @@ log = logging.getLogger(__name__)
 NEEDS = ("numpy", "numba", "pyarrow", "h5py", "scipy", "pyproj", "rasterio", "cv2", "param", "rich")
 """Modules that every executor's Python must bring."""
 
-_SPARK_URL = re.compile(r"spark://(.+)")
-_ANSWER_SECONDS = 5.0
 WORKER_SECONDS = 60.0
 """How long to wait for a first executor, or for another when all are lost."""
 
 _NEXT_SECONDS, _LAST_SECONDS, _LOOK_SECONDS = 0.5, 10.0, 0.1
 """How long to wait for another executor where any number will do, and for those asked for; between two looks."""
 
-_VALUES_A_BATCH = 4
-_LIGHT_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-"""Java hands tasks out and moves bytes; optimising and collecting in the background would take cores from Python."""
-
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "GDAL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENCV_FOR_THREADS_NUM",
-)
-"""What libraries are told how many threads to use by: one, because each core has a task of its own."""
+_STOP_SECONDS, _FORCE_SECONDS, _END_SECONDS = 2.0, 2.7, 1.0
+"""When an interrupted command asks Java itself to end, and when it makes it; how long it waits for executors then."""
 
 Content = TypeVar("Content")
 Result = TypeVar("Result")
@@ -90,6 +79,7 @@ class Cluster:
         self._context = session.sparkContext
         self.tag = tag
         self.is_local = self._context.master.startswith("local")
+        self._untidy: list[tuple[Path, str]] = []
 
     @property
     def cores(self) -> int:
@@ -172,7 +162,8 @@ class Cluster:
     def look(self) -> None:
         """See that executors can work, and have their processes begun. Raises InputError when one cannot."""
         ready = partial(_ready, self._code.needs[len(NEEDS) :])
-        demanded(self.collect(ready, range(self.cores), f"{self.tag}: first look at the executors"))
+        with waiting("starting Python on the executors"):
+            demanded(self.collect(ready, range(self.cores), f"{self.tag}: first look at the executors"))
 
     def progress(self, group: str) -> Progress:
         """Tasks of the group's jobs so far."""
@@ -207,9 +198,24 @@ class Cluster:
         with gone_or_not():
             self._context.cancelJobsWithTag(self.tag)
 
-    def sweep(self, folder: Path) -> None:
-        """Remove what tasks that were lost left aside below ``folder``."""
-        sweep(folder, self.mark)
+    @contextmanager
+    def tidy(self, folder: Path) -> Iterator[None]:
+        """Remove after the block what tasks that were lost left aside below ``folder``.
+
+        Where the block was cut short, tasks may still be at work: what they leave goes with ``tidy_up``.
+        """
+        try:
+            yield
+        except BaseException:
+            self._untidy.append((folder, self.mark))
+            raise
+        finally:
+            sweep(folder, self.mark)
+
+    def tidy_up(self) -> None:
+        """Remove what tasks of blocks that were cut short left aside, once all have ended."""
+        for folder, mark in self._untidy:
+            sweep(folder, mark)
 
     def _worked(self, call: Callable[[Content], Iterable[Any]], pieces: list[Piece[Content]]) -> DataFrame:
         return self._each(pieces, partial(tasks.work_on, call))
@@ -306,20 +312,48 @@ def _tag(word: str) -> str:
 @contextmanager
 def _running(engine: Engine, tag: str, needs: tuple[str, ...]) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="leadline-spark-") as folder:
-        code, archive = shipping.pack(Path(folder), (*NEEDS, *needs))
-        settings = _settings(engine, Path(folder))
-        session = _started(engine, settings, Path(folder))
+        with waiting("starting Spark"), processes.ended_with(_STOP_SECONDS):
+            code, archive = shipping.pack(Path(folder), (*NEEDS, *needs))
+            settings = settings_for(engine, Path(folder), tag)
+            session = _started(engine, settings, Path(folder))
+        made = Cluster(session, code, tag)
         try:
+            if made.page:
+                tell(link={"name": "Spark", "url": made.page})
             session.sparkContext.addFile(str(archive))
-            _wait_for_executors(session, engine)
-            made = Cluster(session, code, tag)
+            if not made.is_local:
+                with waiting(f"asking {engine.master} for executors"):
+                    _wait_for_executors(session, engine)
             log.debug("Spark application %s", session.sparkContext.applicationId)
             made.look()
             yield made
-        finally:
-            with gone_or_not():
-                session.stop()
-                _forget(settings)
+        except BaseException:
+            with _in_time():
+                _stop(session, settings)
+            processes.wait_for_end(tag, _END_SECONDS)
+            made.tidy_up()
+            raise
+        _stop(session, settings)
+
+
+def _stop(session: SparkSession, settings: Iterable[str]) -> None:
+    with gone_or_not():
+        session.stop()
+        _forget(settings)
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """End Java where the block takes too long; what is asked of it then fails at once."""
+    java = SparkContext._gateway.proc
+    timers = [threading.Timer(_STOP_SECONDS, java.terminate), threading.Timer(_FORCE_SECONDS, java.kill)]
+    for timer in timers:
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 def _ready(needs: Sequence[str], _number: int) -> Iterator[str]:
@@ -342,6 +376,7 @@ def _started(engine: Engine, settings: Mapping[str, str], folder: Path) -> Spark
         builder = builder.config(name, value)
     if not log.isEnabledFor(logging.DEBUG):
         logging.getLogger("py4j").setLevel(logging.CRITICAL)  # what it logs it raises too, to be told in one line
+        logging.getLogger().addFilter(_is_not_of_py4j)
     # Java says a few lines before it can be told how much to say.
     with _quiet(folder / "spark.log"):
         session = builder.getOrCreate()
@@ -352,6 +387,11 @@ def _started(engine: Engine, settings: Mapping[str, str], folder: Path) -> Spark
     return session
 
 
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    """Whether a record in nobody's name is of something else than py4j, which tells of interrupts in that way."""
+    return "py4j" not in Path(record.pathname).parts
+
+
 def _forget(settings: Iterable[str]) -> None:
     """Java outlives the session, and would give the next one the settings that it was itself begun with."""
     system = SparkContext._jvm.java.lang.System
@@ -359,62 +399,11 @@ def _forget(settings: Iterable[str]) -> None:
         system.clearProperty(name)
 
 
-def _settings(engine: Engine, folder: Path) -> Mapping[str, str]:
-    logging_file = folder / "log4j2.properties"
-    logging_file.write_text(files("processing.spark").joinpath("log4j2.properties").read_text("utf-8"), "utf-8")
-    settings = {
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.adaptive.enabled": "false",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": str(_VALUES_A_BATCH),
-        "spark.ui.showConsoleProgress": "false",
-        "spark.shuffle.io.retryWait": "1s",  # what a lost executor held is soon made again
-        "spark.python.unix.domain.socket.enabled": "true",  # loopback waits tens of milliseconds a task for nothing
-        "spark.executor.memory": f"{engine.executor_memory}m",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{logging_file} {_LIGHT_JAVA}",
-        "spark.executor.extraJavaOptions": _LIGHT_JAVA,
-        **{f"spark.executorEnv.{name}": "1" for name in _THREADS},
-    }
-    if engine.cores:
-        settings["spark.cores.max"] = str(engine.cores)
-    if engine.executor_cores:
-        settings["spark.executor.cores"] = str(engine.executor_cores)
-    if engine.master.startswith("local"):
-        address = "127.0.0.1"
-        settings |= {"spark.ui.enabled": "false", "spark.driver.bindAddress": address}
-    else:
-        address = _own_address(engine.master)
-    if address and "SPARK_LOCAL_IP" not in os.environ:
-        settings["spark.driver.host"] = address
-    return settings
-
-
-def _own_address(master: str) -> str:
-    """This machine's address on the way to a standalone master. Raises InputError when none answers."""
-    found = _SPARK_URL.fullmatch(master)
-    if found is None:
-        return ""
-    refused: list[str] = []
-    for place in found[1].split(","):
-        host, _, port = place.rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS) as line:
-                return str(line.getsockname()[0])
-        except (OSError, ValueError, OverflowError) as error:
-            refused.append(f"{place} ({error})")
-    raise InputError(
-        f"no Spark master answers at {', '.join(refused)}",
-        where=f"--master {master}",
-        mend="start one, give the URL that its page shows, or leave --master out to use this machine",
-    )
-
-
 def _wait_for_executors(session: SparkSession, engine: Engine) -> None:
     """Wait for the executors asked for or, where any number will do, until no other has come for a moment.
 
     Raises InputError when none comes.
     """
-    if engine.master.startswith("local"):
-        return
     asked_for = engine.cores // engine.executor_cores if engine.executor_cores else 0
     patience = _LAST_SECONDS if asked_for else _NEXT_SECONDS
     began = last = time.monotonic()

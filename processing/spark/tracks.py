@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from processing.errors import LeadlineError
-from processing.progress import progress_bar
+from processing.progress import announce, progress_bar
+from processing.project import Project
 from processing.spark.granules import GranuleJob, least_pieces, run_granules
-from processing.spark.session import Cluster
+from processing.spark.session import Cluster, cluster
+from processing.stages import Engine, Stage
 
 
 class Track(Protocol):
@@ -28,24 +29,33 @@ TrackT = TypeVar("TrackT", bound=Track)
 
 
 def run_tracks(
-    spark: Cluster, stage: str, folder: Path, todo: Sequence[TrackT], work: Callable[[Sequence[TrackT], int, str], None]
+    project: Project,
+    stage: Stage,
+    engine: Engine,
+    todo: Sequence[TrackT],
+    work: Callable[[Cluster, Sequence[TrackT], int, str], None],
 ) -> list[LeadlineError]:
-    """Work on tracks, those of a granule together and in order; returns the errors of granules that cannot be used.
+    """Work on tracks, those of a granule together and in order, on the cluster that ``engine`` names.
+
+    Returns the errors of granules that cannot be used. Without tracks no cluster is started.
 
     Parameters
     ----------
-    stage : as the bar, which counts segments, calls it. folder : where tables are written.
-    work : is called with the tracks of a granule, the number of granules and the group to run jobs in.
+    work : is called with the cluster, the tracks of a granule, the number of granules and the group to run jobs in.
     """
     granules = {name: list(tracks) for name, tracks in groupby(todo, key=lambda track: track.granule)}
-    jobs = [
-        GranuleJob(name, sum(track.rows for track in tracks), partial(work, tracks, len(granules)))
-        for name, tracks in granules.items()
-    ]
-    with progress_bar(stage, sum(job.weight for job in jobs), "segments") as bar:
-        failures = run_granules(spark, bar, jobs)
-    spark.sweep(folder)
-    return failures
+    parts = {name: float(sum(track.rows for track in tracks)) for name, tracks in granules.items()}
+    if not todo:
+        return []
+    bar = stage.key, sum(parts.values()), "segments", parts
+    announce(*bar)
+    with cluster(engine, stage.key, stage.needs) as spark:
+        jobs = [
+            GranuleJob(name, parts[name], partial(work, spark, tracks, len(granules)))
+            for name, tracks in granules.items()
+        ]
+        with spark.tidy(project.root / stage.output), progress_bar(*bar) as shown:
+            return run_granules(spark, shown, jobs)
 
 
 def rows_a_piece(spark: Cluster, tracks: Sequence[Track], granules: int, fewest: float, most: float) -> float:
