@@ -1,4 +1,4 @@
-"""``leadline serve``, ``leadline user`` and ``leadline screenshots``. Panel is imported when a command runs."""
+"""``leadline serve``, ``user``, ``jobs`` and ``screenshots``. Panel is imported when a command runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 def register(program: click.Group) -> None:
     """Hang the commands of this package on ``program``."""
-    for command in (serve, user, screenshots):
+    for command in (serve, user, jobs, screenshots):
         program.add_command(command)
 
 
@@ -31,7 +31,8 @@ def register(program: click.Group) -> None:
 def serve(project: Path, port: int, address: str, origin: tuple[str, ...], auth: Path | None, no_show: bool) -> None:
     """Serve the pages of PROJECT until interrupted.
 
-    One process serves everybody. It only reads the project; nothing it shows comes from anywhere else.
+    One process serves everybody, and nothing it shows comes from anywhere else. Jobs that are launched from the page go
+    on when it ends; those that wait start when their turn comes.
     """
     from dashboard.app import Address, run
 
@@ -50,6 +51,23 @@ def user(file: Path, name: str, password: str) -> None:
 
     add_user(file, name, password)
     click.echo(f"{name} may now open a page served with: leadline serve PROJECT --auth {file}")
+
+
+@click.command(short_help="Jobs that were launched from the page: list, log, cancel.")
+@click.argument("project", type=_FOLDER)
+@click.option("--log", "said", type=int, metavar="ID", help="Print the log of a job instead.")
+@click.option("--cancel", type=int, metavar="ID", help="Ask that a job ends.")
+@click.option("--most", type=click.IntRange(1), default=20, show_default=True, help="Most jobs to list.")
+def jobs(project: Path, said: int | None, cancel: int | None, most: int) -> None:
+    """List the jobs of PROJECT that were launched from the page, the newest first, with how they stand."""
+    from dashboard.jobs.listing import cancelled, listed, log_of
+
+    if said is not None:
+        click.echo(log_of(project, said), nl=False)
+    elif cancel is not None:
+        click.echo(cancelled(project, cancel))
+    else:
+        listed(project, most)
 
 
 @click.command(short_help="Pictures of every page for the docs.")

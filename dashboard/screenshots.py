@@ -40,6 +40,7 @@ class Picture:
     name: str
     page: str
     keys: tuple[str, ...] = ()
+    query: str = ""
 
 
 PICTURES = (
@@ -47,6 +48,7 @@ PICTURES = (
     Picture("review", "review", ("n",)),
     Picture("drift", "review", ("n", "d", "Shift+ArrowRight", "m")),
     Picture("freeboard", "freeboard"),
+    Picture("jobs", "jobs", query="launch=train"),
 )
 
 
@@ -118,7 +120,7 @@ def draw_all(root: Path, out: Path, chromium: str, size: tuple[int, int], scale:
 
 
 def _draw(tab: Any, address: str, picture: Picture, target: Path) -> None:
-    tab.goto(f"{address}?page={picture.page}&span={_SPAN}")
+    tab.goto(f"{address}?page={picture.page}&span={_SPAN}&{picture.query}")
     tab.wait_for_function(_READY.format(page=picture.page), timeout=60_000)
     tab.wait_for_function(_QUIET)
     for key in picture.keys:

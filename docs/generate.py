@@ -45,7 +45,8 @@ PROJECT/project.toml                      name, hemisphere, stage parameters tha
   models/RUN/                             model, card, training record
   predictions/RUN/granule=G/beam=B/       PREDICTION
   freeboard/RUN/granule=G/beam=B/         FREEBOARD
-  leadline.db                             label events (or database.url in project.toml)
+  jobs/ID/                                what a job was asked, its log, progress, use of the machine and outcome
+  leadline.db                             label events and jobs (or database.url in project.toml)
   history.jsonl                           what ran, when it began, what it took and how it ended
 ```
 """

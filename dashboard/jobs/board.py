@@ -159,11 +159,13 @@ class Board:
         for job in self._jobs.values():
             if job.state.at_work and job.id not in self._watches:
                 self._watches[job.id] = Watch.of(self.folder(job.id))
+        self._forget()
         return {number for number, watch in self._watches.items() if watch.look()}
 
     def _forget(self) -> None:
         """Let go of the oldest watches over jobs that have ended."""
-        over = [number for number in self._watches if number in self._jobs and not self._jobs[number].state.active]
+        active = {number for number, job in self._jobs.items() if job.state.active}
+        over = [number for number in self._watches if number not in active]
         for number in over[: max(0, len(self._watches) - _KEPT)]:
             del self._watches[number]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dashboard.jobs.model import Job, JobState
-from processing.io.atomic import write_text
+from dashboard.jobs.queue import output_of
+from processing.io.atomic import sweep, write_text
 
 _REASON = "leadline: "
 _TAIL = 16_384
@@ -73,9 +75,9 @@ class JobFolder:
     def read_outcome(self) -> tuple[JobState, dict[str, Any]] | None:
         """How the job ended; None while it has not, or that was lost."""
         try:
-            told = json.loads(self.outcome.read_text(encoding="utf-8"))
+            told = dict(json.loads(self.outcome.read_text(encoding="utf-8")))
             return JobState(told.pop("state")), told
-        except (OSError, ValueError, KeyError):
+        except (OSError, TypeError, ValueError, KeyError):
             return None
 
     def reason(self) -> str:
@@ -108,3 +110,10 @@ class JobFolder:
                 except ValueError:
                     continue
         return ""
+
+
+def sweep_after(root: Path, stage: str) -> None:
+    """Remove what killed processes of a job of ``stage`` left half written."""
+    if output := output_of(stage):
+        with suppress(OSError):
+            sweep(root / output)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dashboard.jobs import command, processes
 from dashboard.jobs.environment import allowed
-from dashboard.jobs.folder import JobFolder
+from dashboard.jobs.folder import JobFolder, sweep_after
 from dashboard.jobs.model import Job, JobState
 from dashboard.jobs.settings import job_settings
 from dashboard.jobs.store import HOST, JobStore
@@ -51,9 +51,10 @@ class Keeper:
         for job in claimed:
             try:
                 self._start(job, settings.nice, settings.environment)
-            except OSError as error:
+            except Exception as error:
                 log.exception("job %d cannot be started", job.id)
-                self.store.end(job.id, JobState.FAILED, reason=f"it cannot be started ({error.strerror or error})")
+                why = getattr(error, "strerror", None) or error
+                self.store.end(job.id, JobState.FAILED, reason=f"it cannot be started ({why})")
         return claimed
 
     def _start(self, job: Job, nice: int, more: tuple[str, ...]) -> None:
@@ -64,7 +65,7 @@ class Keeper:
             "LEADLINE_CORES": str(job.cores),
             "LEADLINE_NICE": str(nice),
         }
-        words = [sys.executable, "-m", "dashboard.jobs.supervisor", str(self._root), str(job.id)]
+        words = [sys.executable, "-P", "-m", "dashboard.jobs.supervisor", str(self._root), str(job.id)]
         with folder.log.open("ab") as said:
             self._children.append(processes.start_apart(words, environment, said, self._root.parent))
 
@@ -86,11 +87,13 @@ class Keeper:
         return known if known is not None and known[0] == job.beat else (job.beat, now)
 
     def _lost(self, job: Job) -> Job:
+        """Let nothing be left of a job on this machine, and record its end."""
         if job.host == HOST:
             if processes.is_there(job.pid, job.began):
                 with suppress(ProcessLookupError):
                     os.kill(job.pid, signal.SIGKILL)
             processes.kill_all(job.token, _KILL_SECONDS, spared=[os.getpid()])
+            sweep_after(self._root, job.stage)
         known = JobFolder.of(self._root, job.id).read_outcome()
         if known is not None:
             state, facts = known

@@ -98,12 +98,17 @@ def start_apart(
 
 
 def start_below(
-    command: Sequence[str], environment: Mapping[str, str], log: IO[bytes], folder: Path
+    command: Sequence[str], environment: Mapping[str, str], log: IO[bytes], folder: Path, nice: int = 0
 ) -> subprocess.Popen[bytes]:
     """As ``start_apart``, but the process is asked to end, where the system can do so, when this one dies.
 
-    Only for a process of one thread.
+    It and what it starts give way to others by ``nice``. Only for a process of one thread.
     """
+
+    def prepare() -> None:
+        _end_with_parent()
+        be_nice(nice)
+
     return subprocess.Popen(
         list(command),
         env=dict(environment),
@@ -112,7 +117,7 @@ def start_below(
         stdout=log,
         stderr=log,
         start_new_session=True,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509
+        preexec_fn=prepare,  # noqa: PLW1509
     )
 
 

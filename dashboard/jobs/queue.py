@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dashboard.jobs.command import PROMOTE
 from dashboard.jobs.model import Job, JobState, Order, by_id
 from processing.stages import SECTIONS
 
-_SIDE_BY_SIDE = ("train", "evaluate", "promote")
-"""Stages whose jobs may run beside each other: each writes a run of its own."""
+_SIDE_BY_SIDE = ("train", "evaluate", PROMOTE)
+"""Stages whose jobs may run beside each other: each writes a run of its own, or only says which is in use."""
 
 _PINS = {"snapshots": "snapshot", "models": "run_name", "predictions": "run_name"}
 """The parameter that names which of its inputs a stage takes, by the input's kind."""
 
 
 def output_of(stage: str) -> str:
-    """The kind of table a stage writes; empty when it writes none."""
+    """The kind of table a stage writes, or changes the newest of; empty when it does neither."""
     kind = SECTIONS.get(stage)
-    return kind.output if kind else ""
+    return kind.output if kind else "models" if stage == PROMOTE else ""
 
 
 def inputs_of(order: Order) -> tuple[str, ...]:
@@ -45,7 +46,8 @@ def _comes_first(job: Job, order: Order) -> bool:
 
 def _may_be_read(job: Job, written: str, order: Order) -> bool:
     """Whether what ``job`` writes may be what ``order`` reads: not where that is pinned to something that is there."""
-    pin = _PINS.get(written, "")
+    of_labels = written == "snapshots" and order.parameters.get("source") == "labels"
+    pin = "run_name" if of_labels else _PINS.get(written, "")
     named = order.parameters.get(pin, "") if pin else ""
     if pin in order.results or not named:
         return True
@@ -104,5 +106,7 @@ def why_waiting(job: Job, jobs: Sequence[Job], limit: int) -> str:
     if taken + min(job.cores, limit) > limit:
         wanted = min(job.cores, limit)
         return f"waits for {wanted} core{'s' if wanted > 1 else ''}: {taken} of {limit} in use"
-    ahead = [other for other in jobs if other.state is JobState.QUEUED and other.id < job.id and other.host == job.host]
-    return f"next after {ahead[-1].title}" if ahead else "starts now"
+    known = by_id(jobs)
+    queued = [other for other in jobs if other.state is JobState.QUEUED and other.host == job.host]
+    ahead = [other.id for other in queued if other.id < job.id and not blockers(other, known)]
+    return f"next after {known[max(ahead)].title}" if ahead else "starts now"

@@ -7,6 +7,8 @@ must lie in the project.
 
 from __future__ import annotations
 
+import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,8 +28,9 @@ LAUNCHED: dict[str, type[Stage]] = {**STAGES, Evaluate.key: Evaluate}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LIST = re.compile(r"[A-Za-z0-9._,\- ]*")
-_HOSTS = re.compile(r"[A-Za-z0-9][\w.-]*:[1-9][0-9]{0,3}")
-_MASTER = re.compile(r"local(\[([1-9][0-9]{0,3}|\*)\])?|spark://[A-Za-z0-9\[][\w.:\[\]-]*:[0-9]{1,5}(,[\w.:\[\]-]+)*")
+_HOSTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*:[1-9][0-9]{0,3}")
+_NODE = r"[A-Za-z0-9\[][A-Za-z0-9_.:\[\]-]*:[0-9]{1,5}"
+_MASTER = re.compile(rf"local(\[([1-9][0-9]{{0,3}}|\*)\])?|spark://{_NODE}(,{_NODE})*")
 _PROGRAMS = ("executor_python",)
 """Parameters that name a program to run: only who has a shell may set them."""
 
@@ -57,12 +60,28 @@ def values_of(project: Project, kind: type[Stage], given: Mapping[str, Any]) -> 
     stage = project.stage(kind)
     for name, value in given.items():
         if name not in kind.own_parameters():
-            raise InputError(f"stage {kind.key} has no parameter {name!r}")
-        if value == getattr(stage, name):
-            continue
-        setattr_checked(stage, name, value)
-        _check_reach(project, kind, name, getattr(stage, name))
+            raise InputError(f"stage {kind.key} has no parameter {_short(name)}")
+        former = getattr(stage, name)
+        if value != former or type(value) is not type(former):
+            _set(project, stage, name, value)
     return stage.values_dict()
+
+
+def _set(project: Project, stage: Stage, name: str, value: Any) -> None:
+    """Set a parameter to other than what the project has. Raises InputError for what no page may set."""
+    former, where = getattr(stage, name), _flag(name)
+    if name in _PROGRAMS:
+        raise InputError("programs are not named on a page", where=where, mend="set it in project.toml")
+    setattr_checked(stage, name, value)
+    chosen = getattr(stage, name)
+    if chosen is None and former is not None:
+        what = f"{label(name)} is {former} in project.toml, which a command cannot take back"
+        raise InputError(what, where=where, mend="give a number, or take it out of project.toml")
+    if name == "mean_sea_surface" and chosen:
+        # Whole and without links: the command runs elsewhere, and a link may point elsewhere by then.
+        setattr(stage, name, str(inside(project.root, chosen, where)))
+    else:
+        _check_reach(project, type(stage), name, chosen)
 
 
 def setattr_checked(stage: Stage, name: str, value: Any) -> None:
@@ -70,9 +89,13 @@ def setattr_checked(stage: Stage, name: str, value: Any) -> None:
     parameter = type(stage).param[name]
     try:
         setattr(stage, name, _as_declared(parameter, value))
-    except (ValueError, TypeError):
+    except (OverflowError, TypeError, ValueError):
         what = f"{label(name)} cannot be {_short(value)}"
-        raise InputError(what, where=f"--{name.replace('_', '-')}", mend=f"give {expected(parameter)}") from None
+        raise InputError(what, where=_flag(name), mend=f"give {expected(parameter)}") from None
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def label(name: str) -> str:
@@ -105,6 +128,8 @@ def _as_declared(parameter: Any, value: Any) -> Any:
         if value == "" and parameter.allow_None:
             return None
         number = float(value)
+        if not math.isfinite(number):  # what is not a number is within all bounds
+            raise ValueError(value)
         return int(number) if isinstance(parameter, param.Integer) and number.is_integer() else number
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not value.isprintable():
         raise ValueError(value)
@@ -119,12 +144,8 @@ def _check_reach(project: Project, kind: type[Stage], name: str, value: Any) -> 
     """Raise InputError for a value that reaches out of the project, or to what no form should."""
     if not isinstance(value, str) or not value or isinstance(kind.param[name], param.Selector):
         return
-    flag = f"--{name.replace('_', '-')}"
-    if name in _PROGRAMS:
-        raise InputError("programs are not named on a page", where=flag, mend="set it in project.toml")
-    if name == "mean_sea_surface":
-        inside(project.root, value, flag)
-    elif name in ("run_name", "snapshot"):
+    flag = _flag(name)
+    if name in ("run_name", "snapshot"):
         _check_name(project, kind, name, value, flag)
     elif name == "hosts":
         _check_each(_HOSTS, value.split(","), flag, "write hosts as in a:4,b:4")
@@ -140,10 +161,13 @@ def _check_reach(project: Project, kind: type[Stage], name: str, value: Any) -> 
 
 def inside(root: Path, text: str, where: str) -> Path:
     """The file ``text`` names, which must lie in the project at ``root``, links followed. Raises InputError."""
-    found = (root / text).resolve()
+    try:
+        found = (root / text).resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        raise InputError(f"{_short(text)} cannot be followed", where=where, mend="name a file in the project") from None
     if "://" in text or not found.is_relative_to(root.resolve()):
         raise InputError(f"{_short(text)} lies outside the project", where=where, mend="put the file into the project")
-    if not found.is_file():
+    if not os.path.isfile(found):  # noqa: PTH113 - a name that is too long is no file either
         raise InputError(f"there is no file {_short(text)}", where=where, mend="name one in the project")
     return found
 
@@ -165,7 +189,11 @@ def _check_each(pattern: re.Pattern[str], parts: Sequence[str], where: str, mend
 
 
 def _check_tracking(value: str, where: str) -> None:
-    if value != "off" and urlsplit(value).scheme not in ("http", "https"):
+    try:
+        told = urlsplit(value)
+    except ValueError:
+        told = urlsplit("")
+    if value != "off" and not (told.scheme in ("http", "https") and told.hostname):
         mend = "give the http address of an MLflow server, off, or nothing"
         raise InputError(f"{_short(value)} is no tracking server", where=where, mend=mend)
 
@@ -206,10 +234,15 @@ def cores_of(stage: str, parameters: Mapping[str, Any], engine: Mapping[str, Any
         return max(1, int(parameters["workers"]) or _ranks_named(str(parameters["hosts"])) or 1)
     if engine.get("engine") == "spark":
         return _cores_of_master(str(engine["master"]))
+    most = available()
     try:
-        return max(1, int(asked or 0) or available())
-    except (TypeError, ValueError):
-        raise InputError(f"cores cannot be {_short(asked)}", where="cores", mend="give a whole number") from None
+        chosen = int(asked or 0)
+        if not 0 <= chosen <= most:
+            raise ValueError(chosen)
+    except (OverflowError, TypeError, ValueError):
+        what = f"cores cannot be {_short(asked)}"
+        raise InputError(what, where="cores", mend=f"give a whole number up to {most}, or 0 for all") from None
+    return chosen or most
 
 
 def available() -> int:

@@ -67,8 +67,9 @@ class Supervisor:
         """From the start of the command to the record of its end."""
         signal.signal(signal.SIGTERM, self._end_too)
         with (self._root / "jobs" / str(self._number) / "log.txt").open("ab") as said:
-            command = start_below(self._spec["command"], self._environment(), said, self._root.parent)
-        from dashboard.jobs.folder import JobFolder
+            nice = int(os.environ.get("LEADLINE_NICE", "0"))
+            command = start_below(self._spec["command"], self._environment(), said, self._root.parent, nice)
+        from dashboard.jobs.folder import JobFolder, sweep_after
         from dashboard.jobs.store import JobStore
         from processing.project import Project
 
@@ -76,10 +77,10 @@ class Supervisor:
         with JobStore(Project(self._root).database_url) as store:
             self._watch(command, store, folder)
             state, facts = self._ended(command, folder)
+            if state is not state.DONE:
+                sweep_after(self._root, self._spec["stage"])
             folder.write_outcome(state, facts)
             persist(lambda: store.end(self._number, state, **facts))
-            if state is not state.DONE:
-                self._sweep()
         self._go_on()
 
     def _environment(self) -> dict[str, str]:
@@ -161,16 +162,6 @@ class Supervisor:
                 log.info("%d processes were left over and were killed", killed)
                 return
             time.sleep(_LOOK)
-
-    def _sweep(self) -> None:
-        """Remove what was left half written."""
-        from dashboard.jobs.queue import output_of
-        from processing.io.atomic import sweep
-
-        output = output_of(str(self._spec["stage"]))
-        if output:
-            with suppress(OSError):
-                sweep(self._root / output)
 
     def _go_on(self) -> None:
         """Start what has waited for this job."""

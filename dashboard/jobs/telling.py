@@ -75,7 +75,7 @@ def detail(board: Board, job: Job, project: Project) -> dict[str, Any]:
         "ranks": watch.ranks,
         "usage": [[use.get("cores", 0.0), use.get("memory", 0.0)] for use in watch.usage],
         "most": board.cores,
-        "facts": facts(job),
+        "facts": facts(job, project),
         "differing": differing(job),
         "command": shown(board.root, job.order, _settings(project, job)),
         "chain_of": chain_of(job, board.jobs),
@@ -95,7 +95,7 @@ def step_of(bar: dict[str, Any]) -> dict[str, Any]:
     return {name: bar.get(name) for name in names}
 
 
-def facts(job: Job) -> list[list[str]]:
+def facts(job: Job, project: Project) -> list[list[str]]:
     """Who, when, from what and with which code."""
     found = {
         "Launched by": job.who,
@@ -106,9 +106,17 @@ def facts(job: Job) -> list[list[str]]:
         "Cores": str(job.cores),
         "Runs on": _where(job),
         "Code": job.commit,
+        "MLflow": _own_records(job, project),
         "Exit status": "" if job.status in (None, 0) else str(job.status),
     }
     return [[name, value] for name, value in found.items() if value]
+
+
+def _own_records(job: Job, project: Project) -> str:
+    """How to look at the project's own training records, which no server shows."""
+    if job.stage != Train.key or job.parameters.get("tracking"):
+        return ""
+    return f"mlflow ui --backend-store-uri sqlite:///{project.root.resolve() / 'mlflow.db'}"
 
 
 def _where(job: Job) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ _MOST_AT_ONCE = 4 << 20
 
 _SAMPLES = 240
 """Measures of cores and memory that are kept; when there are more, every other one goes."""
+
+_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
+"""What a line of JSON raises that tells something otherwise than it should, as of another version."""
 
 
 @dataclass
@@ -55,7 +59,7 @@ class Watch:
     parts : units done and in all by granule, of the newest bar that tells them. failed : granules that could not be
     done, and why. waiting : what it waits for now. links : addresses of other pages that show it, by name.
     epochs : what training told of each epoch. ranks : what each rank last told of its pace.
-    usage : cores and memory (bytes) over time. changes : grows with everything new.
+    usage : cores and memory (bytes) over time, evenly apart. changes : grows with everything new.
     """
 
     progress: Tail
@@ -70,6 +74,8 @@ class Watch:
     ranks: list[dict[str, Any]] = field(default_factory=list)
     usage: deque[dict[str, Any]] = field(default_factory=deque)
     changes: int = 0
+    _passed: int = 0
+    _apart: int = 1
 
     @classmethod
     def of(cls, folder: JobFolder) -> Watch:
@@ -80,12 +86,10 @@ class Watch:
         """Read what is new; whether there was anything."""
         before = self.changes
         for line in self.progress.lines():
-            self._take(line)
+            with suppress(*_MISSHAPEN):
+                self._take(line)
         for line in self.used.lines():
-            self.usage.append(line)
-            self.changes += 1
-        if len(self.usage) > _SAMPLES:
-            self.usage = deque(list(self.usage)[::2])
+            self._measure(line)
         return self.changes != before
 
     @property
@@ -98,6 +102,16 @@ class Watch:
         """How much of the present stretch of work is done, 0 to 1; None before anything is counted."""
         bar = self.bar
         return None if bar is None or not bar["total"] else min(1.0, bar["done"] / bar["total"])
+
+    def _measure(self, line: dict[str, Any]) -> None:
+        """Keep one measure of so many that not too many are kept."""
+        self.changes += 1
+        if self._passed % self._apart == 0:
+            self.usage.append(line)
+        self._passed += 1
+        if len(self.usage) > _SAMPLES:
+            self.usage = deque(list(self.usage)[::2])
+            self._apart *= 2
 
     def _take(self, line: dict[str, Any]) -> None:
         self.changes += 1
@@ -114,9 +128,11 @@ class Watch:
             self.ranks = ranks
 
     def _step(self, line: dict[str, Any]) -> None:
-        stage = str(line["stage"])
+        stage, told = str(line["stage"]), line.pop("parts", None) or {}
+        parts = {name: [float(done), float(total)] for name, (done, total) in told.items()}
+        line |= {name: float(line[name]) for name in ("done", "total")}
         former = self.bars.pop(stage, None)
         if former is None or former["total"] != line["total"]:
             self.parts = {}
-        self.parts |= line.pop("parts", None) or {}
+        self.parts |= parts
         self.bars[stage] = line
