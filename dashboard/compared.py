@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dashboard.compared_tables import TrackName
-from dashboard.disagreement import TrackDifference
+from dashboard.disagreement import Classes, Stretch, TrackDifference
 from dashboard.freeboard_sums import FreeboardSums
 from dashboard.model_records import Ground, Model
 from dashboard.scoring import Estimate, ModelScores, Scored
@@ -81,9 +81,10 @@ class ScoresFound:
 
 @dataclass(frozen=True)
 class DifferencesFound:
-    """Where two models differ, by track."""
+    """Where two models differ, by track, and the ``foremost`` stretches as ``disagreement.rankings`` has them."""
 
     tracks: tuple[TrackDifference, ...] = ()
+    foremost: Mapping[tuple[bool, Classes], Sequence[Stretch]] = field(default_factory=dict)
     lacking: tuple[Lack, ...] = ()
     troubles: tuple[str, ...] = ()
 

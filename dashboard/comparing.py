@@ -20,7 +20,7 @@ from dashboard.catalog import signature
 from dashboard.compared import DifferencesFound, FreeboardFound, Pair, Progress, ScoresFound, Watch, lacks
 from dashboard.compared_tables import TrackName, common
 from dashboard.comparing_freeboard import FreeboardComparer
-from dashboard.disagreement import TrackDifference, differences
+from dashboard.disagreement import TrackDifference, differences, rankings
 from dashboard.model_records import Model, Models, ground, read_models
 from dashboard.scoring import FAR, Joint
 from processing.core.agreement import Bootstrap
@@ -92,7 +92,8 @@ class Comparer:
         able = [[track for track in tracks if self._follows(model, track)] for model in pair]
         shared = [track for track in able[0] if track in set(able[1])]
         found = [one for _, one in watch.over(shared, partial(self._difference, pair), "comparing classes")]
-        return DifferencesFound(tuple(found), lacks(pair, able, len(tracks)), watch.told)
+        progress("ranking what differs")
+        return DifferencesFound(tuple(found), rankings(found), lacks(pair, able, len(tracks)), watch.told)
 
     def freeboard(self, pair: Pair, progress: Progress) -> FreeboardFound:
         """The freeboard that follows from each."""

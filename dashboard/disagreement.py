@@ -16,6 +16,15 @@ from processing.core.along_track import PIECE_GAP
 SURE = 0.9
 """Probability from which on a model is called sure."""
 
+LISTED = 200
+"""Stretches that are worth listing."""
+
+_FIRST = 1e9
+"""What comes first weighs so much more than length, m."""
+
+Classes = tuple[int, int] | None
+"""Classes of the first and of the second model, or any."""
+
 
 @dataclass(frozen=True)
 class TrackDifference:
@@ -141,16 +150,26 @@ def pairs_of(tracks: Sequence[TrackDifference]) -> NDArray[np.int64]:
     return np.sum([track.pairs for track in tracks], axis=0) if tracks else np.zeros((3, 3), np.int64)
 
 
-def foremost(
-    tracks: Sequence[TrackDifference], most: int, *, surest: bool, labels: tuple[int, int] | None = None
-) -> list[Stretch]:
+def rankings(tracks: Sequence[TrackDifference]) -> dict[tuple[bool, Classes], list[Stretch]]:
+    """The foremost stretches of every pair of classes and of all, the longest (False) and the surest (True)."""
+    pairs = [(one, other) for one in range(3) for other in range(3) if one != other]
+    return {
+        (surest, labels): foremost(tracks, LISTED, surest=surest, labels=labels)
+        for surest in (False, True)
+        for labels in (None, *pairs)
+    }
+
+
+def foremost(tracks: Sequence[TrackDifference], most: int, *, surest: bool, labels: Classes = None) -> list[Stretch]:
     """The longest stretches of all tracks, or with ``surest`` those in which both are sure for longest."""
     candidates: list[tuple[float, float, int, int]] = []
     for number, track in enumerate(tracks):
         length = (track.stop - track.first) * track.window
         weight = track.sure * track.window if surest else length
         rows = np.arange(len(length)) if labels is None else np.flatnonzero((track.labels == labels).all(axis=1))
-        best = rows[np.lexsort((track.first[rows], -length[rows], -weight[rows]))][:most]
+        if len(rows) > most:
+            rows = rows[np.argpartition(-(_FIRST * weight[rows] + length[rows]), most)[:most]]
+        best = rows[np.lexsort((track.first[rows], -length[rows], -weight[rows]))]
         candidates += [(-float(weight[row]), -float(length[row]), number, int(row)) for row in best]
     return [tracks[number].stretch(row) for _, _, number, row in sorted(candidates)[:most]]
 

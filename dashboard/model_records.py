@@ -216,10 +216,11 @@ def differing(models: Sequence[Model]) -> Differing:
     rows, same = [], []
     for name in names:
         values = [model.settings.get(name) for model in models]
+        told = tuple(_features(values) if name == "features" else [_value(name, value) for value in values])
         if all(value == values[0] for value in values):
-            same.append((name.replace("_", " "), _value(name, values[0])))
+            same.append((name.replace("_", " "), told[0]))
         else:
-            rows.append((name.replace("_", " "), meaning(name), tuple(_value(name, value) for value in values)))
+            rows.append((name.replace("_", " "), meaning(name), told))
     return Differing(tuple(rows), tuple(same))
 
 
@@ -253,11 +254,20 @@ def _granules(number: int) -> str:
     return "1 granule" if number == 1 else f"{number} granules"
 
 
+def _features(values: Sequence[Any]) -> list[str]:
+    """How many features, and those that not all have."""
+    lists = [list(map(str, value)) if isinstance(value, list | tuple) else [] for value in values]
+    shared = set(lists[0]).intersection(*lists[1:])
+    own = [[name.replace("_", " ") for name in names if name not in shared] for names in lists]
+    return [
+        f"{len(names)}{', among them ' + ', '.join(more) if more else ''}"
+        for names, more in zip(lists, own, strict=True)
+    ]
+
+
 def _value(name: str, value: Any) -> str:
     if value is None:
         return "–"
-    if name == "features" and isinstance(value, list | tuple):
-        return f"{len(value)}: {', '.join(map(str, value))}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if name == "weights" else (str(value) or "–")

@@ -91,8 +91,14 @@ def share(mask: Any) -> str:
 
 
 def percent(value: float) -> str:
-    """A part of one in percent; a dash where there is none."""
-    return f"{100.0 * value:.1f} %" if np.isfinite(value) else "–"
+    """A part of one in percent, 0 or 100 only where it is so; a dash where there is none."""
+    if not np.isfinite(value):
+        return "–"
+    if 0.0 < value < 0.001:
+        return "< 0.1 %"
+    if 0.999 < value < 1.0:
+        return "> 99.9 %"
+    return f"{100.0 * value:.0f} %" if value in (0.0, 1.0) else f"{100.0 * value:.1f} %"
 
 
 def count(number: int) -> str:

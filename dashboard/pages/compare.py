@@ -11,6 +11,7 @@ import numpy as np
 
 from dashboard.compared import Pair
 from dashboard.comparing import Comparer
+from dashboard.disagreement import Classes
 from dashboard.model_records import MOST, Model, Models
 from dashboard.pages.base import Page
 from dashboard.selection import Selection
@@ -47,7 +48,7 @@ class ComparePage(Page):
         self._unknown: tuple[str, ...] = ()
         self._found: dict[str, tuple[tuple[Any, ...], Any]] = {}
         self._surest = False
-        self._classes: compare_differences.Classes = None
+        self._classes: Classes = None
         self._waiting = Waiting(lambda: self.comparer.pool, self.later)
         self.layout = CompareLayout(self.place, theme, self.later, self._go, self._look_at, self._choose)
         return self.layout.view
@@ -98,6 +99,8 @@ class ComparePage(Page):
         with self.place.guard("showing the choices"):
             self.follow_track(self.layout.granule, self.layout.beam)
             self.layout.follow(self._models, self.chosen, self.comparer.has_truth())
+        if not self.place.opened:
+            return  # what is found before the browser has drawn the page would be lost
         # Whatever is written in the project touches everything.
         if self._models is None or change.touches("page", "granule"):
             self._look()
@@ -144,7 +147,7 @@ class ComparePage(Page):
         """Show what is asked for, and have it made where it is not there."""
         aspect, chosen = self.place.state.aspect, self.chosen
         if self._models is None:
-            self.layout.lists["models"].content = "<p class='soft ground'>Reading the models…</p>"
+            self.layout.lists[aspect].content = "<p class='soft ground'>Reading the models…</p>"
             return
         self._tell_unknown(self._models)
         if aspect == "models" or len(chosen) < 2:

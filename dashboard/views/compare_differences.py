@@ -10,16 +10,11 @@ import numpy as np
 from dashboard import palette, words
 from dashboard.catalog import Catalog
 from dashboard.compared import DifferencesFound, Pair
-from dashboard.disagreement import SURE, Stretch, TrackDifference, foremost, pairs_of
+from dashboard.disagreement import LISTED, SURE, Classes, Stretch, TrackDifference, pairs_of
 from dashboard.views.agreement_listing import origin
 from dashboard.views.clickable import go as link
 from dashboard.views.compare_models import go, lacking, named, tag
 from dashboard.views.compare_scores import CODES
-
-MOST = 200
-"""Stretches that are listed."""
-
-Classes = tuple[int, int] | None
 
 
 def listing(
@@ -77,7 +72,7 @@ def _pair_row(counts: Any, code: int, compared: int, theme: str, classes: Classe
 
 
 def _list(found: DifferencesFound, catalog: Catalog, theme: str, surest: bool, classes: Classes) -> str:
-    stretches = foremost(found.tracks, MOST, surest=surest, labels=classes)
+    stretches = found.foremost.get((surest, classes), ())
     buttons = "".join(
         f"<button class='pick wide{' on' if surest == on else ''}' aria-pressed='{str(surest == on).lower()}' "
         f"data-row='order{int(on)}' title='{meaning}' {go(surest=int(on))}>{name}</button>"
@@ -87,8 +82,7 @@ def _list(found: DifferencesFound, catalog: Catalog, theme: str, surest: bool, c
         )
     )
     rows = "".join(_row(one, catalog, theme, surest) for one in stretches)
-    every = sum(len(one.first) for one in found.tracks)
-    rest = f"<p class='end'>the first {MOST} are listed</p>" if len(stretches) == MOST < every else ""
+    rest = f"<p class='end'>the first {LISTED} are listed</p>" if len(stretches) == LISTED else ""
     return f"<div class='top'><h2>Stretches</h2><span class='picks'>{buttons}</span></div>{rows}{rest}"
 
 
@@ -97,14 +91,14 @@ def _row(one: Stretch, catalog: Catalog, theme: str, surest: bool) -> str:
     title = words.instant(granule.time) if granule else one.granule
     place = (one.x_start - origin(catalog, one.granule)) / 1000.0
     ident = f"{one.granule}/{one.beam}/{one.first}"
-    sure = f"both sure on {words.metres(one.sure_metres)}" if one.sure else "not both sure"
+    sure = f" · both sure on {words.metres(one.sure_metres)}" if one.sure else ""
     length = words.metres(one.sure_metres if surest else one.metres)
     says = "".join(f"<span class='says'>{tag(side, theme)}{_class(one.labels[side], theme)}</span>" for side in (0, 1))
     return (
         f"<div class='stretch' data-row='{escape(ident, quote=True)}' data-act='look' "
-        f"{link(granule=one.granule, beam=one.beam, first=one.first, look=1)} title='Look at it in Review'>"
+        f"{link(granule=one.granule, beam=one.beam, x=one.middle, look=1)} title='Look at it in Review'>"
         f"<b>{length}</b><span class='where'>{escape(one.beam)} at {place:,.2f} km"
-        f"<small>{escape(title)} · {sure}</small></span>{says}</div>"
+        f"<small>{escape(title)}{sure}</small></span>{says}</div>"
     )
 
 

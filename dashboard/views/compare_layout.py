@@ -116,18 +116,21 @@ class CompareLayout:
         return self._two("differences", chart, below)
 
     def _freeboard(self) -> Any:
-        above, below = (controls.Chart(view.figure, "stretch_both") for view in (self.spread, self.lines))
-        return self._two("freeboard", above, below)
+        below = pn.Column(
+            *(controls.Chart(plot, "stretch_both") for plot in (self.lines.figure, self.lines.apart)),
+            sizing_mode="stretch_both", margin=0,
+        )  # fmt: skip
+        return self._two("freeboard", controls.Chart(self.spread.figure, "stretch_both"), below)
 
     def _two(self, name: str, above: Any, below: Any) -> Any:
         """Two charts, one above the other, beside a listing."""
         cards = (
             controls.card(chart, sizing_mode="stretch_both", styles={"flex": f"{part} 1 0", "min-height": "0"})
-            for chart, part in ((above, 1.1), (below, 1.0))
+            for chart, part in ((above, 1.0), (below, 1.15))
         )
         left = pn.Column(*cards, sizing_mode="stretch_both", margin=0, styles=_STRETCH | {"gap": "10px"})
         return controls.body(
-            left, controls.card(self.lists[name], sizing_mode="stretch_height", width=470, styles=_SIDE)
+            left, controls.card(self.lists[name], sizing_mode="stretch_height", width=516, styles=_SIDE)
         )
 
 

@@ -68,11 +68,13 @@ class DifferenceMap(PolarMap):
             f"<span class='key'><span style='width:18px;border-top:{width:.1f}px solid {colour}'></span>{word}</span>"
             for word, width, colour in zip(words, _WIDTHS, self._colours(), strict=True)
         )
-        return f"<div class='keys'><span class='key'>differing part of a bit of track</span>{keys}</div>"
+        more = "<span class='key soft'>click to look</span>"
+        return f"<div class='keys'><span class='key'>part that differs</span>{keys}{more}</div>"
 
     def _build(self) -> figure:
         plot = super()._build()
         plot.update(name="difference-map", min_height=None, min_width=None)
+        self._scene_names.visible = False
         self._stretches = ColumnDataSource({"xs": [], "ys": [], "colour": [], "width": []})
         self._differ = looks.draw(
             plot, "multi_line", "xs", "ys", source=self._stretches, line_color="colour", line_width="width",
@@ -131,8 +133,9 @@ class DifferenceMap(PolarMap):
             return self._data_bounds()
         x, y = (np.concatenate([getattr(line, axis) for line in lines]) for axis in ("x", "y"))
         box = np.nanmin(x), np.nanmin(y), np.nanmax(x), np.nanmax(y)
-        room = max(0.08 * max(box[2] - box[0], box[3] - box[1]), 1_000.0)
-        return float(box[0] - room), float(box[1] - room), float(box[2] + room), float(box[3] + room)
+        room = max(0.06 * max(box[2] - box[0], box[3] - box[1]), 1_000.0)
+        # The legend lies over the upper edge.
+        return float(box[0] - room), float(box[1] - room), float(box[2] + room), float(box[3] + 2.5 * room)
 
     def _tapped(self, event: Tap) -> None:
         """A track leads to the stretch nearest to the place in Review."""

@@ -18,7 +18,7 @@ from dashboard.state import Change, Later
 from dashboard.tracks import ClassSource, Track
 from dashboard.views import figure as looks
 from dashboard.views.along_track import NO_IMAGE, AlongTrack, Reading, Stretch
-from dashboard.views.review_rows import CLASS, SHARE, Cells, Row, ThinRows, short_title
+from dashboard.views.review_rows import CLASS, SHARE, Cells, Row, ThinRows, ramp, short_title
 from processing.schema import PREDICTION
 
 _CROWD = 60
@@ -61,6 +61,12 @@ class DifferenceRows(ThinRows):
 
     name = "difference-rows"
     loaded: Loaded | None = None
+
+    def paint(self, theme: str) -> None:
+        """Follow the theme; where the models differ in the colour of the map."""
+        super().paint(theme)
+        ink = palette.theme(theme)
+        self.mappers[SHARE].palette = ramp([ink["grid"], ink["mark"]], bend=0.6)
 
     def _rows(self) -> Iterator[Row]:
         loaded = self.loaded
@@ -107,7 +113,7 @@ class DifferenceProfile(AlongTrack):
         self.drawn = None
         looks.paint(self.figure, theme)
         self.rows.paint(theme)
-        self._mark.line_color = palette.theme(theme)["mark"]
+        self._mark.line_color = palette.theme(theme)["soft"]
 
     def follow(self, change: Change, runs: Runs, version: object) -> None:
         """Show the beam at hand with two runs' classes; another beam is read first, on a worker."""

@@ -23,7 +23,7 @@ from dashboard.views.compare_models import LINE_DASHES
 
 _BINS = 600
 _NONE: dict[str, list[Any]] = {"x": [], "y": []}
-_TAIL = 0.003
+_TAIL = 0.006
 """Share of segments at either end of the distributions that may be out of sight."""
 
 
@@ -106,7 +106,9 @@ def load(workspace: Workspace, granule: str, beam: str, runs: tuple[str, str]) -
 
 
 class FreeboardLines(AlongTrack):
-    """Freeboard of both along the beam at hand, as means over what a pixel or two shows."""
+    """Along the beam at hand, as means over what a pixel or two shows: ``figure`` the freeboard of both, ``apart`` the
+    first minus the second.
+    """
 
     drawn_anew_by = ("granule", "beam", "theme")
 
@@ -115,16 +117,21 @@ class FreeboardLines(AlongTrack):
         self._reading = Reading(place, later)
         self._asked: tuple[object, ...] = ()
         self.levels: Levels | None = None
-        self.figure = self._build()
+        self.figure, self.apart = self._plot("Freeboard (m)", "lines"), self._plot("A − B (mm)", "apart")
+        self._build()
         self.paint(theme)
 
     def paint(self, theme: str) -> None:
         """Follow the theme."""
         self.theme = theme
         looks.paint(self.figure, theme)
+        looks.paint(self.apart, theme)
+        ink = palette.theme(theme)
+        self._between.glyph.fill_color = ink["accent"]
         for line, colour in zip(self.lines, palette.model_colours(theme)[:2], strict=True):
             line.glyph.line_color = colour
-        self._zero.line_color = palette.theme(theme)["soft"]
+        for zero in self._zeros:
+            zero.line_color = ink["soft"]
 
     def follow(self, change: Change, runs: tuple[str, str], version: object) -> None:
         """Show the beam at hand; another one is read first, on a worker."""
@@ -142,7 +149,7 @@ class FreeboardLines(AlongTrack):
         with self.place.guard("drawing freeboard"):
             self.levels = levels
             self.drawn = None
-            self.figure.xaxis.axis_label = (
+            self.apart.xaxis.axis_label = (
                 f"Along track (km from {self.place.origin / 1000:,.0f} km after the equator crossing)"
             )
             self.update(Change(frozenset(("granule", "beam"))))
@@ -152,22 +159,30 @@ class FreeboardLines(AlongTrack):
         self._clear()
         self.place.tell(line, "warning")
 
-    def _build(self) -> figure:
-        plot = looks.profile_figure(self.x, Range1d(-0.1, 1.0), sizing_mode="stretch_both", name="freeboard-lines")
-        plot.yaxis.axis_label = "Freeboard (m)"
-        plot.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
+    def _plot(self, label: str, name: str) -> figure:
+        plot = looks.profile_figure(self.x, Range1d(-0.1, 1.0), sizing_mode="stretch_both", name=f"freeboard-{name}")
+        plot.yaxis.axis_label = label
+        plot.yaxis.formatter = NumeralTickFormatter(format="0[.]0[00]")
         plot.xaxis.formatter = looks.kilometre_ticks()
-        plot.min_border_bottom = 42
-        self.sources = [ColumnDataSource(dict(_NONE)) for _ in "AB"]
-        self.lines = [
-            looks.draw(plot, "line", "x", "y", source=source, line_width=1.7, line_dash=dash or "solid")
-            for source, dash in zip(self.sources, LINE_DASHES[:2], strict=True)
-        ]
-        self._zero = Span(location=0, dimension="width", line_width=1, line_dash="dashed")
-        plot.add_layout(self._zero)
         plot.on_event(RangesUpdate, self._moved)
         self._follow_size(plot)
         return plot
+
+    def _build(self) -> None:
+        self.figure.xaxis.visible = False
+        self.apart.min_border_bottom = 42
+        self.sources = [ColumnDataSource(dict(_NONE)) for _ in "AB"]
+        self.lines = [
+            looks.draw(self.figure, "line", "x", "y", source=source, line_width=1.7, line_dash=dash or "solid")
+            for source, dash in zip(self.sources, LINE_DASHES[:2], strict=True)
+        ]
+        self._bars = ColumnDataSource({"left": [], "right": [], "y": []})
+        self._between = looks.draw(
+            self.apart, "quad", left="left", right="right", bottom=0.0, top="y", source=self._bars, line_color=None
+        )
+        self._zeros = [Span(location=0, dimension="width", line_width=1, line_dash="dashed") for _ in "AB"]
+        for plot, zero in zip((self.figure, self.apart), self._zeros, strict=True):
+            plot.add_layout(zero)
 
     @property
     def _drawable(self) -> bool:
@@ -178,6 +193,7 @@ class FreeboardLines(AlongTrack):
         if levels is None:
             self._clear()
             return
+        self._draw_apart(levels, stretch)
         shown = []
         for values, source in zip(levels.freeboard, self.sources, strict=True):
             if values is None:
@@ -190,6 +206,23 @@ class FreeboardLines(AlongTrack):
         if shown:
             self._fit_height(self.figure, np.concatenate(shown).astype(np.float32), 0.4)
 
+    def _draw_apart(self, levels: Levels, stretch: Stretch) -> None:
+        """The difference, where both have a freeboard."""
+        one, other = levels.freeboard
+        if one is None or other is None:
+            self._bars.data = {"left": [], "right": [], "y": []}
+            return
+        bins = detail.gather(levels.x, 1000.0 * (one - other), stretch.start, stretch.end, _BINS)
+        filled = np.flatnonzero(bins.count)
+        left = bins.centre[filled] - bins.width / 2 - self.place.origin
+        self._bars.data = {"left": left, "right": left + bins.width, "y": bins.mean[filled]}
+        low, high = (edge - self.place.origin for edge in stretch.window)
+        inside = bins.mean[filled][(left >= low) & (left <= high)]
+        most = max(float(np.abs(inside).max(initial=0.0)) * 1.15, 5.0)
+        if (self.apart.y_range.start, self.apart.y_range.end) != (-most, most):
+            self.apart.y_range.update(start=-most, end=most)
+
     def _clear(self) -> None:
         for source in self.sources:
             source.data = dict(_NONE)
+        self._bars.data = {"left": [], "right": [], "y": []}

@@ -77,8 +77,8 @@ class ThinRows(AlongTrack):
         self.mappers[FLAG].palette = [_CLEAR, *(flags[name] for name in FLAG_NAMES)]
         doubtful, ink = palette.sureness_colours(theme)[1][-1], palette.theme(theme)
         doubt = [ink["grid"], doubtful, ink["warn"]] if theme == "light" else [ink["grid"], doubtful]
-        self.mappers[SHARE].palette = _ramp(doubt, bend=1.5)
-        grey = _ramp([ink["grid"], ink["soft"], ink["ink"]])
+        self.mappers[SHARE].palette = ramp(doubt, bend=1.5)
+        grey = ramp([ink["grid"], ink["soft"], ink["ink"]])
         self.mappers[RATE].palette = grey
         self.mappers[HERTZ].palette = grey
 
@@ -342,7 +342,7 @@ class ReviewRows(ThinRows):
         return detail.column_means(self.place.track.x_atc, values, *cells)
 
 
-def _ramp(colours: list[str], bend: float = 1.0) -> list[str]:
+def ramp(colours: list[str], bend: float = 1.0) -> list[str]:
     """64 colours that run through the given ones; with a ``bend`` above 1 the first ones last longer."""
     at = np.linspace(0, 1, 64) ** bend * (len(colours) - 1)
     parts = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours], float)

@@ -46,7 +46,7 @@ def record(root: Path, run: str, design: str, parameters: Mapping[str, Any], mad
         "parameters": Train().values_dict() | {"model": design, "snapshot": "v0001"} | parameters,
         "plan": {"batch": 2048, "falls": design == "context", "focal": design == "lstm", "features": ["height_std"]},
         "weights": 1000,
-        "fingerprint": "",
+        "fingerprint": f"fingerprint of {run}",
         "snapshot": "v0001",
         "synthetic": True,
         "split": {"how": "by granule", "held_out": [], "granules": [granule]},
@@ -72,7 +72,7 @@ def _tables(project: Project, beam: str) -> None:
     columns = {name: found[name] for name in key} | guess | {"predicted": label, "model_id": SECOND}
     stamp = tables.read_stamp(path)
     assert stamp is not None
-    made = Stamp("classify", {"run_name": SECOND}, stamp.inputs)
+    made = Stamp("classify", {"run_name": SECOND}, stamp.inputs | {"model": f"fingerprint of {SECOND}"})
     tables.write(project.table_path("predictions", GRANULE, beam, SECOND), PREDICTION, PREDICTION.build(columns), made)
     level = tables.read(project.table_path("freeboard", GRANULE, beam, FIRST), FREEBOARD).to_pydict()
     level["freeboard"] = np.array(level["freeboard"]) + 0.05
