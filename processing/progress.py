@@ -88,6 +88,7 @@ class Bar:
         self._detail = ""
         self._parts = {name: [0.0, float(units)] for name, units in (parts or {}).items()}
         self._moved = set(self._parts)
+        self._untold: Step | None = None
         self.total = total
         self.done = 0.0
 
@@ -108,6 +109,7 @@ class Bar:
         left = max(0.0, self.total - self.done) / rate if rate > 0 else None
         step = Step(self._stage, self.done, self.total, self._unit, rate, self._detail, left, *tasks)
         self._show(step)
+        self._untold = step
         if elapsed - self._reported >= _interval(elapsed) or self.done >= self.total:
             self._reported = elapsed
             self.tell(step)
@@ -135,8 +137,14 @@ class Bar:
         """Tell that nothing is done yet, so that whoever watches sees that the work itself has begun."""
         self.tell(Step(self._stage, 0.0, self.total, self._unit, 0.0, ""))
 
+    def end(self) -> None:
+        """Record the last step, where the one before was recorded too shortly before it."""
+        if self._untold is not None:
+            self.tell(self._untold)
+
     def tell(self, step: Step) -> None:
         """Record a step with the granules that moved since the last one."""
+        self._untold = None
         moved = {"parts": {name: self._parts[name] for name in sorted(self._moved)}} if self._moved else {}
         self._moved = set()
         tell(**asdict(step), **moved)
@@ -218,7 +226,10 @@ def progress_bar(stage: str, total: float, unit: str, parts: Mapping[str, float]
 
         bar = Bar(stage, total, unit, show, parts)
         bar.begin()
-        yield bar
+        try:
+            yield bar
+        finally:
+            bar.end()
 
 
 def _short(value: float) -> str:
