@@ -23,6 +23,7 @@ from rasterio.windows import Window as RasterWindow
 from processing.core.tiles import Window
 from processing.cores import available_cores
 from processing.errors import InputError
+from processing.interrupt import stop_if_asked
 from processing.io.found import UnreadableError
 from processing.places import raster_name, raster_options
 
@@ -254,6 +255,7 @@ class BandReader:
         return even if deepest < _COARSER * even else step
 
     def _read(self, band: Band, window: Window, size: tuple[int, int]) -> NDArray[Any]:
+        stop_if_asked()
         area = RasterWindow(window.col, window.row, window.width, window.height)
         try:
             with self._lock(band.path), _environment(band.path, self._cache):

@@ -28,6 +28,7 @@ from processing.core import cloud, colour
 from processing.core.shadow import Sun, shadow_zone
 from processing.core.tiles import CELL, Window, cell_mask, corridor, corridor_tiles
 from processing.cores import available_cores
+from processing.interrupt import stop_if_asked
 from processing.io.raster_bands import SCENE_CLASS, Native
 from processing.io.sentinel2 import Scene
 from processing.stages import Autolabel
@@ -348,6 +349,7 @@ class _Labeller:
         rgb = colour.to_rgb8(visible, self.stage.reflectance_white)
         brightness = colour.value(rgb)
         grey = colour.filter_grey(rgb, brightness, valid, self.stage.value_water)
+        stop_if_asked()
         alike = colour.likeness(grey, colour.background(grey, self.stage.filter_size))
         inner = core.within(full)
         mine = cell_mask(self.cells, core) & valid[inner]
@@ -386,6 +388,7 @@ class _Labeller:
         self, draft: _Draft, figures: Figures
     ) -> tuple[NDArray[np.int8], NDArray[np.uint32], dict[str, NDArray[np.float32]], Window]:
         """Classes over the draft's ``outer``; flags and bands over the smaller window told last."""
+        stop_if_asked()
         water, thick = self.stage.value_water, self.stage.value_thick
         plain = colour.classify(draft.brightness, draft.valid, water, thick)
         filtered = colour.classify_filtered(
