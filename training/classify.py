@@ -17,7 +17,7 @@ from processing.errors import LeadlineError, MissingError, StaleError
 from processing.io import tables
 from processing.io.atomic import sweep
 from processing.local.failures import collected, raise_first
-from processing.local.outdated import tracks_to_make
+from processing.local.outdated import by_granule, tracks_to_make
 from processing.progress import Bar, progress_bar
 from processing.project import Project
 from processing.provenance import Stamp
@@ -75,9 +75,10 @@ def classify(project: Project, stage: Classify, granules: Sequence[str] | None =
     failures: list[LeadlineError] = []
     todo = outdated(run, granules, failures)
     if todo:
-        with progress_bar("classify", sum(track.rows for track in todo), "segments") as bar:
-            for _, tracks in groupby(todo, key=lambda track: track.granule):
-                with collected(failures):
+        parts = by_granule((track.granule, track.rows) for track in todo)
+        with progress_bar("classify", sum(parts.values()), "segments", parts) as bar:
+            for granule, tracks in groupby(todo, key=lambda track: track.granule):
+                with collected(failures, granule):
                     _classify_granule(run, trained, tracks, bar)
     return ended(run, failures)
 
@@ -163,4 +164,4 @@ def _classify_granule(run: Run, trained: bundle.Trained, tracks: Iterable[Track]
     for track in tracks:
         table = prediction_table(run, trained, track, read_track(run, track))
         tables.write(track.target, PREDICTION, table, track.stamp)
-        bar.advance(track.rows, detail=f"{track.granule} {track.beam}")
+        bar.advance(track.rows, detail=f"{track.granule} {track.beam}", part=track.granule)

@@ -20,6 +20,7 @@ from processing.core.features import COLUMNS, FEATURES_VERSION, HALO, NAMES, seg
 from processing.errors import InputError, LeadlineError, MissingError, StaleError
 from processing.io import tables
 from processing.io.atomic import aside_folder, scratch, sweep
+from processing.local.outdated import by_granule
 from processing.places import is_remote
 from processing.progress import progress_bar
 from processing.project import Project
@@ -129,15 +130,17 @@ def opened(folder: Path) -> Tensors:
 
 
 def _make(project: Project, source: Source, folder: Path) -> None:
-    rows = sum(tables.count_rows(project.table_path("snapshots", *track, source.snapshot)) for track in source.tracks)
-    with aside_folder(folder) as aside, progress_bar("prepare", rows, "segments") as bar:
+    rows = {
+        track: tables.count_rows(project.table_path("snapshots", *track, source.snapshot)) for track in source.tracks
+    }
+    granules = by_granule((track[0], count) for track, count in rows.items())
+    with aside_folder(folder) as aside, progress_bar("prepare", sum(rows.values()), "segments", granules) as bar:
         parts: list[Rows] = []
         files = {name: (aside / f"{name}.raw").open("wb") for name in _TYPES}
         try:
             for track in source.tracks:
                 found = _labelled(project, source, track)
-                path = project.table_path("snapshots", *track, source.snapshot)
-                bar.advance(tables.count_rows(path), " ".join(track))
+                bar.advance(rows[track], " ".join(track), part=track[0])
                 if found is None:
                     continue
                 for name, file in files.items():
