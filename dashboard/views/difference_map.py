@@ -75,10 +75,9 @@ class DifferenceMap(PolarMap):
         plot = super()._build()
         plot.update(name="difference-map", min_height=None, min_width=None)
         self._scene_names.visible = False
-        self._stretches = ColumnDataSource({"xs": [], "ys": [], "colour": [], "width": []})
+        self._stretches = ColumnDataSource({"xs": [], "ys": [], "colour": [], "width": []}, name="differences")
         self._differ = looks.draw(
-            plot, "multi_line", "xs", "ys", source=self._stretches, line_color="colour", line_width="width",
-            line_cap="butt", name="differences",
+            plot, "multi_line", "xs", "ys", source=self._stretches, line_color="colour", line_width="width"
         )  # fmt: skip
         return plot
 

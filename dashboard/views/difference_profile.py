@@ -149,7 +149,7 @@ class DifferenceProfile(AlongTrack):
         plot.xaxis.visible = False
         plot.yaxis.axis_label = "Height (m)"
         plot.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
-        self.image = ColumnDataSource(dict(NO_IMAGE))
+        self.image = ColumnDataSource(dict(NO_IMAGE), name="difference-heights")
         plot.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
         self._mark = Span(location=0, dimension="height", line_width=1, line_dash="dotted")
         plot.add_layout(self._mark)

@@ -36,7 +36,7 @@ class Distributions:
             x_range=self.x, y_range=self.y, tools=[], toolbar_location=None, sizing_mode="stretch_both",
             min_border_left=looks.LEFT, min_border_right=looks.RIGHT, min_border_top=9, name="freeboards",
         )  # fmt: skip
-        self.sources = [ColumnDataSource(dict(_NONE)) for _ in "AB"]
+        self.sources = [ColumnDataSource(dict(_NONE), name=f"freeboard-{letter}") for letter in "AB"]
         self.means = [Span(dimension="height", location=0, line_width=1.4, visible=False) for _ in "AB"]
         self.lines = [
             looks.draw(self.figure, "line", "x", "y", source=source, line_width=2, line_dash=dash or "solid")
