@@ -10,7 +10,7 @@ from dashboard.jobs import forms, plan, rules, telling
 from dashboard.jobs.board import Board, News
 from dashboard.jobs.command import PROMOTE, shown
 from dashboard.jobs.model import Job, JobState, Order
-from dashboard.jobs.queue import has_to_follow
+from dashboard.jobs.queue import has_to_follow, why_waiting
 from processing.errors import InputError, LeadlineError
 
 if TYPE_CHECKING:
@@ -85,14 +85,17 @@ class JobsDesk:
 
     def summaries(self, numbers: Sequence[int] | None = None) -> list[dict[str, Any]]:
         """Lines of the list, of all jobs or of those ``numbers``, the newest first."""
-        watches = self.board.watches
-        jobs = [job for job in self.board.jobs if numbers is None or job.id in numbers or job.state is JobState.QUEUED]
-        return [telling.summary(job, watches.get(job.id), self.board.waiting_for(job)) for job in jobs]
+        with self.board.steady():
+            watches, cores, known = self.board.watches, self.board.cores, self.board.jobs
+            jobs = [job for job in known if numbers is None or job.id in numbers or job.state is JobState.QUEUED]
+            return [telling.summary(job, watches.get(job.id), why_waiting(job, known, cores)) for job in jobs]
 
     def detail(self, number: int) -> dict[str, Any] | None:
         """Everything about a job but its log; None when there is none of that number."""
-        job = self.board.find(number)
-        return telling.detail(self.board, job, self._project) if job else None
+        project = self._project
+        with self.board.steady():
+            job = self.board.find(number)
+            return telling.detail(self.board, job, project) if job else None
 
     def form(self, stage: str, clone: int = 0) -> dict[str, Any]:
         """The form of a stage; raises InputError for one that no page launches."""
@@ -225,7 +228,8 @@ class JobsDesk:
             self.notify(f"{title} {word}{told}", level, job.id)
 
     def _show_indicator(self) -> None:
-        now = telling.indicator(self.board.jobs, self.board.watches)
+        with self.board.steady():
+            now = telling.indicator(self.board.jobs, self.board.watches)
         if now != self._shown:
             self._shown = now
             self.on_indicator(now)

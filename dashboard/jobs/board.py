@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,10 @@ class Board:
         """Call ``listener``, on the board's thread, whenever something is new; returns what ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def steady(self) -> AbstractContextManager[object]:
+        """Let nothing new come in while the block reads what jobs have told."""
+        return self._lock
 
     @property
     def jobs(self) -> list[Job]:

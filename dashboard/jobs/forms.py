@@ -33,12 +33,12 @@ _HIDDEN = ("executor_python",)
 """Parameters that name a program to run: a page does not set them."""
 
 _AMONG = {
-    ("train", "snapshot"): "snapshots",
-    ("evaluate", "snapshot"): "snapshots",
-    ("classify", "run_name"): "models",
-    ("freeboard", "run_name"): "predictions",
+    ("train", "snapshot"): ("snapshots",),
+    ("evaluate", "snapshot"): ("snapshots",),
+    ("classify", "run_name"): ("models",),
+    ("freeboard", "run_name"): ("predictions", "snapshots"),
 }
-"""Parameters that name a run which is there, and its kind."""
+"""Parameters that name a run which is there, and of which kinds."""
 
 
 def form(project: Project, catalog: Catalog, stage: str, former: Job | None = None) -> dict[str, Any]:
@@ -108,8 +108,8 @@ def _among(project: Project, kind: type[Stage], name: str) -> dict[str, Any]:
     """Where a field names one of the runs, or some of the granules, that are there: which, the newest first."""
     if name == "held_out":
         return {"type": "several", "choices": [item.ident for item in project.inputs("granules")]}
-    among = _AMONG.get((kind.key, name))
-    return {"type": "named", "choices": project.runs(among)[::-1]} if among else {}
+    among = _AMONG.get((kind.key, name), ())
+    return {"type": "named", "choices": [run for kind in among for run in project.runs(kind)[::-1]]} if among else {}
 
 
 def _granules(catalog: Catalog, stage: str, former: Job | None) -> list[dict[str, Any]]:

@@ -19,8 +19,11 @@ from dashboard.jobs.settings import job_settings
 from dashboard.jobs.store import HOST, JobStore
 from processing.project import Project
 
-LOST_SECONDS = 20.0
+LOST_SECONDS = 60.0
 """How long a job may go without a sign of life, by the clock of whoever looks, s."""
+
+STUCK_SECONDS = 300.0
+"""The same of one whose supervisor is seen to be there, on a machine that may be busy or have been asleep, s."""
 
 _KILL_SECONDS = 5.0
 log = logging.getLogger(__name__)
@@ -75,8 +78,9 @@ class Keeper:
         now, found, at_work = time.monotonic(), [], [job for job in self.store.active() if job.state.at_work]
         self._seen = {job.id: self._since(job, now) for job in at_work}
         for job in at_work:
-            silent = now - self._seen[job.id][1] > LOST_SECONDS
-            gone = job.host == HOST and job.pid and not processes.is_there(job.pid, job.began)
+            there = job.host == HOST and processes.is_there(job.pid, job.began)
+            gone = job.host == HOST and job.pid and not there
+            silent = now - self._seen[job.id][1] > (STUCK_SECONDS if there else LOST_SECONDS)
             if silent or gone:
                 found.append(self._lost(job))
         return found

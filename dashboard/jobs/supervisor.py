@@ -33,7 +33,9 @@ _ASK = 0.6
 BEAT = 3.0
 """How often the database is told that the job lives, s."""
 
-_MEASURE = 1.0
+_MEASURES = ((120.0, 1.0), (3600.0, 5.0), (float("inf"), 30.0))
+"""For how long cores and memory are measured how often, s."""
+
 GRACE = 5.5
 """How long a command that was asked to end may take over it, s; then every process of it is killed."""
 
@@ -97,10 +99,10 @@ class Supervisor:
 
         meter = Meter(self._token, os.getpid())
         job = self._say(store, pid=os.getpid(), began=began(os.getpid()), commit=commit_of_code())
-        beat = asked = measured = time.monotonic()
+        started = beat = asked = measured = time.monotonic()
         while not _over(command, _LOOK):
             now = time.monotonic()
-            if now - measured >= _MEASURE:
+            if now - measured >= next(every for until, every in _MEASURES if now - started < until):
                 measured = now
                 append(folder.usage, meter.look())
             if now - beat >= BEAT:
