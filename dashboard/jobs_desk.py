@@ -127,12 +127,12 @@ class JobsDesk:
         self._order(lambda: [rules.checked(self._project, asked)], lambda jobs, error: then(_first(jobs), error))
 
     def promote(self, run: str) -> None:
-        """Let a model be the one in use."""
-        self.launch({"stage": PROMOTE, "parameters": {"run_name": run}}, self._launched)
+        """Let a model be the one in use; the page stays where it is."""
+        self.launch({"stage": PROMOTE, "parameters": {"run_name": run}}, self._under_way)
 
     def launch_stage(self, stage: str, values: Mapping[str, Any]) -> None:
-        """Launch a stage as the project has it but for some ``values``."""
-        self.launch({"stage": stage, "parameters": dict(values)}, self._launched)
+        """Launch a stage as the project has it but for some ``values``; the page stays where it is."""
+        self.launch({"stage": stage, "parameters": dict(values)}, self._under_way)
 
     def make_right(self, options: Mapping[str, Any] | None = None) -> None:
         """Run what is stale, as the shortest chain of jobs. ``options`` are ``engine`` and ``train`` parameters."""
@@ -162,6 +162,12 @@ class JobsDesk:
             self.place.tell(told(error), "error")
         elif job.state is JobState.STOPPING:
             self.place.tell(f"{job.title} is being stopped; what was finished is kept")
+
+    def _under_way(self, job: Job | None, error: LeadlineError | None) -> None:
+        if error is not None:
+            self.place.tell(told(error), "warning")
+        elif job is not None:
+            self.notify(f"#{job.id} {telling.TITLES.get(job.stage, job.stage)} is launched", "info", job.id)
 
     def _launched(self, job: Job | None, error: LeadlineError | None) -> None:
         if error is not None:
