@@ -58,7 +58,7 @@ class Application:
         self.place.drifting.later = self._later
         self.jobs = self.place.jobs = JobsDesk(self.place, self._later)
         self.jobs.on_indicator, self.jobs.notify = self.shell.show_jobs, self.shell.notify
-        self.jobs.on_plan = self._plan_changed
+        self.jobs.on_plan, self.jobs.on_end = self._plan_changed, self.poll
         self.shell.on_make_right = self.jobs.make_right
         self._zones = ZoneLoader(self.place, self._later)
         self._stop_listening: Callable[[], None] = _nothing

@@ -32,8 +32,8 @@ _WAIT = "reading what the project holds; try again in a moment"
 class JobsDesk:
     """Launching, cancelling and following jobs, at a ``Place``.
 
-    ``on_news`` is called on the page's thread with the numbers of the jobs that changed, ``on_plan`` when what is due
-    may be other than it was.
+    ``on_news`` is called on the page's thread with the numbers of the jobs that changed, ``on_plan`` when what is under
+    way may be other than it was, ``on_end`` when a job has ended, whose tables are there by then.
     """
 
     def __init__(self, place: Place, later: Later) -> None:
@@ -41,6 +41,7 @@ class JobsDesk:
         self.board: Board = place.workspace.jobs
         self.on_news: Callable[[Sequence[int]], None] = _no_news
         self.on_plan: Callable[[], None] = _nothing
+        self.on_end: Callable[[], None] = _nothing
         self.on_indicator: Callable[[dict[str, Any]], None] = _no_indicator
         self.notify: Callable[[str, str, int], None] = _no_notice
         self._let_go: Callable[[], None] = _nothing
@@ -59,7 +60,7 @@ class JobsDesk:
     @property
     def refused(self) -> str:
         """Why nothing may be launched or cancelled here; empty where it may."""
-        return self.place.workspace.no_jobs
+        return self.place.workspace.no_jobs or self.board.trouble
 
     @property
     def corrected(self) -> bool:
@@ -222,6 +223,8 @@ class JobsDesk:
         self.on_news(news.changed)
         if any(job.state is JobState.QUEUED for job in self._of(news.changed)) or news.ended:
             self.on_plan()
+        if news.ended:
+            self.on_end()
 
     def _of(self, numbers: Sequence[int]) -> list[Job]:
         return [job for number in numbers if (job := self.board.find(number)) is not None]

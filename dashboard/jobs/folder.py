@@ -54,8 +54,13 @@ class JobFolder:
         return self.path / "outcome.json"
 
     def write_spec(self, job: Job, command: list[str]) -> None:
-        """Record what was asked and the words of the command."""
+        """Record what was asked and the words of the command.
+
+        Files of an earlier job of that number, of which the database knows nothing any more, are removed.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
+        for former in (self.log, self.progress, self.usage, self.outcome):
+            former.unlink(missing_ok=True)
         asked = {
             "id": job.id,
             "stage": job.stage,

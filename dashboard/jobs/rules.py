@@ -90,7 +90,7 @@ def setattr_checked(stage: Stage, name: str, value: Any) -> None:
     try:
         setattr(stage, name, _as_declared(parameter, value))
     except (OverflowError, TypeError, ValueError):
-        what = f"{label(name)} cannot be {_short(value)}"
+        what = f"{label(name)} cannot be {_plainly(value)}"
         raise InputError(what, where=_flag(name), mend=f"give {expected(parameter)}") from None
 
 
@@ -134,6 +134,12 @@ def _as_declared(parameter: Any, value: Any) -> Any:
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not value.isprintable():
         raise ValueError(value)
     return value.strip()
+
+
+def _plainly(value: Any) -> str:
+    """A number, or what should be one, as it was typed; anything else in quotes."""
+    text = str(value)
+    return text if re.fullmatch(r"[\w.+-]{1,40}", text) else _short(value)
 
 
 def _short(value: Any) -> str:
