@@ -79,7 +79,7 @@ class Curve:
 
 def learn(folder: Path, kilometres: float) -> Project:
     """A project with a small model, learned from the labels of one granule that is never reviewed."""
-    from training.train import train  # brings torch, which the arithmetic of a review does not need
+    from training.begin import train  # brings what the arithmetic of a review does not need
 
     project = _labelled(folder, Twin(seed=TEACHER, granules=1, km=kilometres))
     snapshot(project, Snapshot())

@@ -19,6 +19,7 @@ from processing.stages import Resample
 from training import bundle
 from training.designs import DESIGNS
 from training.models import FEATURES, make
+from training.record import save_record
 from training.windows import Normalisation
 
 
@@ -70,4 +71,4 @@ def add_untrained_model(project: Project) -> None:
     normalisation = Normalisation(torch.zeros(FEATURES), torch.ones(FEATURES), columns, design.limit, design.stretches)
     trained = bundle.Trained("lstm", make("lstm"), normalisation, design.features, Resample().window)
     bundle.save_weights(folder, trained)
-    bundle.save_record(folder, {**bundle.describe(trained), "fingerprint": "untrained"})
+    save_record(folder, {**bundle.describe(trained), "fingerprint": "untrained"})

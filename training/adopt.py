@@ -9,8 +9,9 @@ from processing.io.atomic import aside_folder
 from processing.places import place
 from processing.project import Project
 from training import bundle, tracking
+from training.record import RECORD, check_name, read_record
 
-_FILES = (bundle.WEIGHTS, bundle.RECORD, "card.md", "metrics.jsonl")
+_FILES = (bundle.WEIGHTS, RECORD, "card.md", "metrics.jsonl")
 _log = logging.getLogger(__name__)
 
 
@@ -21,16 +22,16 @@ def adopt(project: Project, model: str) -> str:
     used by this version, InputError when it is damaged or another model of that name is in the project.
     """
     folder = place(model)
-    if not (folder / bundle.RECORD).exists():
+    if not (folder / RECORD).exists():
         mend = "give the folder of a model; --run-name takes one of this project"
         raise MissingError("no such model", where=folder, mend=mend)
     bundle.load_folder(folder, "train it anew with this version")
-    record = bundle.read_record(folder)
+    record = read_record(folder)
     name = str(record.get("run", folder.name))
-    bundle.check_name(name, folder)
+    check_name(name, folder)
     target = project.root / "models" / name
     if target.exists():
-        if bundle.read_record(target).get("fingerprint") != record["fingerprint"]:
+        if read_record(target).get("fingerprint") != record["fingerprint"]:
             raise InputError(f"another model {name!r} is in the project", where=target, mend="rename one of the two")
         return name
     with aside_folder(target, exclusive=True) as aside:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +11,17 @@ from numpy.typing import NDArray
 
 from processing.core.features import FEATURES_VERSION, STEPS
 from processing.errors import InputError, MissingError, StaleError
-from processing.io.atomic import write_text
 from processing.project import Project
 from processing.schema import SCHEMA_VERSION
 from training import files
 from training.designs import DESIGNS, REACH
 from training.inference import softmax, track_logits
 from training.models import Classifier, make
+from training.record import RECORD, read_record
 from training.track import Track
 from training.windows import Normalisation
 
 WEIGHTS = "model.pt"
-RECORD = "model.json"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -69,31 +65,6 @@ def describe(trained: Trained) -> dict[str, Any]:
         "features": {"version": FEATURES_VERSION, "names": list(trained.features)} | seen,
         "window": trained.window,
     }
-
-
-def check_name(name: str, where: str | Path) -> None:
-    """Raise InputError when a run's ``name`` would make no good folder."""
-    if not _NAME.fullmatch(name):
-        what = f"run name {name!r} has characters that no folder should"
-        raise InputError(what, where=where, mend="use letters, digits, dots, dashes and underscores")
-
-
-def save_record(folder: Path, record: dict[str, Any]) -> None:
-    write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """The content of ``model.json``; raises MissingError or InputError when it is not there or damaged."""
-    file = folder / RECORD
-    try:
-        record = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise MissingError("no such model", where=folder, mend="run: leadline train PROJECT") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"damaged model record ({error})", where=file, mend="train again") from None
-    if not isinstance(record, dict):
-        raise InputError("damaged model record (not a JSON object)", where=file, mend="train again")
-    return record
 
 
 def load(project: Project, run: str) -> Trained:

@@ -25,6 +25,7 @@ from processing.schema import PREDICTION
 from processing.stages import Classify
 from training import bundle
 from training import track as tracks
+from training.record import read_record
 from training.source import segment_stamp, window_of
 from training.threads import torch_threads
 
@@ -87,7 +88,7 @@ def run_of(project: Project, stage: Classify) -> tuple[Run, bundle.Trained]:
     """What ``stage`` asks for, and its model. Raises MissingError without one, and as ``bundle.load``."""
     name = stage.run_name or project.newest_run("models", "train")
     trained = bundle.load(project, name)
-    fingerprint = str(bundle.read_record(project.root / "models" / name)["fingerprint"])
+    fingerprint = str(read_record(project.root / "models" / name)["fingerprint"])
     return Run(project, stage, name, fingerprint, trained.window), trained
 
 

@@ -26,7 +26,6 @@ from urllib.parse import urlsplit
 from processing.errors import InputError, LeadlineError, MissingError
 from processing.places import is_remote
 from processing.progress import tell as record
-from processing.progress import waiting
 from processing.project import Project
 from processing.stages import Train
 
@@ -131,8 +130,7 @@ class _Run(Tracker):
                     self._client.log_artifact(self._run.run_id, str(path))
             self._register()
 
-        with waiting("recording the model (MLflow)"):
-            self._tell(tell)
+        self._tell(tell)
 
     def ended(self, status: str) -> None:
         patience = _HURRY if status == "KILLED" else {}

@@ -7,7 +7,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,20 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from processing.core.features import FEATURES_VERSION
 from processing.cores import available_cores
 from processing.errors import InputError, LeadlineError
 from processing.interrupt import stop_if_asked
 from processing.io.atomic import scratch, sweep, sync, write_text
-from processing.io.locks import writing
 from processing.places import is_remote, put
-from processing.progress import Bar, progress_bar, waiting
+from processing.progress import Bar
 from processing.progress import tell as record
 from processing.project import Project
-from processing.provenance import Stamp
 from processing.stages import Train
 from training import bundle, launch, loop, pace, tracking, worker
 from training.adopt import promote
+from training.begin import Wanted, alone, launch_of
 from training.calibration import fitted_temperature, reliability
 from training.card import card
 from training.designs import design_of
@@ -40,10 +38,11 @@ from training.inference import logits_of, softmax
 from training.judged import CalibratedModel, Verdict, judge
 from training.models import Classifier, count_parameters
 from training.plan import Plan
+from training.record import RECORD, save_record
 from training.scores import CLASS_NAMES
 from training.source import Source, find_source
-from training.splits import Role, Split, split
-from training.tensors import Tensors, tensors
+from training.splits import Role, Split
+from training.tensors import Tensors
 from training.windows import Normalisation
 
 RANKS_LOG = "ranks.log"
@@ -78,61 +77,43 @@ class Calibrated:
     after: float | None
 
 
-def train(project: Project, stage: Train) -> str:
-    """Train as ``stage`` says and return the run's name; a run made from exactly the same is kept.
-
-    Interrupted, it leaves its last checkpoint in ``models/.unfinished-…``, on this machine where the project is at a
-    URL, and the same call, on any number of ranks, goes on from there. Runs that were left unfinished ``KEPT_DAYS`` ago
-    are removed.
-    """
-    tracking.check(project, stage.tracking)
-    with waiting("reading the snapshot"):
-        source = find_source(project, stage.snapshot)
-    stamp = stamp_of(stage, source)
-    name, done = run_name(project, stage, source, stamp)
-    if done:
-        _log.info("model %s is current", name)
-        promote(project, name, stage.tracking)
-        return name
-    if not alone(stage):
-        with waiting("looking where ranks can run"):
-            launch.check_launch(launch_of(project, stage))
-    with writing(project.root, f"model {stamp.fingerprint}", alone=True):
-        return _trained(project, stage, source, stamp, name)
-
-
-def _trained(project: Project, stage: Train, source: Source, stamp: Stamp, name: str) -> str:
-    """Train what nobody else is training now, tell the records of it, and let the run appear."""
-    prepared = prepare(project, source, stage)
+def trained(project: Project, stage: Train, wanted: Wanted, data: Tensors, parted: Split, bar: Bar) -> str:
+    """Train what nobody else is training now, tell the records of it, let the run appear, and return its name."""
+    with bar.waiting("measuring the features"):
+        prepared = Prepared(wanted.source, parted, job_of(data, parted, stage))
     models = project.root / "models"
-    folder = (scratch() if is_remote(models) else models) / f"{UNFINISHED}{stamp.fingerprint}"
+    folder = (scratch() if is_remote(models) else models) / f"{UNFINISHED}{wanted.stamp.fingerprint}"
     folder.mkdir(mode=0o700 if is_remote(models) else 0o777, parents=True, exist_ok=True)
     _sweep(folder)
     _clean(folder)
     ranks = None if alone(stage) else launch_of(project, stage)
+    with ExitStack() as recorded:
+        with bar.waiting("opening the records of runs"):
+            tracker = recorded.enter_context(_tracked(project, stage, wanted, ranks))
+        model = fitted(prepared.job, ranks, folder, bar, partial(_tell, tracker))
+        with bar.waiting("testing on the granules held out"):
+            whole, calibrated = completed(prepared.job, model)
+            verdict = judge(project, data, parted, CalibratedModel.of(whole), available_cores())
+        _check_unchanged(project, wanted.source)
+        told = report(project, wanted, prepared, whole, calibrated, verdict)
+        told["ranks"] = ranks.workers if ranks else 1
+        _complete(folder, whole, told)
+        with bar.waiting("recording the model"):
+            tracker.finished(folder, final_metrics(verdict))
+    _publish(folder, models / wanted.name)
+    promote(project, wanted.name, stage.tracking)
+    return wanted.name
+
+
+def _tracked(
+    project: Project, stage: Train, wanted: Wanted, ranks: launch.Launch | None
+) -> AbstractContextManager[tracking.Tracker]:
     tags = {
-        "fingerprint": stamp.fingerprint,
-        "snapshot_fingerprint": source.fingerprints["snapshot"],
+        "fingerprint": wanted.stamp.fingerprint,
+        "snapshot_fingerprint": wanted.source.fingerprints["snapshot"],
         "ranks": str(ranks.workers if ranks else 1),
     }
-    with ExitStack() as tracked, ExitStack() as shown:
-        bar = shown.enter_context(progress_bar("train", labels_of(prepared.job) * prepared.job.plan.epochs, "windows"))
-        with nullcontext() if stage.tracking == tracking.OFF else bar.waiting("opening the records of runs (MLflow)"):
-            how = tracking.tracked(project, stage, name, {"snapshot": source.snapshot}, tags)
-            tracker = tracked.enter_context(how)
-        model = fitted(prepared.job, ranks, folder, bar, partial(_tell, tracker))
-        shown.close()
-        with waiting("testing on the granules held out"):
-            trained, calibrated = completed(prepared.job, model)
-            verdict = judge(project, prepared.data, prepared.split, CalibratedModel.of(trained), available_cores())
-        _check_unchanged(project, source)
-        told = report(project, stamp, name, prepared, trained, calibrated, verdict)
-        told["ranks"] = ranks.workers if ranks else 1
-        _complete(folder, trained, told)
-        tracker.finished(folder, final_metrics(verdict))
-    _publish(folder, models / name)
-    promote(project, name, stage.tracking)
-    return name
+    return tracking.tracked(project, stage, wanted.name, {"snapshot": wanted.source.snapshot}, tags)
 
 
 def _tell(tracker: tracking.Tracker, epoch: loop.Epoch) -> None:
@@ -156,42 +137,6 @@ def final_metrics(verdict: Verdict) -> dict[str, float]:
             found[f"{name}_{word}_precision"] = float(scores.precision[code])
             found[f"{name}_{word}_recall"] = float(scores.recall[code])
     return {name: value for name, value in found.items() if np.isfinite(value)}
-
-
-def stamp_of(stage: Train, source: Source) -> Stamp:
-    """Provenance of the run that ``stage`` would make from ``source``; how it is computed does not enter."""
-    parameters = stage.values_dict() | {"snapshot": source.snapshot}
-    for name in stage.apart:
-        del parameters[name]
-    return Stamp(stage.key, parameters, source.fingerprints | {"features": str(FEATURES_VERSION)})
-
-
-def run_name(project: Project, stage: Train, source: Source, stamp: Stamp) -> tuple[str, bool]:
-    """Name of the run and whether it is there already, made from the same.
-
-    Raises InputError when the name that was asked for belongs to another run.
-    """
-    if stage.run_name:
-        bundle.check_name(stage.run_name, "--run-name")
-        found = _fingerprint(project, stage.run_name)
-        if found not in ("", stamp.fingerprint):
-            mend = "choose another --run-name"
-            raise InputError(f"run {stage.run_name!r} is there, made from other data or parameters", mend=mend)
-        return stage.run_name, found == stamp.fingerprint
-    base = name = f"{stage.model}-{source.snapshot}"
-    number = 1
-    while _fingerprint(project, name) not in ("", stamp.fingerprint):
-        number += 1
-        name = f"{base}-{number}"
-    return name, _fingerprint(project, name) == stamp.fingerprint
-
-
-def prepare(project: Project, source: Source, stage: Train) -> Prepared:
-    """Arrays, roles, and the normalisation learned from the training labels alone."""
-    data = tensors(project, source)
-    with waiting("choosing what to learn from and what to test on"):
-        parted = split(data, stage.held_out, stage.seed, clear_only=stage.clear_only, validation=stage.validation)
-        return Prepared(source, parted, job_of(data, parted, stage))
 
 
 def job_of(data: Tensors, parted: Split, stage: Train) -> worker.Job:
@@ -222,21 +167,6 @@ def completed(job: worker.Job, model: Classifier) -> tuple[bundle.Trained, Calib
     plan = job.plan
     trained = bundle.Trained(plan.model, model, job.norm, plan.features, job.data.window, calibrated.temperature)
     return trained, calibrated
-
-
-def alone(stage: Train) -> bool:
-    """Whether training takes place in this process."""
-    return stage.workers <= 1 and not stage.hosts
-
-
-def launch_of(project: Project, stage: Train) -> launch.Launch:
-    """How many ranks, where, by what; raises InputError on hosts that make no sense, or cannot see the project."""
-    hosts = launch.parse_hosts(stage.hosts)
-    found = launch.Launch(stage.workers or sum(slots for _, slots in hosts), hosts, stage.backend)
-    if found.others and is_remote(project.root):
-        what = "ranks on other hosts share a folder, which a project at a URL has none of"
-        raise InputError(what, where="--hosts", mend="copy the project to a shared file system")
-    return found
 
 
 def _here(job: worker.Job, folder: Path, bar: Bar, tell: loop.Tell | None) -> Classifier:
@@ -321,8 +251,7 @@ def calibrate(job: worker.Job, model: Classifier) -> Calibrated:
 
 def report(
     project: Project,
-    stamp: Stamp,
-    name: str,
+    wanted: Wanted,
     prepared: Prepared,
     trained: bundle.Trained,
     calibrated: Calibrated,
@@ -332,13 +261,13 @@ def report(
     parted, plan = prepared.split, prepared.job.plan
     labels = {role: np.asarray(prepared.data.label[parted.role == role]) for role in (Role.LEARN, Role.TEST)}
     return bundle.describe(trained) | {
-        "run": name,
+        "run": wanted.name,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "parameters": stamp.parameters,
+        "parameters": wanted.stamp.parameters,
         "plan": asdict(plan),
         "weights": count_parameters(trained.model),
-        "fingerprint": stamp.fingerprint,
-        "inputs": stamp.inputs,
+        "fingerprint": wanted.stamp.fingerprint,
+        "inputs": wanted.stamp.inputs,
         "snapshot": prepared.source.snapshot,
         "synthetic": project.synthetic,
         "split": {
@@ -372,17 +301,6 @@ def _counts(labels: NDArray[np.int8]) -> dict[str, int]:
     return {name: int(np.count_nonzero(labels == code)) for code, name in enumerate(CLASS_NAMES)}
 
 
-def _fingerprint(project: Project, name: str) -> str:
-    """Fingerprint of what the run called ``name`` was made from; empty when there is no such run."""
-    folder = project.root / "models" / name
-    if not folder.exists():
-        return ""
-    try:
-        return str(bundle.read_record(folder).get("fingerprint", "unknown"))
-    except LeadlineError:
-        return "damaged"
-
-
 def _sweep(current: Path) -> None:
     """Remove unfinished runs beside ``current`` whose last epoch ended ``KEPT_DAYS`` ago."""
     limit = time.time() - KEPT_DAYS * 86_400
@@ -394,7 +312,7 @@ def _sweep(current: Path) -> None:
 def _complete(folder: Path, trained: bundle.Trained, record: dict[str, Any]) -> None:
     """Write what makes the unfinished run in ``folder`` a whole one."""
     bundle.save_weights(folder, trained)
-    bundle.save_record(folder, record)
+    save_record(folder, record)
     write_text(folder / "card.md", card(record))
 
 
@@ -415,6 +333,6 @@ def _publish(folder: Path, target: Path) -> None:
         sync(target.parent)
         return
     found = [file for file in folder.iterdir() if file.name not in left_over]
-    for file in sorted(found, key=lambda file: file.name == bundle.RECORD):
+    for file in sorted(found, key=lambda file: file.name == RECORD):
         put(file, target / file.name)
     shutil.rmtree(folder)

@@ -21,6 +21,7 @@ from processing.provenance import Stamp
 from processing.schema import LABEL, PREDICTION, SEGMENT, TRUTH, AutoFlag, LabelSource
 from processing.stages import Snapshot, Train
 from training import train as training
+from training.begin import stamp_of
 from training.commands import register
 from training.source import find_source
 from training.splits import UNCLEAR, Role, Split, at_random, by_block, set_aside, split, usable_labels
@@ -98,7 +99,7 @@ def test_a_run_is_kept_renewed_or_numbered(make_project, capsys) -> None:
 def test_the_number_of_ranks_makes_no_other_run(make_project) -> None:
     project = make_project(count=400)
     source = find_source(project, "")
-    stamps = [training.stamp_of(Train(workers=workers), source).fingerprint for workers in (0, 2)]
+    stamps = [stamp_of(Train(workers=workers), source).fingerprint for workers in (0, 2)]
     assert stamps[0] == stamps[1]
     assert leadline("train", project.root, *QUICK) == 0
     assert leadline("train", project.root, "--workers", 2) == 0

@@ -16,8 +16,10 @@ from processing.provenance import Stamp
 from processing.schema import SNAPSHOT
 from processing.stages import Train
 from training import train as training
-from training.bundle import read_record
+from training.begin import stamp_of
 from training.commands import register
+from training.record import read_record
+from training.source import find_source
 
 QUICK = ("--model", "mlp", "--epochs", "4", "--batch", "256", "--tracking", "off")
 
@@ -61,7 +63,7 @@ def test_a_snapshot_changed_under_a_running_job_is_told_and_the_model_knows_its_
     make_project, monkeypatch, caplog
 ) -> None:
     project = make_project(count=600)
-    before = training.find_source(project, "").fingerprints
+    before = find_source(project, "").fingerprints
     work = training.worker.work
 
     def meanwhile(*words: object) -> object:
@@ -93,7 +95,7 @@ def test_two_granules_only_are_enough(make_project) -> None:
 def test_the_same_training_twice_at_once_is_refused(make_project, capsys) -> None:
     project = make_project(count=400)
     stage = project.stage(Train, {"model": "mlp", "epochs": 4, "batch": 256})
-    stamp = training.stamp_of(stage, training.find_source(project, ""))
+    stamp = stamp_of(stage, find_source(project, ""))
     with writing(project.root, f"model {stamp.fingerprint}", alone=True):
         assert train(project) == 2
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("leadline: ")]

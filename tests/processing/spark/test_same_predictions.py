@@ -23,6 +23,7 @@ from training import bundle, on_spark
 from training.classify import classify as on_one_machine
 from training.designs import DESIGNS
 from training.models import make
+from training.record import save_record
 from training.windows import Normalisation
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -70,7 +71,7 @@ def write_model(project: Project, name: str, run: str) -> None:
     )
     trained = bundle.Trained(name, make(name, 3, norm.width), norm, design.features, 2.0, temperature=1.3)
     bundle.save_weights(folder, trained)
-    bundle.save_record(folder, bundle.describe(trained) | {"fingerprint": f"of a test {name}"})
+    save_record(folder, bundle.describe(trained) | {"fingerprint": f"of a test {name}"})
 
 
 @pytest.fixture(scope="module")
