@@ -123,7 +123,8 @@ class Bar:
             yield
         finally:
             tell(waiting="")
-            self._started, self._reported, self._before = time.monotonic(), 0.0, self.done
+            if self.done < self.total:
+                self._started, self._reported, self._before = time.monotonic(), 0.0, self.done
             self._detail = ""
 
     def reach(self, part: str, done: float) -> None:
