@@ -52,9 +52,8 @@ def test_a_task_whose_process_died_while_it_wrote_is_tried_again(two_workers: St
         return len(found)
 
     pieces = [Piece(0, "a b"), Piece(0, "c d"), Piece(1, "e f"), Piece(1, "g h"), Piece(1, "")]
-    with cluster(Engine(engine="spark", master=two_workers.url), "attempts") as spark:
+    with cluster(Engine(engine="spark", master=two_workers.url), "attempts") as spark, spark.tidy(tmp_path):
         told = spark.write(words, pieces, write, "attempts")
-        spark.sweep(tmp_path)
     assert died.exists()
     assert told == {0: 4, 1: 4}
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
