@@ -37,6 +37,8 @@ class Curve:
         self.points = ColumnDataSource(dict(_POINT))
         dots = looks.draw(self.figure, "scatter", "x", "y", source=self.points, size=5, color="colour", line_color=None)
         self.figure.add_tools(looks.hover(dots, [("Model", "@run"), ("Pass", "@x"), (label, f"@y{{{form}}}")], limit=3))
+        self._ticker = FixedTicker(ticks=[1])
+        self.figure.xaxis.ticker = self._ticker
         self.figure.yaxis.axis_label = label
         self.figure.yaxis.formatter = NumeralTickFormatter(format=form.rstrip("0") + "00")
         self.figure.xgrid.visible = False
@@ -48,7 +50,8 @@ class Curve:
         for place, source in enumerate(self.sources):
             epochs = models[place].epochs if place < len(models) else ()
             x, y = [one.number for one in epochs], [self.value(one) for one in epochs]
-            source.data = {"x": x, "y": y}
+            if x or len(source.data["x"]):
+                source.data = {"x": x, "y": y}
             self.lines[place].glyph.line_color = colours[place]
             points["x"] += x
             points["y"] += y
@@ -61,7 +64,7 @@ class Curve:
         last = max(points["x"], default=1)
         step = max(1, int(detail.nice_step(max(last / _TICKS, 1.0))))
         self.x.update(start=0.5, end=last + 0.5)
-        self.figure.xaxis.ticker = FixedTicker(ticks=[1, *range(step if step > 1 else 2, last + 1, step)])
+        self._ticker.ticks = [1, *range(step if step > 1 else 2, last + 1, step)]
         known = np.array(points["y"], float)
         known = known[np.isfinite(known)]
         if len(known) == 0:
@@ -83,6 +86,7 @@ class Curves:
             Curve("Macro F1", lambda one: one.macro_f1, 1.0, "0.0000"),
         )
         self._shown: tuple[Model, ...] = ()
+        self._drawn: tuple[tuple[Model, ...], str] = ((), "")
         self.curves[-1].figure.xaxis.axis_label = "Pass over the training labels"
         self.paint(theme)
 
@@ -94,6 +98,10 @@ class Curves:
         self.show(self._shown)
 
     def show(self, models: Sequence[Model]) -> None:
-        self._shown = tuple(models)
+        """Draw the curves of models, unless they are drawn already."""
+        drawn = tuple(models), self.theme
+        if drawn == self._drawn:
+            return
+        self._shown, self._drawn = drawn[0], drawn
         for curve in self.curves:
             curve.show(self._shown, self.theme)

@@ -12,6 +12,7 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from dashboard import palette
+from dashboard.catalog import Catalog
 from dashboard.compared import DifferencesFound
 from dashboard.disagreement import TrackDifference, shares
 from dashboard.geometry import MapLine
@@ -41,6 +42,7 @@ class DifferenceMap(PolarMap):
 
     def __init__(self, place: Place, theme: str, look: Look) -> None:
         self._found = DifferencesFound()
+        self._catalog: Catalog | None = None
         self._look = look
         super().__init__(place, theme)
 
@@ -53,6 +55,10 @@ class DifferenceMap(PolarMap):
     def show(self, found: DifferencesFound) -> None:
         """Draw where two models differ."""
         self._found = found
+        if self.place.catalog is self._catalog:
+            self._draw_differences()
+            return
+        self._catalog = self.place.catalog
         self.update()
         self._draw_differences()
 
