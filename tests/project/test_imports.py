@@ -33,6 +33,7 @@ LAYERS = (
     ("processing.labels",),
     ("processing.local", "processing.spark", "processing.twin"),
     ("processing.cli",),
+    ("processing.__main__",),
     ("training", "processing.commands"),
     ("dashboard",),
 )
