@@ -133,7 +133,6 @@ def fit(
         meter.begin(epoch, epoch * examples.labelled)
         with torch_threads(1):
             loss, seconds = train_epoch(work, examples, epoch)
-        meter.show()
         if not math.isfinite(loss):
             raise InputError(f"the loss is {loss} after epoch {epoch + 1}", where="train", mend="lower --learning-rate")
         history = work.progress.history
@@ -146,6 +145,7 @@ def fit(
             save(work)
             if tell:
                 tell(history[-1])
+    meter.show()
     return on_processor(model, plan, width)
 
 

@@ -62,33 +62,38 @@ class Meter:
     def __init__(self, rank: int = 0, size: int = 1, show: Show | None = None) -> None:
         self._rank, self._size, self._show = rank, size, show
         self._host = socket.gethostname()
-        self._epoch = self._reached = self._done = self._shown = 0
-        self._rate = 0.0
-        self._since = time.monotonic()
+        self._epoch = self._reached = self._done = self._lately = 0
+        self._rate = self._busy = 0.0
+        self._last = self._shown = -_SECONDS
 
     def begin(self, epoch: int, reached: int) -> None:
-        """An epoch begins, after ``reached`` windows; what was done between two epochs is not in the rate."""
-        self._epoch, self._reached = epoch, reached
-        self._since, self._shown = time.monotonic(), self._done
-        self.show()
+        """An epoch begins, after ``reached`` windows; the time between two epochs is not in the rate."""
+        self._epoch, self._reached, self._last = epoch, reached, time.monotonic()
+        self._show_if_due()
 
     def count(self, windows: int, *, trained: bool) -> None:
         """All ranks together have been through so many windows more; those not ``trained`` on were in a checkpoint."""
+        now = time.monotonic()
         self._reached += windows
         if trained:
             self._done += windows
-        now = time.monotonic()
-        if now - self._since >= _SECONDS:
-            if trained:
-                self._rate = (self._done - self._shown) / (now - self._since)
-            self._since, self._shown = now, self._done
-            self.show()
+            self._lately += windows
+            self._busy += now - self._last
+        self._last = now
+        self._show_if_due()
 
     def show(self) -> None:
         """Show how it is now."""
-        done, rate = round(self._done / self._size), round(self._rate / self._size, 1)
+        self._shown = time.monotonic()
+        if self._busy > 0:
+            self._rate, self._lately, self._busy = self._lately / self._busy, 0, 0.0
         if self._show:
+            done, rate = round(self._done / self._size), round(self._rate / self._size, 1)
             self._show(Pace(self._rank, self._host, self._epoch, done, rate, self._reached))
+
+    def _show_if_due(self) -> None:
+        if time.monotonic() - self._shown >= _SECONDS:
+            self.show()
 
 
 def to_file(folder: Path) -> Show:

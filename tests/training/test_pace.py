@@ -51,18 +51,19 @@ def test_a_rank_knows_its_share_and_its_rate_but_not_of_what_a_checkpoint_held(c
     meter.begin(4, 4000)
     clock[0] += 1
     meter.count(600, trained=False)
-    clock[0] += 0.25
-    meter.count(100, trained=True)
-    clock[0] += 0.25
-    meter.count(100, trained=True)
+    for _ in range(2):
+        clock[0] += 0.25
+        meter.count(100, trained=True)
+    clock[0] += 0.125
+    meter.count(200, trained=True)
+    clock[0] += 60  # while the epoch is tested
+    meter.begin(5, 5000)
     assert [(one.epoch, one.reached, one.done, one.windows_per_second) for one in shown] == [
         (4, 4000, 0, 0.0),
         (4, 4600, 0, 0.0),
         (4, 4800, 100, 200.0),
+        (5, 5000, 200, 800.0),
     ]
-    clock[0] += 60  # while the epoch is tested
-    meter.begin(5, 5000)
-    assert shown[-1].windows_per_second == 200.0
     assert {one.rank for one in shown} == {1}
 
 
