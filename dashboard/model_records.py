@@ -103,7 +103,7 @@ class Models:
         unknown = tuple(run for run in asked if self.find(run) is None)
         runs = list(dict.fromkeys(run for run in asked if run not in unknown))[:MOST]
         for run in (self.in_use, *(model.run for model in self.all)):
-            if len(runs) < 2 and run not in runs:
+            if len(runs) < 2 and run not in runs and self.find(run):
                 runs.append(run)
         return tuple(model for run in runs if (model := self.find(run))), unknown
 

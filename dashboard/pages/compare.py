@@ -183,9 +183,11 @@ class ComparePage(Page):
         self._waiting.drop()
         self._found[aspect] = (key, found)
         if aspect == "differences":
+            self.layout.show_charts(aspect, bool(found.tracks))
             self.layout.map.show(found)
             self.layout.map_keys.object = self.layout.map.legend()
         elif aspect == "freeboard":
+            self.layout.show_charts(aspect, any(found.sums))
             self.layout.spread.show(found)
             self.layout.lines.follow(Change(frozenset()), found.runs, self._version)
         self._draw()
@@ -211,14 +213,13 @@ class ComparePage(Page):
         aspect, chosen, models = self.place.state.aspect, self.chosen, self._models
         if models is None:
             return
-        lists = self.layout.lists
+        lists, root = self.layout.lists, self.place.workspace.root
         if aspect == "models":
-            command = self.place.workspace.command("train")
-            lists[aspect].content = compare_models.listing(models, chosen, self._stale, self.theme, command)
+            lists[aspect].content = compare_models.listing(models, chosen, self._stale, self.theme, root)
             self.layout.keys.object = compare_models.legend(chosen, self.theme)
             self.layout.curves.show(chosen)
         elif len(chosen) < 2:
-            lists[aspect].content = compare_models.alone(self.place.workspace.command("train"))
+            lists[aspect].content = compare_models.alone(chosen, root)
         elif aspect in self._found:
             lists[aspect].content = self._told(aspect, self._found[aspect][1], (chosen[0], chosen[1]))
 
@@ -240,8 +241,7 @@ class ComparePage(Page):
             elif "use" in values:
                 self.on_promote(str(values["use"]))
             elif "launch" in values:
-                run = values.get("run")
-                self.on_launch(str(values["launch"]), {"run_name": str(run)} if run else {})
+                self.on_launch(str(values["launch"]), dict(values.get("values", {})))
             else:
                 self._go_in_differences(values)
 
@@ -299,5 +299,4 @@ class ComparePage(Page):
         self.place.tell(f"to use {run} from now on: leadline promote {self.place.workspace.root} {run}")
 
     def _tell_launch(self, stage: str, values: dict[str, Any]) -> None:
-        run = str(values.get("run_name", ""))
-        self.place.tell(f"to make it: {command_of(self.place.workspace.root, stage, run)}")
+        self.place.tell(f"to make it: {command_of(self.place.workspace.root, stage, values)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -49,6 +49,7 @@ class CompareLayout:
         self.spread = Distributions(theme)
         self.lines = FreeboardLines(place, theme, later)
         self._sides = tuple(Side(place.state, letter, partial(choose, side)) for side, letter in enumerate("AB"))
+        self._lefts: dict[str, Any] = {}
         self._bodies = {
             "models": self._models(),
             "scores": controls.body(self._card(self.lists["scores"])),
@@ -77,6 +78,13 @@ class CompareLayout:
         options = {model.run: model.run for model in models.all} if models else {}
         for side, model in zip(self._sides, (*chosen, None, None), strict=False):
             side.follow(options, model.run if model else None)
+            side.widget.visible = model is not None or not options
+        for left in self._lefts.values():
+            left.visible = left.visible and (len(chosen) > 1 or not options)
+
+    def show_charts(self, aspect: str, there: bool) -> None:
+        """Show the charts beside a listing, where there is something to show in them."""
+        self._lefts[aspect].visible = there
 
     def _bar(self) -> Any:
         state = self.place.state
@@ -129,11 +137,14 @@ class CompareLayout:
             for chart, part in ((above, 1.0), (below, 1.15))
         )
         left = pn.Column(*cards, sizing_mode="stretch_both", margin=0, styles=_STRETCH | {"gap": "10px"})
+        self._lefts[name] = left
         return controls.body(
             left, controls.card(self.lists[name], sizing_mode="stretch_height", width=516, styles=_SIDE)
         )
 
 
-def command_of(root: object, stage: str, run: str = "") -> str:
-    """The command that runs a stage of one model."""
-    return f"leadline {stage} {root}" + (f" --run-name {run}" if run else "")
+def command_of(root: object, stage: str, values: Mapping[str, Any]) -> str:
+    """The command that runs a stage with some parameters."""
+    return f"leadline {stage} {root}" + "".join(
+        f" --{name.replace('_', '-')} {value}" for name, value in values.items()
+    )

@@ -51,19 +51,21 @@ def when(made: str) -> str:
     return made[:16].replace("T", " ") or "–"
 
 
-def listing(models: Models, chosen: Sequence[Model], stale: Sequence[Standing], theme: str, train: str) -> str:
+def listing(models: Models, chosen: Sequence[Model], stale: Sequence[Standing], theme: str, root: Any) -> str:
     """Everything about the models themselves."""
     troubles = "".join(f"<p class='trouble'>{escape(line)}</p>" for line in models.troubles)
-    told = _differing(chosen, theme) if len(chosen) > 1 else alone(train)
+    told = _differing(chosen, theme) if len(chosen) > 1 else alone(chosen, root)
     return troubles + _list(models, chosen, theme) + told + _stale(stale, models)
 
 
-def alone(train: str) -> str:
+def alone(chosen: Sequence[Model], root: Any) -> str:
     """What to do where there is one model only."""
+    other = "context" if any(model.design == "lstm" for model in chosen) else "lstm"
+    button = f"<button data-row='train' {go(launch='train', values={'model': other})}>Train</button>"
     return (
         "<h2>Nothing to compare with yet</h2><p class='soft'>Train another model, of another design, with other "
         "parameters or from other labels; it then stands beside this one.</p><div class='next'>"
-        f"<code>{escape(train)} --model lstm</code><button data-row='train' {go(launch='train')}>Train</button></div>"
+        f"<code>leadline train {escape(str(root))} --model {other}</code>{button}</div>"
     )
 
 
@@ -75,7 +77,7 @@ def lacking(found: Sequence[Lack], stage: str, root: Any) -> str:
         some = f"has no current {what} on {lack.tracks} of {lack.of} tracks"
         told = f"has no current {what} yet" if lack.tracks == lack.of else some
         run, command = escape(lack.run, quote=True), f"leadline {stage} {root} --run-name {lack.run}"
-        button = f"<button data-row='{stage}-{run}' {go(launch=stage, run=lack.run)}>Make</button>"
+        button = f"<button data-row='{stage}-{run}' {go(launch=stage, values={'run_name': lack.run})}>Make</button>"
         lines.append(f"<div class='next'><span><b>{run}</b> {told}</span><code>{escape(command)}</code>{button}</div>")
     return "".join(lines)
 

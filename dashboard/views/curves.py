@@ -40,7 +40,7 @@ class Curve:
         self._ticker = FixedTicker(ticks=[1])
         self.figure.xaxis.ticker = self._ticker
         self.figure.yaxis.axis_label = label
-        self.figure.yaxis.formatter = NumeralTickFormatter(format=form.rstrip("0") + "00")
+        self.figure.yaxis.formatter = NumeralTickFormatter(format="0.00[00]")
         self.figure.xgrid.visible = False
 
     def show(self, models: Sequence[Model], theme: str) -> None:

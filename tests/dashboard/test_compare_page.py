@@ -186,7 +186,11 @@ def test_unknown_models_and_damaged_ones_are_told_and_passed_over(root: Path, mo
 def test_it_says_what_to_do_with_one_model_or_none(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(root / "models" / SECOND)
     app, page = opened(root, monkeypatch)
-    assert f"leadline train {root} --model lstm" in shown(page, "models")
+    assert f"leadline train {root} --model context" in shown(page, "models")
+    launched: list[Any] = []
+    page.on_launch = lambda stage, values: launched.append((stage, values))
+    page._go(next(found for found in clickable(page, "models") if "launch" in found))
+    assert launched == [("train", {"model": "context"})]
     app.state.move(aspect="scores")
     assert "Nothing to compare with yet" in shown(page, "scores")
     shutil.rmtree(root / "models")

@@ -51,6 +51,7 @@ def test_the_one_in_use_and_the_newest_other_are_compared_unless_asked_otherwise
     chosen, unknown = models.chosen(("a", "x", "a", "c", "d"))
     assert ([one.run for one in chosen], unknown) == (["a", "c", "d"], ("x",))
     assert [one.run for one in Models((model("a", "", ""),), "a").chosen(())[0]] == ["a"]
+    assert [one.run for one in Models(models.all, in_use="damaged").chosen(())[0]] == ["d", "c"]
 
 
 def test_only_what_differs_is_told_apart(root: Path) -> None:
