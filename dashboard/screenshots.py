@@ -49,6 +49,7 @@ PICTURES = (
     Picture("drift", "review", ("n", "d", "Shift+ArrowRight", "m")),
     Picture("freeboard", "freeboard"),
     Picture("jobs", "jobs", query="launch=train"),
+    Picture("compare", "compare", query="aspect=differences"),
 )
 
 

@@ -24,6 +24,7 @@ ASPECTS = {"Models": "models", "Scores": "scores", "Differences": "differences",
 _ALONG = ("differences", "freeboard")
 _STRETCH = {"flex": "1 1 0", "min-width": "0"}
 _SIDE = {"flex": "none"}
+_WIDTH = 516
 _OVER = {"position": "absolute", "top": "10px", "z-index": "2"}
 
 
@@ -49,7 +50,7 @@ class CompareLayout:
         self.spread = Distributions(theme)
         self.lines = FreeboardLines(place, theme, later)
         self._sides = tuple(Side(place.state, letter, partial(choose, side)) for side, letter in enumerate("AB"))
-        self._lefts: dict[str, Any] = {}
+        self._charts: dict[str, tuple[Any, Any]] = {}
         self._bodies = {
             "models": self._models(),
             "scores": controls.body(self._card(self.lists["scores"])),
@@ -79,12 +80,19 @@ class CompareLayout:
         for side, model in zip(self._sides, (*chosen, None, None), strict=False):
             side.follow(options, model.run if model else None)
             side.widget.visible = model is not None or not options
-        for left in self._lefts.values():
-            left.visible = left.visible and (len(chosen) > 1 or not options)
+        if options and len(chosen) < 2:
+            for name in self._charts:
+                self.show_charts(name, False)
 
     def show_charts(self, aspect: str, there: bool) -> None:
-        """Show the charts beside a listing, where there is something to show in them."""
-        self._lefts[aspect].visible = there
+        """Show the charts beside a listing, or the listing alone where there is nothing to show in them."""
+        charts, side = self._charts[aspect]
+        if charts.visible == there:
+            return
+        charts.visible = there
+        alone = {"width": None, "sizing_mode": "stretch_both"}
+        beside = {"width": _WIDTH, "sizing_mode": "stretch_height"}
+        side.param.update(**(beside if there else alone), styles=side.styles | (_SIDE if there else _STRETCH))
 
     def _bar(self) -> Any:
         state = self.place.state
@@ -137,10 +145,9 @@ class CompareLayout:
             for chart, part in ((above, 1.0), (below, 1.15))
         )
         left = pn.Column(*cards, sizing_mode="stretch_both", margin=0, styles=_STRETCH | {"gap": "10px"})
-        self._lefts[name] = left
-        return controls.body(
-            left, controls.card(self.lists[name], sizing_mode="stretch_height", width=516, styles=_SIDE)
-        )
+        side = controls.card(self.lists[name], sizing_mode="stretch_height", width=_WIDTH, styles=_SIDE)
+        self._charts[name] = (left, side)
+        return controls.body(left, side)
 
 
 def command_of(root: object, stage: str, values: Mapping[str, Any]) -> str:

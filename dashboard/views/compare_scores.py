@@ -32,7 +32,7 @@ def tables(found: ScoresFound, pair: Pair, theme: str, how: Bootstrap, root: Any
         + "<div class='two'><div>"
         + "".join(_confusion(place, pair, scores[place], theme) for place in (0, 1))
         + "</div><div>"
-        + _ahead(found, theme)
+        + _overall(found, scores, theme)
         + _by_class(scores, theme)
         + _note(found, how)
         + "</div></div>"
@@ -92,20 +92,23 @@ def _confusion_row(confusion: NDArray[np.int64], code: int, theme: str) -> str:
     return f"<tr><th scope='row'>{_class(code, theme)}</th>{''.join(cells)}</tr>"
 
 
-def _ahead(found: ScoresFound, theme: str) -> str:
-    """Both overall, and how far one is ahead."""
-    if found.both is None:
+def _overall(found: ScoresFound, scores: Sequence[ModelScores | None], theme: str) -> str:
+    """Both overall, and how far one is ahead where both were measured on the same."""
+    known = [one for one in scores if one is not None]
+    if not known:
         return ""
+    low = _floor([figure for one in known for figure in (one.accuracy, one.macro_f1)])
     both = found.both
-    low = _floor([both.first.accuracy, both.first.macro_f1, both.second.accuracy, both.second.macro_f1])
+    none = Estimate(float("nan"))
     rows = []
-    for name, one, other, ahead in (
-        ("Accuracy", both.first.accuracy, both.second.accuracy, both.accuracy),
-        ("Macro F1", both.first.macro_f1, both.second.macro_f1, both.macro_f1),
-    ):
+    for title, name in (("Accuracy", "accuracy"), ("Macro F1", "macro_f1")):
+        ahead: Estimate = getattr(both, name) if both else none
+        figures = [getattr(one, name) if one else none for one in scores]
+        cells = "".join(f"<td>{_cell(one)}</td>" for one in figures)
+        strips, told = _strips(figures, low, theme), _verdict(ahead, theme) if both else ""
         rows.append(
-            f"<tr><td><b>{name}</b></td><td>{_cell(one)}</td><td>{_cell(other)}</td><td>{_signed(ahead)}</td>"
-            f"<td class='l'>{_strips((one, other), low, theme)}</td><td class='l'>{_verdict(ahead, theme)}</td></tr>"
+            f"<tr><td><b>{title}</b></td>{cells}"
+            f"<td>{_signed(ahead)}</td><td class='l'>{strips}</td><td class='l'>{told}</td></tr>"
         )
     head = (
         f"<th></th><th>{tag(0, theme)}</th><th>{tag(1, theme)}</th><th>A − B</th>"
