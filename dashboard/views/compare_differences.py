@@ -91,12 +91,13 @@ def _row(one: Stretch, catalog: Catalog, theme: str, surest: bool) -> str:
     title = words.instant(granule.time) if granule else one.granule
     place = (one.x_start - origin(catalog, one.granule)) / 1000.0
     ident = f"{one.granule}/{one.beam}/{one.first}"
-    sure = f" · both sure on {words.metres(one.sure_metres)}" if one.sure else ""
+    sure = f" · sure {words.metres(one.sure_metres)}" if one.sure else ""
+    both = f"; both models are sure of {words.metres(one.sure_metres)} of it" if one.sure else ""
     length = words.metres(one.sure_metres if surest else one.metres)
     says = "".join(f"<span class='says'>{tag(side, theme)}{_class(one.labels[side], theme)}</span>" for side in (0, 1))
     return (
         f"<div class='stretch' data-row='{escape(ident, quote=True)}' data-act='look' "
-        f"{link(granule=one.granule, beam=one.beam, x=one.middle, look=1)} title='Look at it in Review'>"
+        f"{link(granule=one.granule, beam=one.beam, x=one.middle, look=1)} title='Look at it in Review{both}'>"
         f"<b>{length}</b><span class='where'>{escape(one.beam)} at {place:,.2f} km"
         f"<small>{escape(title)}{sure}</small></span>{says}</div>"
     )
