@@ -222,6 +222,8 @@ class Application:
         if key not in self._pages:
             kind = next((page for page in PAGES if page.key == key), PAGES[0])
             page = self._ahead.pop(key, None) or kind(self.place, self.state.theme, self._later)
+            if isinstance(page, ComparePage):
+                page.on_promote, page.on_launch = self.jobs.promote, self.jobs.launch_stage
             if self._made:
                 page.wait(lambda: self._dispatch(Change(frozenset())))
             self._pages[key] = page
