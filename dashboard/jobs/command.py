@@ -22,11 +22,8 @@ PROMOTE = "promote"
 
 
 def words(root: Path, order: Order) -> list[str]:
-    """What is executed: every parameter is given, so that no setting that changes meanwhile can change the job.
-
-    Modules come from where Leadline is installed, never from the folder that the project lies in (``-P``).
-    """
-    return [sys.executable, "-P", "-m", "processing", *_arguments(root, order, order.parameters, order.engine)]
+    """What is executed: every parameter is given, so that no setting that changes meanwhile can change the job."""
+    return [sys.executable, "-m", "processing", *_arguments(root, order, order.parameters, order.engine)]
 
 
 def shown(root: Path, order: Order, settings: Mapping[str, Any]) -> str:

@@ -67,8 +67,10 @@ class Keeper:
             processes.TOKEN: job.token,
             "LEADLINE_CORES": str(job.cores),
             "LEADLINE_NICE": str(nice),
+            # Else every Python, ranks too, would import what lies beside the project before what is installed.
+            "PYTHONSAFEPATH": "1",
         }
-        words = [sys.executable, "-P", "-m", "dashboard.jobs.supervisor", str(self._root), str(job.id)]
+        words = [sys.executable, "-m", "dashboard.jobs.supervisor", str(self._root), str(job.id)]
         with folder.log.open("ab") as said:
             self._children.append(processes.start_apart(words, environment, said, self._root.parent))
 

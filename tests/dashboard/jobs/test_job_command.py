@@ -20,7 +20,7 @@ from processing.stages import Engine, Stage
 
 ROOT = Path("/data/my project; rm -rf ~")
 HARD = "--note=$(rm -rf /) `x` 'y' \"z\" ; | & \\ * é"
-PROGRAM = [sys.executable, "-P", "-m", "processing"]
+PROGRAM = [sys.executable, "-m", "processing"]
 
 
 def parsed(commands: Mapping[str, click.Command], said: list[str]) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def full(stage: str) -> Order:
 def test_every_value_arrives(commands: Mapping[str, click.Command], stage: str) -> None:
     asked = full(stage)
     said = words(ROOT, asked)
-    assert said[:4] == PROGRAM
-    got = parsed(commands, said[4:])
+    assert said[:3] == PROGRAM
+    got = parsed(commands, said[3:])
     assert got["project"] == ROOT
     assert {name: got[name] for name in asked.parameters} == asked.parameters
     assert {name: got[name] for name in asked.engine} == asked.engine
@@ -70,7 +70,7 @@ def test_what_is_shown_for_copying_is_the_same_for_a_shell(commands: Mapping[str
     asked = full(stage)
     program, *said = shlex.split(shown(ROOT, asked, LAUNCHED[stage]().values_dict()))
     assert program == "leadline"
-    assert said == words(ROOT, asked)[4:]
+    assert said == words(ROOT, asked)[3:]
 
 
 @pytest.mark.parametrize("stage", LAUNCHED)
@@ -85,9 +85,9 @@ def test_only_what_differs_is_shown(stage: str) -> None:
 def test_a_parameter_without_a_value_is_not_given(commands: Mapping[str, click.Command]) -> None:
     said = words(ROOT, order("train"))
     assert not [word for word in said if word.startswith("--dropout")]
-    assert parsed(commands, said[4:])["dropout"] is None
+    assert parsed(commands, said[3:])["dropout"] is None
 
 
 def test_a_model_is_promoted_by_its_name(commands: Mapping[str, click.Command]) -> None:
     said = words(ROOT, Order("promote", {"run_name": "mlp-v0001"}))
-    assert parsed(commands, said[4:]) == {"project": ROOT, "run": "mlp-v0001"}
+    assert parsed(commands, said[3:]) == {"project": ROOT, "run": "mlp-v0001"}

@@ -289,8 +289,8 @@ def test_any_text_is_refused_or_arrives_as_one_word_of_its_own_option(project, c
 def check_words(project: Project, commands: Mapping[str, click.Command], made: Order) -> None:
     """The program's own parser gives back every value, each from one word with its own option."""
     kinds = [SECTIONS[made.stage], *([Engine] if made.engine else [])]
-    program, said = words(project.root, made)[:4], words(project.root, made)[4:]
-    assert program[1:] == ["-P", "-m", "processing"]
+    program, said = words(project.root, made)[:3], words(project.root, made)[3:]
+    assert program[1:] == ["-m", "processing"]
     assert said[:2] == [made.stage, str(project.root)]
     options = {word.partition("=")[0].removeprefix("--no-").removeprefix("--") for word in said[2:]}
     declared = {name.replace("_", "-") for kind in kinds for name in kind.own_parameters()}
