@@ -6,7 +6,10 @@ It finds out what is wanted and whether that is there already, makes the arrays 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -56,7 +59,10 @@ def train(project: Project, stage: Train) -> str:
     if not alone(stage):
         with waiting("looking where ranks can run"):
             launch.check_launch(launch_of(project, stage))
-    with writing(project.root, f"model {stamp.fingerprint}", alone=True):
+    with (
+        writing(project.root, f"model {stamp.fingerprint}", alone=True),
+        reserved(project, stage, source, stamp) as name,
+    ):
         return _trained(project, stage, Wanted(source, stamp, name))
 
 
@@ -97,12 +103,38 @@ def run_name(project: Project, stage: Train, source: Source, stamp: Stamp) -> tu
             mend = "choose another --run-name"
             raise InputError(f"run {stage.run_name!r} is there, made from other data or parameters", mend=mend)
         return stage.run_name, found == stamp.fingerprint
-    base = name = f"{stage.model}-{source.snapshot}"
-    number = 1
-    while _fingerprint(project, name) not in ("", stamp.fingerprint):
-        number += 1
-        name = f"{base}-{number}"
-    return name, _fingerprint(project, name) == stamp.fingerprint
+    found = ((name, _fingerprint(project, name)) for name in _names(stage, source))
+    return next((name, made == stamp.fingerprint) for name, made in found if made in ("", stamp.fingerprint))
+
+
+@contextmanager
+def reserved(project: Project, stage: Train, source: Source, stamp: Stamp) -> Iterator[str]:
+    """The name of the run, which no other training takes as long as the block runs.
+
+    Raises InputError when the name that was asked for is another's.
+    """
+    if stage.run_name:
+        name, _ = run_name(project, stage, source, stamp)
+        with writing(project.root, f"run {name}", alone=True):
+            yield name
+        return
+    with ExitStack() as held:
+        for name in _names(stage, source):
+            try:
+                held.enter_context(writing(project.root, f"run {name}", alone=True))
+            except InputError:  # another training will give it to its run
+                continue
+            if _fingerprint(project, name) in ("", stamp.fingerprint):
+                break
+            held.close()
+        yield name
+
+
+def _names(stage: Train, source: Source) -> Iterator[str]:
+    """Names for a run that was given none, one after the other."""
+    base = f"{stage.model}-{source.snapshot}"
+    yield base
+    yield from (f"{base}-{number}" for number in count(2))
 
 
 def alone(stage: Train) -> bool:

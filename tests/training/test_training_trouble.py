@@ -103,6 +103,13 @@ def test_the_same_training_twice_at_once_is_refused(make_project, capsys) -> Non
     assert train(project) == 0
 
 
+def test_two_trainings_at_once_have_names_of_their_own(make_project) -> None:
+    project = make_project(count=400)
+    with writing(project.root, "run mlp-v0001", alone=True):
+        assert train(project) == 0
+    assert project.runs("models") == ["mlp-v0001-2"]
+
+
 def test_a_name_that_was_taken_meanwhile_costs_no_training(make_project, monkeypatch, capsys) -> None:
     project = make_project(count=400)
     work = training.worker.work
