@@ -67,13 +67,11 @@ class TrackDifference:
         """Starts and ends (n, 2) of the stretches along the track, m."""
         return np.column_stack([self.first, self.stop]).astype(np.float64) * self.window
 
-    def nearest(self, x: float) -> Stretch | None:
-        """The stretch nearest to an along-track distance, m; None where there is none."""
-        if len(self.first) == 0:
-            return None
+    def near(self, x: float, reach: float) -> Stretch | None:
+        """The longest stretch within ``reach`` of an along-track distance, m; None where there is none."""
         edges = self.edges
-        away = np.maximum(np.maximum(edges[:, 0] - x, x - edges[:, 1]), 0.0)
-        return self.stretch(int(np.argmin(away)))
+        rows = np.flatnonzero((edges[:, 0] <= x + reach) & (edges[:, 1] >= x - reach))
+        return self.stretch(int(rows[np.argmax(self.stop[rows] - self.first[rows])])) if len(rows) else None
 
     def stretch(self, row: int) -> Stretch:
         one, other = (int(code) for code in self.labels[row])

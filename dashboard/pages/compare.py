@@ -24,8 +24,6 @@ from processing.local.status import Standing
 
 _ROOM = 6.0
 _SPANS = (400.0, 20_000.0)
-_NEAR = 0.1
-"""A click this part of the profile's length beside a stretch means the stretch."""
 
 
 class ComparePage(Page):
@@ -107,6 +105,7 @@ class ComparePage(Page):
         with self.place.guard("comparing models"):
             self._compare()
             if change.touches("theme"):
+                self.layout.map_keys.object = self.layout.map.legend() if "differences" in self._found else ""
                 self._draw()
         if self._models is None or len(self._runs) < 2:
             return
@@ -247,7 +246,7 @@ class ComparePage(Page):
 
     def _go_in_differences(self, values: dict[str, Any]) -> None:
         if "look" in values:
-            self._look_at(str(values["granule"]), str(values["beam"]), float(values["x"]))
+            self._look_at(str(values["granule"]), str(values["beam"]), float(values["x"]), 0.0)
         elif "show" in values:
             self.place.state.move(granule=str(values["granule"]), beam=str(values["beam"]), x=float("nan"))
         elif "surest" in values:
@@ -276,13 +275,12 @@ class ComparePage(Page):
         runs = [one for one in runs if one != run] if run in runs else [*runs, run]
         self.place.state.move(models=",".join(runs))
 
-    def _look_at(self, granule: str, beam: str, x: float) -> None:
-        """Show a place in Review; the stretch that the models differ in, selected, where one is near."""
+    def _look_at(self, granule: str, beam: str, x: float, reach: float) -> None:
+        """Show a place in Review; the longest stretch that the models differ in within ``reach`` (m), selected."""
         found = self._found.get("differences")
         track = found[1].find(granule, beam) if found else None
-        one = track.nearest(x) if track else None
-        reach = _NEAR * self.place.state.span
-        if one is None or not one.x_start - reach <= x <= one.x_end + reach:
+        one = track.near(x, reach) if track else None
+        if one is None:
             self.place.state.move(page="review", granule=granule, beam=beam, x=x)
             return
         self.place.state.move(

@@ -33,8 +33,8 @@ _BIT = 3.0
 _MOST_BITS = 4_000
 _REACH = 12.0
 
-Look = Callable[[str, str, float], None]
-"""Shows a place in Review: granule, beam and along-track distance, m."""
+Look = Callable[[str, str, float, float], None]
+"""Shows a place in Review: granule, beam, along-track distance and how near to it is meant, m."""
 
 
 class DifferenceMap(PolarMap):
@@ -49,8 +49,9 @@ class DifferenceMap(PolarMap):
     def paint(self, theme: str) -> None:
         """Follow the theme."""
         super().paint(theme)
-        self._differ.glyph.line_color = "colour"
-        self._draw_differences()
+        if self._catalog is not None:
+            self.update()
+            self._draw_differences()
 
     def show(self, found: DifferencesFound) -> None:
         """Draw where two models differ."""
@@ -156,7 +157,7 @@ class DifferenceMap(PolarMap):
             ]
             if near:
                 _, granule, beam, x_atc = min(near, key=lambda one: (round(one[0] / reach, 1), -self._share(*one[1:])))
-                self._look(granule, beam, x_atc)
+                self._look(granule, beam, x_atc, reach)
 
     def _share(self, granule: str, beam: str, _: float) -> float:
         track = self._found.find(granule, beam)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,14 @@ from dashboard.state import Change, Later
 from dashboard.tracks import ClassSource, Track
 from dashboard.views import figure as looks
 from dashboard.views.along_track import NO_IMAGE, AlongTrack, Reading, Stretch
+from dashboard.views.difference_map import Look
 from dashboard.views.review_rows import CLASS, SHARE, Cells, Row, ThinRows, ramp, short_title
 from processing.schema import PREDICTION
 
 _CROWD = 60
+_REACH = 10.0
+"""A click this many pixels beside a stretch means the stretch."""
+
 Runs = tuple[str, ...]
 
 
@@ -97,7 +101,7 @@ class DifferenceProfile(AlongTrack):
 
     drawn_anew_by = ("granule", "beam", "theme")
 
-    def __init__(self, place: Place, theme: str, later: Later, look: Callable[[str, str, float], None]) -> None:
+    def __init__(self, place: Place, theme: str, later: Later, look: Look) -> None:
         super().__init__(place, theme, Range1d(0, 1000))
         self._reading = Reading(place, later)
         self._look = look
@@ -186,4 +190,6 @@ class DifferenceProfile(AlongTrack):
     def _tapped(self, event: Tap) -> None:
         with self.place.guard("choosing in the profile"):
             if event.x is not None:
-                self._look(self.place.state.granule, self.place.state.beam, event.x + self.place.origin)
+                state = self.place.state
+                reach = _REACH * state.span / looks.size(self.figure, 1000, 200)[0]
+                self._look(state.granule, state.beam, event.x + self.place.origin, reach)

@@ -13,6 +13,8 @@ from analyst import DATA, Analyst
 from small_project import GRANULE, START
 from two_models import FIRST, SECOND, STRETCH
 
+from dashboard.jobs_desk import JobsDesk
+
 pytestmark = pytest.mark.browser
 
 
@@ -34,12 +36,16 @@ def opened(tab: Any, address: str, aspect: str) -> Analyst:
     return analyst
 
 
-def test_what_differs_is_seen_and_a_model_is_promoted(tab: Any, two: tuple[Path, str]) -> None:
-    root, address = two
+def test_what_differs_is_seen_and_a_model_is_promoted(
+    tab: Any, two: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, address = two
+    pressed: list[str] = []
+    monkeypatch.setattr(JobsDesk, "promote", lambda _, run: pressed.append(run))
     ada = opened(tab, address, "models")
     tab.locator(".settings tr", has_text="epochs").get_by_text("20", exact=True).wait_for()
     tab.get_by_role("button", name="Use this model").click()
-    tab.locator(".toast", has_text=f"leadline promote {root} {SECOND}").wait_for()
+    ada.until(lambda: pressed == [SECOND])
     tab.get_by_role("button", name="A", exact=True).nth(0).click()
     tab.wait_for_function(f"() => location.search.includes('models={SECOND}%2C{FIRST}')")
     ada.press("o")

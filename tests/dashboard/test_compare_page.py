@@ -33,6 +33,7 @@ def root(project_root: Path, tmp_path: Path) -> Path:
 
 
 def opened(root: Path, monkeypatch: pytest.MonkeyPatch, **query: str) -> tuple[Application, ComparePage]:
+    """The page, whose hooks are nobody's."""
     workspace = Workspace(root)
     comparer = Comparer(workspace, SOON, SOON)
     monkeypatch.setattr(workspace, "workers", AtOnce())
@@ -42,6 +43,7 @@ def opened(root: Path, monkeypatch: pytest.MonkeyPatch, **query: str) -> tuple[A
     app.open({"page": "compare", **query})
     page = app._pages["compare"]
     assert isinstance(page, ComparePage)
+    page.on_promote, page.on_launch = page._tell_promote, page._tell_launch
     return app, page
 
 

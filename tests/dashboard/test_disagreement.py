@@ -31,7 +31,7 @@ def test_a_stretch_ends_at_a_gap_of_the_track() -> None:
 def test_models_that_agree_have_no_stretch() -> None:
     found = compared("012", "012")
     assert (found.differing, found.share, len(found.first)) == (0, 0.0, 0)
-    assert found.nearest(200.0) is None
+    assert found.near(200.0, 1e6) is None
     assert foremost([found], 5, surest=False) == []
 
 
@@ -44,9 +44,15 @@ def test_the_longest_comes_first_or_where_both_are_sure_for_longest() -> None:
     assert [stretch.labels for stretch in foremost([one, other], 9, surest=False, labels=(2, 0))] == [(2, 0)]
     assert len(foremost([one, other], 1, surest=False)) == 1
     assert pairs_of([one, other]).tolist() == [[5, 0, 0], [4, 0, 0], [2, 0, 0]]
-    near = one.nearest(500.0)
+
+
+def test_a_click_means_the_longest_stretch_within_reach() -> None:
+    found = compared("1001110", "0000000")
+    assert [found.near(x, 3.0) for x in (100.0, 300.0)] == [None, None]
+    near, far = found.near(201.0, 1.0), found.near(201.0, 10.0)
     assert near is not None
-    assert (near.x_start, near.x_end) == (200.0, 208.0)
+    assert far is not None
+    assert ((near.x_start, near.x_end), (far.x_start, far.x_end)) == ((200.0, 202.0), (206.0, 212.0))
 
 
 def test_how_much_of_each_bin_stretches_fill() -> None:
