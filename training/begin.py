@@ -103,8 +103,11 @@ def run_name(project: Project, stage: Train, source: Source, stamp: Stamp) -> tu
             mend = "choose another --run-name"
             raise InputError(f"run {stage.run_name!r} is there, made from other data or parameters", mend=mend)
         return stage.run_name, found == stamp.fingerprint
-    found = ((name, _fingerprint(project, name)) for name in _names(stage, source))
-    return next((name, made == stamp.fingerprint) for name, made in found if made in ("", stamp.fingerprint))
+    for name in _names(stage, source):
+        made = _fingerprint(project, name)
+        if made in ("", stamp.fingerprint):
+            return name, made == stamp.fingerprint
+    raise AssertionError("unreachable")
 
 
 @contextmanager
