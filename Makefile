@@ -32,8 +32,7 @@ docs: setup ## write docs/formats.md and docs/parameters.md from the code
 	$(BIN)/python docs/generate.py
 
 screenshots: setup ## make the demo and take the pictures of the docs from its pages
-	$(BIN)/leadline demo --no-serve
-	$(BIN)/leadline screenshots demo-project --out docs/images
+	@PATH="$(BIN):$$PATH" .ci/screenshots
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock
 	@.ci/lock

@@ -8,6 +8,7 @@ from processing.errors import InputError, LeadlineError, MissingError
 from processing.io.atomic import aside_folder
 from processing.places import place
 from processing.project import Project
+from processing.stages import Train
 from training import bundle, tracking
 from training.record import RECORD, check_name, read_record
 
@@ -39,6 +40,16 @@ def adopt(project: Project, model: str) -> str:
             if (folder / file).exists():
                 (aside / file).write_bytes((folder / file).read_bytes())
     return name
+
+
+def take_settings(project: Project, run: str) -> None:
+    """Let the project train from now on as ``run`` was trained, so that no other model is due because of settings.
+
+    What names a run or a snapshot, or says how and not what is trained, stays as it is.
+    """
+    made_with = read_record(project.root / "models" / run).get("parameters", {})
+    own = set(Train.own_parameters()) - {*Train.apart, "snapshot"}
+    project.remember(project.stage(Train, {name: value for name, value in made_with.items() if name in own}))
 
 
 def promote(project: Project, run: str, url: str) -> None:

@@ -107,9 +107,12 @@ def outdated(run: Run, granules: Sequence[str] | None, failures: list[LeadlineEr
 
 
 def ended(run: Run, failures: Sequence[LeadlineError]) -> str:
-    """Make the run the newest and return its name; raises the first failure instead where there is one."""
+    """Make the run the newest and return its name; raises the first failure instead where there is one.
+
+    Where the model is not the one in use, the predictions of that one stay the newest.
+    """
     raise_first(failures)
-    run.project.make_newest("predictions", run.name)
+    run.project.add_run("predictions", run.name, usual=run.project.newest_run("models", "train"))
     return run.name
 
 

@@ -43,11 +43,16 @@ def train(project: Path, **options: Any) -> None:
 @click.argument("project", type=PLACE)
 @click.argument("run")
 def promote(project: Path, run: str) -> None:
-    """Let the model RUN of PROJECT be the one in use: what classify takes, and the alias in-use in the registry."""
+    """Let the model RUN of PROJECT be the one in use: what classify takes, and the alias in-use in the registry.
+
+    Its training parameters become those of the project, so that training again is due only for other labels.
+    """
     opened = Project(project)
     from training.adopt import promote as let_be_used
+    from training.adopt import take_settings
 
     let_be_used(opened, run, opened.stage(Train).tracking)
+    take_settings(opened, run)
     click.echo(f"model {run} is in use")
 
 

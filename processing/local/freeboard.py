@@ -104,13 +104,16 @@ def freeboard(project: Project, stage: Freeboard, granules: Sequence[str] | None
 
 def job_of(project: Project, stage: Freeboard) -> Job:
     """What ``stage`` asks for. Raises MissingError when there are no classes."""
-    if stage.source == "labels":
-        run = stage.run_name or project.newest_run("snapshots", "snapshot")
-        classes = Classes("snapshots", run, f"leadline snapshot {project.root}", f"labels-{run}")
-    else:
-        run = stage.run_name or project.newest_run("predictions", "classify")
-        classes = Classes("predictions", run, f"leadline classify {project.root}", run)
-    return Job(project, stage, classes)
+    return Job(project, stage, _classes(project, stage.source, stage.run_name))
+
+
+def _classes(project: Project, source: str, run_name: str) -> Classes:
+    """The classes of a run, or of the newest where none is named."""
+    if source == "labels":
+        run = run_name or project.newest_run("snapshots", "snapshot")
+        return Classes("snapshots", run, f"leadline snapshot {project.root}", f"labels-{run}")
+    run = run_name or project.newest_run("predictions", "classify")
+    return Classes("predictions", run, f"leadline classify {project.root}", run)
 
 
 def outdated(job: Job, granules: Sequence[str] | None, failures: list[LeadlineError]) -> list[Track]:
@@ -129,9 +132,12 @@ def outdated(job: Job, granules: Sequence[str] | None, failures: list[LeadlineEr
 
 
 def ended(job: Job, failures: Sequence[LeadlineError]) -> str:
-    """Make the run the newest and return its name; raises the first failure instead where there is one."""
+    """Make the run the newest and return its name; raises the first failure instead where there is one.
+
+    Where other classes were named than would be taken by themselves, the freeboard of those stays the newest.
+    """
     raise_first(failures)
-    job.project.make_newest("freeboard", job.classes.name)
+    job.project.add_run("freeboard", job.classes.name, usual=_classes(job.project, job.stage.source, "").name)
     return job.classes.name
 
 

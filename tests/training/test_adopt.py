@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from processing.cli import cli, run
+from processing.commands.freeboard import freeboard_command
 from processing.io import tables
+from processing.local.staleness import Staleness
 from processing.project import Project
 from processing.schema import PREDICTION
+from processing.stages import Train
 from training import tracking
 from training.commands import register
 
@@ -21,6 +24,7 @@ QUICK = ("--model", "mlp", "--epochs", "2", "--batch", "256")
 @pytest.fixture(autouse=True, scope="module")
 def _commands() -> None:
     register(cli)
+    cli.add_command(freeboard_command)
 
 
 def leadline(*words: object) -> int:
@@ -67,8 +71,16 @@ def test_the_model_in_use_is_the_newest_or_the_promoted_one(make_project, capsys
     assert leadline("promote", project.root, "m1") == 0
     assert project.runs("models")[-1] == "m1"
     assert tracking.in_use(project) == "m1"
+    assert Project(project.root).stage(Train).seed == 1
+    assert Staleness(Project(project.root)).of_model("m1") == ""
     assert leadline("classify", project.root) == 0
     assert project.runs("predictions") == ["m1"]
+    assert leadline("classify", project.root, "--run-name", "m2") == 0
+    assert project.runs("predictions") == ["m2", "m1"]
+    for name in ("m2", ""):
+        assert leadline("freeboard", project.root, *(["--run-name", name] if name else [])) == 0
+    assert leadline("freeboard", project.root, "--run-name", "m2") == 0
+    assert project.runs("freeboard") == ["m2", "m1"]
     assert "no model 'm3'; there are: m2, m1" in refused(capsys, "promote", project.root, "m3")
 
 

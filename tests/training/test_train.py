@@ -239,16 +239,16 @@ def test_classify_keeps_what_is_current_and_renews_what_is_not(make_project) -> 
     assert paths["B"].stat().st_mtime_ns > before["B"]
 
 
-def test_the_run_that_was_classified_last_is_the_newest(make_project) -> None:
+def test_classes_of_the_model_in_use_are_the_newest_whichever_was_classified_last(make_project) -> None:
     project = make_project(count=400)
     for seed in (1, 2):
         assert leadline("train", project.root, *QUICK, "--seed", seed, "--run-name", f"m{seed}") == 0
         assert leadline("classify", project.root, "--run-name", f"m{seed}") == 0
     assert project.runs("predictions") == ["m1", "m2"]
     rewrite(project, "B", {"height_mean": lambda values: values + 0.01})
-    for name in ("m1", "m2"):
+    for name in ("m2", "m1"):
         assert leadline("classify", project.root, "--run-name", name) == 0
-        assert project.runs("predictions")[-1] == name
+        assert project.runs("predictions") == ["m1", "m2"]
 
 
 def rewrite(project: Project, granule: str, changes: dict, window: float = 2.0) -> None:
