@@ -47,7 +47,7 @@ from processing.stages import Resample
 if TYPE_CHECKING:
     from dashboard.book import LabelBook
     from dashboard.catalog import Catalog
-    from dashboard.comparing import Comparer
+    from dashboard.comparison.comparing import Comparer
     from dashboard.current import CurrentLabels
     from dashboard.effects import Effects
     from dashboard.jobs.board import Board
@@ -207,7 +207,7 @@ class Workspace:
     @property
     def comparer(self) -> Comparer:
         """Compares models."""
-        from dashboard.comparing import Comparer
+        from dashboard.comparison.comparing import Comparer
 
         with self._lock:
             if self._comparer is None:

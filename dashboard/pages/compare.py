@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.compared import Pair
-from dashboard.comparing import Comparer
-from dashboard.disagreement import Classes
-from dashboard.model_records import MOST, Model, Models
+from dashboard.comparison.compared import Pair
+from dashboard.comparison.comparing import Comparer
+from dashboard.comparison.disagreement import Classes
+from dashboard.comparison.model_records import MOST, Model, Models
 from dashboard.pages.base import Page
 from dashboard.selection import Selection
 from dashboard.state import Change

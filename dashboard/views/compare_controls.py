@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import panel as pn
 
 from dashboard import controls
-from dashboard.compared import DroppedError, Progress
+from dashboard.comparison.compared import DroppedError, Progress
 from dashboard.state import Later, State
 from processing.errors import LeadlineError
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from dashboard import palette, words
 from dashboard.catalog import Catalog
-from dashboard.compared import DifferencesFound, Pair
-from dashboard.disagreement import LISTED, SURE, Classes, Stretch, TrackDifference, pairs_of
+from dashboard.comparison.compared import DifferencesFound, Pair
+from dashboard.comparison.disagreement import LISTED, SURE, Classes, Stretch, TrackDifference, pairs_of
 from dashboard.views.agreement_listing import origin
 from dashboard.views.clickable import go as link
 from dashboard.views.compare_models import go, lacking, named, tag

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from dashboard import palette, words
-from dashboard.compared import FreeboardFound, Pair
-from dashboard.freeboard_sums import FreeboardSums
-from dashboard.scoring import Estimate
+from dashboard.comparison.compared import FreeboardFound, Pair
+from dashboard.comparison.freeboard_sums import FreeboardSums
+from dashboard.comparison.scoring import Estimate
 from dashboard.views.compare_models import lacking, named, tag
 from processing.core.agreement import Bootstrap
 from processing.schema import SeaSurfaceSource

@@ -9,7 +9,7 @@ from typing import Any
 import panel as pn
 
 from dashboard import controls
-from dashboard.model_records import Model, Models
+from dashboard.comparison.model_records import Model, Models
 from dashboard.place import Place
 from dashboard.state import Later
 from dashboard.views.compare_controls import Side

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from dashboard import palette, words
-from dashboard.compared import Lack
+from dashboard.comparison.compared import Lack
+from dashboard.comparison.model_records import Model, Models, differing
 from dashboard.controls import sheet
-from dashboard.model_records import Model, Models, differing
 from dashboard.views.agreement_listing import Listing
 from processing.local.status import Standing
 from processing.stages import STAGES

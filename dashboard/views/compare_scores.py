@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import palette, words
-from dashboard.compared import Pair, ScoresFound
-from dashboard.model_records import Figures
-from dashboard.scoring import Estimate, ModelScores, f1, precision, recall
+from dashboard.comparison.compared import Pair, ScoresFound
+from dashboard.comparison.model_records import Figures
+from dashboard.comparison.scoring import Estimate, ModelScores, f1, precision, recall
 from dashboard.views.compare_models import lacking, named, tag
 from processing.core.agreement import Bootstrap
 

@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, NumeralTickFormatter, Ra
 from bokeh.plotting import figure
 
 from dashboard import detail, palette
-from dashboard.model_records import MOST, Epoch, Model
+from dashboard.comparison.model_records import MOST, Epoch, Model
 from dashboard.views import figure as looks
 from dashboard.views.compare_models import LETTERS, LINE_DASHES
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from dashboard import palette
 from dashboard.catalog import Catalog
-from dashboard.compared import DifferencesFound
-from dashboard.disagreement import TrackDifference, shares
+from dashboard.comparison.compared import DifferencesFound
+from dashboard.comparison.disagreement import TrackDifference, shares
 from dashboard.geometry import MapLine
 from dashboard.place import Place
 from dashboard.views import coast

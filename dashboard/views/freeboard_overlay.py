@@ -12,9 +12,9 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from dashboard import detail, palette
-from dashboard.compared import FreeboardFound
+from dashboard.comparison.compared import FreeboardFound
+from dashboard.comparison.freeboard_sums import FreeboardSums
 from dashboard.data import Workspace
-from dashboard.freeboard_sums import FreeboardSums
 from dashboard.place import Place
 from dashboard.state import Change, Later
 from dashboard.views import figure as looks

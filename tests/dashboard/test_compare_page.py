@@ -16,7 +16,7 @@ from small_project import GRANULE
 from two_models import FIRST, SECOND, STRETCH
 
 from dashboard.application import Application
-from dashboard.comparing import Comparer
+from dashboard.comparison.comparing import Comparer
 from dashboard.data import Workspace
 from dashboard.pages.compare import ComparePage
 from processing.core.agreement import Bootstrap

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard import compared_tables as read
-from dashboard import freeboard_sums
-from dashboard.compared import FreeboardFound, Pair, Progress, Watch, lacks
-from dashboard.compared_tables import TrackName, common
-from dashboard.freeboard_sums import FreeboardDifference, FreeboardSums
-from dashboard.scoring import FAR
+from dashboard.comparison import compared_tables as read
+from dashboard.comparison import freeboard_sums
+from dashboard.comparison.compared import FreeboardFound, Pair, Progress, Watch, lacks
+from dashboard.comparison.compared_tables import TrackName, common
+from dashboard.comparison.freeboard_sums import FreeboardDifference, FreeboardSums
+from dashboard.comparison.scoring import FAR
 from processing.core.agreement import Bootstrap
 
 if TYPE_CHECKING:
-    from dashboard.comparing import Comparer
+    from dashboard.comparison.comparing import Comparer
 
 
 class FreeboardComparer:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dashboard.compared_tables import TrackName
-from dashboard.disagreement import Classes, Stretch, TrackDifference
-from dashboard.freeboard_sums import FreeboardSums
-from dashboard.model_records import Ground, Model
-from dashboard.scoring import Estimate, ModelScores, Scored
+from dashboard.comparison.compared_tables import TrackName
+from dashboard.comparison.disagreement import Classes, Stretch, TrackDifference
+from dashboard.comparison.freeboard_sums import FreeboardSums
+from dashboard.comparison.model_records import Ground, Model
+from dashboard.comparison.scoring import Estimate, ModelScores, Scored
 from processing.errors import LeadlineError
 
 Progress = Callable[[str], None]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.model_records import Model
+from dashboard.comparison.model_records import Model
 from processing.io import tables
 from processing.project import Project
 from processing.schema import FREEBOARD, PREDICTION, SNAPSHOT, TRUTH, AutoFlag, LabelSource

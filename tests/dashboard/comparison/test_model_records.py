@@ -9,7 +9,7 @@ import pytest
 import two_models
 from small_project import make
 
-from dashboard.model_records import Model, Models, differing, ground, read_models
+from dashboard.comparison.model_records import Model, Models, differing, ground, read_models
 from processing.project import Project
 
 

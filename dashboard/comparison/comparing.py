@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard import compared_tables as read
-from dashboard import freeboard_sums, scoring
 from dashboard.cache import ByteCache
 from dashboard.catalog import signature
-from dashboard.compared import DifferencesFound, FreeboardFound, Pair, Progress, ScoresFound, Watch, lacks
-from dashboard.compared_tables import TrackName, common
-from dashboard.comparing_freeboard import FreeboardComparer
-from dashboard.disagreement import TrackDifference, differences, rankings
-from dashboard.model_records import Model, Models, ground, read_models
-from dashboard.scoring import FAR, Joint
+from dashboard.comparison import compared_tables as read
+from dashboard.comparison import freeboard_sums, scoring
+from dashboard.comparison.compared import DifferencesFound, FreeboardFound, Pair, Progress, ScoresFound, Watch, lacks
+from dashboard.comparison.compared_tables import TrackName, common
+from dashboard.comparison.comparing_freeboard import FreeboardComparer
+from dashboard.comparison.disagreement import TrackDifference, differences, rankings
+from dashboard.comparison.model_records import Model, Models, ground, read_models
+from dashboard.comparison.scoring import FAR, Joint
 from processing.core.agreement import Bootstrap
 from processing.local.status import Standing, standing
 

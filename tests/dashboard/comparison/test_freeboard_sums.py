@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard import statistics
-from dashboard.freeboard_sums import FreeboardSums, difference, mean_difference, sums, together
+from dashboard.comparison.freeboard_sums import FreeboardSums, difference, mean_difference, sums, together
 from processing.core.agreement import Bootstrap
 
 HOW = Bootstrap(block=10.0, draws=300, least_blocks=3)

@@ -14,11 +14,11 @@ import two_models
 from small_project import BEAMS, GRANULE
 from two_models import FIRST, SECOND
 
-from dashboard.compared import DroppedError, Pair, Progress
-from dashboard.compared_tables import common
-from dashboard.comparing import Comparer
+from dashboard.comparison.compared import DroppedError, Pair, Progress
+from dashboard.comparison.compared_tables import common
+from dashboard.comparison.comparing import Comparer
+from dashboard.comparison.model_records import Model
 from dashboard.data import Workspace
-from dashboard.model_records import Model
 from dashboard.views.compare_controls import Waiting
 from processing.core.agreement import Bootstrap
 from processing.io import tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.disagreement import TrackDifference, differences, foremost, pairs_of, shares
+from dashboard.comparison.disagreement import TrackDifference, differences, foremost, pairs_of, shares
 
 
 def compared(first: str, second: str, ids: list[int] | None = None, sure: list[float] | None = None) -> TrackDifference:

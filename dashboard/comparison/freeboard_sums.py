@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.scoring import Estimate, draw, interval
+from dashboard.comparison.scoring import Estimate, draw, interval
 from dashboard.statistics import BIN, Distribution, Summary
 from processing.core.agreement import Bootstrap, block_numbers
 from processing.schema import SeaSurfaceSource

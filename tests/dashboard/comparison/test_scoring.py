@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard import scoring
-from dashboard.scoring import draw, joint, score, together
+from dashboard.comparison import scoring
+from dashboard.comparison.scoring import draw, joint, score, together
 from processing.core.agreement import Bootstrap
 
 HOW = Bootstrap(block=10.0, draws=400, least_blocks=2)
