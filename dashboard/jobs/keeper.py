@@ -80,10 +80,11 @@ class Keeper:
         now, found, at_work = time.monotonic(), [], [job for job in self.store.active() if job.state.at_work]
         self._seen = {job.id: self._since(job, now) for job in at_work}
         for job in at_work:
-            there = job.host == HOST and processes.is_there(job.pid, job.began)
-            gone = job.host == HOST and job.pid and not there
+            there = job.beat > 0 and job.host == HOST and processes.is_there(job.pid, job.began)
             silent = now - self._seen[job.id][1] > (STUCK_SECONDS if there else LOST_SECONDS)
-            if silent or gone:
+            if _never_began(job):
+                found.append(self.store.put_back(job.id))
+            elif silent or (job.beat > 0 and job.host == HOST and not there):
                 found.append(self._lost(job))
         return found
 
@@ -95,7 +96,7 @@ class Keeper:
     def _lost(self, job: Job) -> Job:
         """Let nothing be left of a job on this machine, and record its end."""
         if job.host == HOST:
-            if processes.is_there(job.pid, job.began):
+            if job.beat > 0 and processes.is_there(job.pid, job.began):
                 with suppress(ProcessLookupError):
                     os.kill(job.pid, signal.SIGKILL)
             processes.kill_all(job.token, _KILL_SECONDS, spared=[os.getpid()])
@@ -106,3 +107,9 @@ class Keeper:
             return self.store.end(job.id, state, job.beat, **facts)
         why = "what watched over it ended without a word, as when it is killed or the machine stops"
         return self.store.end(job.id, JobState.LOST, job.beat, reason=why)
+
+
+def _never_began(job: Job) -> bool:
+    """Whether who was to start a job died before it could."""
+    waits = job.host == HOST and job.beat == 0 and job.pid > 0
+    return waits and not processes.is_there(job.pid, job.began) and not processes.bearing(job.token)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
+import psutil
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -85,8 +86,10 @@ class JobStore:
     def claim(self, limit: int, host: str = HOST) -> list[Job]:
         """Let the queued jobs whose turn it is be running, at most ``limit`` cores of them, and return them.
 
-        Whoever calls this must start them. Jobs that cannot be done any more are cancelled.
+        Whoever calls this must start them, and is recorded as the process that they hang on until they have given a
+        sign of life. Jobs that cannot be done any more are cancelled.
         """
+        own = psutil.Process()
 
         def work(connection: Connection) -> list[Job]:
             while gone := queue.doomed(jobs := tables.select(connection, *_worth_knowing(connection))):
@@ -96,7 +99,8 @@ class JobStore:
             chosen = []
             for job in queue.startable(jobs, host, limit):
                 taken = {name: results.get(number, "") for name, number in job.results.items()}
-                values = {"parameters": {**job.parameters, **taken}, **_named(job.stage, taken)}
+                values: dict[str, Any] = {"parameters": {**job.parameters, **taken}, **_named(job.stage, taken)}
+                values |= {"pid": own.pid, "began": own.create_time()}
                 _set(connection, job.id, state=JobState.RUNNING, started_at=_now(), **values)
                 chosen.append(job.id)
             return tables.select(connection, JOB.c.id.in_(chosen)) if chosen else []
@@ -125,6 +129,20 @@ class JobStore:
                 _set(connection, number, stop_by=who, stop_at=_now(), **values)
             elif job.state is JobState.RUNNING:
                 _set(connection, number, state=JobState.STOPPING, stop_by=who, stop_at=_now())
+            return _one(connection, number)
+
+        return self._write(work)
+
+    def put_back(self, number: int) -> Job:
+        """Let a job that was claimed but never begun wait in the queue again, or end where it was to be stopped."""
+
+        def work(connection: Connection) -> Job:
+            job = _one(connection, number)
+            if job.state is JobState.RUNNING and not job.beat:
+                _set(connection, number, state=JobState.QUEUED, started_at=None, pid=0, began=0.0)
+            elif job.state is JobState.STOPPING and not job.beat:
+                reason = f"cancelled by {job.stop_by}"
+                _set(connection, number, state=JobState.CANCELLED, ended_at=_now(), reason=reason)
             return _one(connection, number)
 
         return self._write(work)

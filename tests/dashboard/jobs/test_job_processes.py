@@ -52,7 +52,7 @@ def make_world(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def supervisor_of(world: World, number: int) -> psutil.Process:
     """The process that watches over a job, once the database knows it."""
-    until(lambda: world.job(number).pid > 0, said=world.said)
+    until(lambda: world.job(number).beat > 0, said=world.said)
     return psutil.Process(world.job(number).pid)
 
 
@@ -169,6 +169,25 @@ def test_an_end_that_only_the_disk_knows_is_recorded(make_world: MakeWorld) -> N
     world.folder(1).write_outcome(JobState.DONE, {"status": 0, "result": "mlp-v0001"})
     (found,) = world.keeper.look_after()
     assert (found.state, found.result, found.reason) == ("done", "mlp-v0001", "")
+
+
+_CLAIMER = """
+import os, signal, sys
+from dashboard.jobs.store import JobStore
+with JobStore(sys.argv[1]) as store:
+    store.claim(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_job_whose_server_was_killed_before_it_could_start_it_is_started_by_another(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.keeper.store.add([world.order("snapshot")], "ada")
+    subprocess.run([sys.executable, "-c", _CLAIMER, Project(world.root).database_url], check=False)
+    assert world.states() == ["running"]
+    assert [job.state for job in world.keeper.look_after()] == ["queued"]
+    assert [job.id for job in world.keeper.start_due()] == [1]
+    assert world.ended(1)[0].state is JobState.DONE, world.said()
 
 
 def test_a_supervisor_that_is_asked_to_end_ends_its_job_in_order(make_world: MakeWorld) -> None:

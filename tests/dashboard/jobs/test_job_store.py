@@ -76,6 +76,19 @@ def test_a_job_runs_its_course(store: JobStore) -> None:
     assert store.recent(1) == [ended]
 
 
+def test_a_job_that_nobody_came_to_start_waits_again_or_ends_where_it_was_to_stop(store: JobStore) -> None:
+    for seed in range(3):
+        store.add([train(seed)], "ada")
+    claimed = store.claim(3)
+    assert {(job.pid, job.beat) for job in claimed} == {(os.getpid(), 0)}
+    store.ask_stop(2, "bo")
+    store.beat(3)
+    states = [store.put_back(number) for number in (1, 2, 3)]
+    assert [job.state for job in states] == ["queued", "cancelled", "running"]
+    assert (states[0].pid, states[0].started_at, states[1].reason) == (0, None, "cancelled by bo")
+    assert [job.id for job in store.claim(3)] == [1]
+
+
 def test_an_end_is_recorded_once_and_not_for_one_that_has_given_a_sign_since(store: JobStore) -> None:
     store.add([train(1)], "ada")
     (begun,) = store.claim(1)
