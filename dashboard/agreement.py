@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.selection import Selection
+from dashboard.stretches import Segments
 from processing.core.agreement import Bootstrap, Report, block_numbers, report
 from processing.core.along_track import PIECE_GAP
 from processing.core.painting import NO_EVENT, paint
@@ -77,7 +78,7 @@ class Both:
 
 
 @dataclass(frozen=True)
-class Disagreement:
+class Disagreement(Segments):
     """A stretch that two analysts give different classes.
 
     Attributes
@@ -93,18 +94,6 @@ class Disagreement:
     first: int
     stop: int
     window: float
-
-    @property
-    def x_start(self) -> float:
-        return self.first * self.window
-
-    @property
-    def x_end(self) -> float:
-        return self.stop * self.window
-
-    @property
-    def metres(self) -> float:
-        return self.x_end - self.x_start
 
     @property
     def ident(self) -> str:

@@ -139,6 +139,17 @@ class Catalog:
         """Scenes under a granule, the nearest in time first."""
         return sorted((pair for pair in self.pairs if pair.granule == granule), key=lambda pair: abs(pair.minutes))
 
+    def tracks_near(self, x: float, y: float, reach: float) -> list[tuple[float, str, str, float]]:
+        """Tracks no farther than ``reach`` from a place (m, in the projection): how far, granule, beam, and where
+        along the track (m)."""
+        return [
+            (away, granule.ident, beam.name, x_atc)
+            for granule in self.granules
+            for beam in granule.beams
+            for x_atc, away in (beam.line.nearest(x, y),)
+            if away <= reach
+        ]
+
 
 def signature(project: Project) -> tuple[int, ...]:
     """Changes whenever a table, run or input appears, goes or is remade."""

@@ -92,6 +92,24 @@ def written(engine: Engine, work: Callable[[Connection], _Result]) -> _Result:
     raise AssertionError("unreachable")
 
 
+def version(connection: Connection, kept: sa.Table) -> int | None:
+    """The version of some tables as the table ``kept`` has it; None when they are not there."""
+    if not sa.inspect(connection).has_table(kept.name):
+        return None
+    found = connection.execute(sa.select(sa.func.max(kept.c.version))).scalar()
+    return None if found is None else int(found)
+
+
+def lock(connection: Connection, kept: sa.Table) -> None:
+    """Wait for others who write tables of which ``kept`` has the version.
+
+    SQLite's writers wait where they begin. Elsewhere an update in place holds a row that every writer needs, which,
+    unlike SELECT FOR UPDATE, every database knows.
+    """
+    if connection.engine.dialect.name != "sqlite":
+        connection.execute(sa.update(kept).values(version=kept.c.version))
+
+
 @contextmanager
 def told(shown: str, what: str) -> Iterator[None]:
     """Tell in one line what the database at ``shown`` refuses; ``what`` names it. Raises InputError."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from processing import database
 from processing.database import IDENT, Utc
 from processing.errors import StaleError
 from processing.label_log import Event
@@ -54,13 +55,8 @@ _VERSION = sa.Table(
 
 
 def lock(connection: Connection) -> None:
-    """Wait for other writers: what is read from here on still stands at the end, and ids are taken in order of commit.
-
-    SQLite's writers wait where they begin. Elsewhere an update in place holds a row that every writer needs, which,
-    unlike SELECT FOR UPDATE, every database knows.
-    """
-    if connection.engine.dialect.name != "sqlite":
-        connection.execute(sa.update(_VERSION).values(version=_VERSION.c.version))
+    """Wait for other writers: what is read from here on still stands at the end, and ids follow the order of commit."""
+    database.lock(connection, _VERSION)
 
 
 def prepare(connection: Connection) -> None:
@@ -78,10 +74,7 @@ def prepare(connection: Connection) -> None:
 
 def version(connection: Connection) -> int | None:
     """Version of the tables; None when they are not there."""
-    if not sa.inspect(connection).has_table(_VERSION.name):
-        return None
-    found = connection.execute(sa.select(sa.func.max(_VERSION.c.version))).scalar()
-    return None if found is None else int(found)
+    return database.version(connection, _VERSION)
 
 
 def check_version(found: int | None) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.stretches import Segments
 from processing.core.along_track import PIECE_GAP
 
 SURE = 0.9
@@ -80,7 +81,7 @@ class TrackDifference:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Stretch(Segments):
     """A stretch that two models give different classes; fields as of ``TrackDifference``."""
 
     granule: str
@@ -90,18 +91,6 @@ class Stretch:
     stop: int
     window: float
     sure: int
-
-    @property
-    def x_start(self) -> float:
-        return self.first * self.window
-
-    @property
-    def x_end(self) -> float:
-        return self.stop * self.window
-
-    @property
-    def metres(self) -> float:
-        return self.x_end - self.x_start
 
     @property
     def middle(self) -> float:

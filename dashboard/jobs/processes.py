@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -87,15 +87,7 @@ def start_apart(
 
     No shell comes between: each word of ``command`` arrives as it is.
     """
-    return subprocess.Popen(
-        list(command),
-        env=dict(environment),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+    return _started(command, environment, log, folder)
 
 
 def start_below(
@@ -110,6 +102,16 @@ def start_below(
         _end_with_parent()
         be_nice(nice)
 
+    return _started(command, environment, log, folder, prepare)
+
+
+def _started(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: IO[bytes],
+    folder: Path,
+    prepare: Callable[[], None] | None = None,
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(command),
         env=dict(environment),
@@ -118,7 +120,7 @@ def start_below(
         stdout=log,
         stderr=log,
         start_new_session=True,
-        preexec_fn=prepare,  # noqa: PLW1509
+        preexec_fn=prepare,  # noqa: PLW1509 - given only by a process of one thread
     )
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from dashboard.jobs.model import Job, JobState
+from processing import database
 from processing.database import IDENT, Utc
 from processing.errors import StaleError
 
@@ -61,7 +62,7 @@ _AS_JSON = ("parameters", "engine", "granules", "results", "needs", "after")
 
 def prepare(connection: Connection) -> None:
     """Make the tables where they are not there. Raises StaleError for a later version."""
-    found = version(connection)
+    found = database.version(connection, _VERSION)
     if found is not None and found > VERSION:
         raise StaleError(f"jobs have version {found}, this is {VERSION}", mend="use a newer leadline")
     if found is None:
@@ -69,18 +70,9 @@ def prepare(connection: Connection) -> None:
         connection.execute(sa.insert(_VERSION).values(version=VERSION))
 
 
-def version(connection: Connection) -> int | None:
-    """Version of the tables; None when they are not there."""
-    if not sa.inspect(connection).has_table(_VERSION.name):
-        return None
-    found = connection.execute(sa.select(sa.func.max(_VERSION.c.version))).scalar()
-    return None if found is None else int(found)
-
-
 def lock(connection: Connection) -> None:
     """Wait for other writers: what is read from here on still stands at the end."""
-    if connection.engine.dialect.name != "sqlite":
-        connection.execute(sa.update(_VERSION).values(version=_VERSION.c.version))
+    database.lock(connection, _VERSION)
 
 
 def select(connection: Connection, *conditions: sa.ColumnElement[bool], newest: int | None = None) -> list[Job]:

@@ -46,15 +46,7 @@ class AgreementPage(Page):
         return controls.body(self._left, self._right)
 
     def wait(self, then: Callable[[], None]) -> None:
-        """There is no figure here: the listing itself says when it is there."""
-        self._awaited = True
-
-        def drawn() -> None:
-            if self._awaited:
-                self._awaited = False
-                then()
-
-        self.numbers.on_ready = drawn
+        self.wait_for(self.numbers, then)
 
     def nothing(self) -> tuple[str, str, str] | None:
         if self.place.catalog.granules:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import panel as pn
 from bokeh.model import Model
@@ -12,6 +12,12 @@ from bokeh.model import Model
 from dashboard import controls, words
 from dashboard.place import Place
 from dashboard.state import Change, Later
+
+
+class Ready(Protocol):
+    """A component that calls ``on_ready`` once the browser has drawn it."""
+
+    on_ready: Callable[[], None]
 
 
 class Page:
@@ -56,6 +62,17 @@ class Page:
                 then()
 
         self.anchor.on_change("inner_height", laid_out)
+
+    def wait_for(self, part: Ready, then: Callable[[], None]) -> None:
+        """As ``wait``, on a page without a figure: ``part`` of it says itself when it is there."""
+        self._awaited = True
+
+        def drawn() -> None:
+            if self._awaited:
+                self._awaited = False
+                then()
+
+        part.on_ready = drawn
 
     def nothing(self) -> tuple[str, str, str] | None:
         """Headline, explanation and command when the page cannot show anything yet."""

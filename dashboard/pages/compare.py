@@ -69,15 +69,7 @@ class ComparePage(Page):
         return tuple(model.run for model in self.chosen[:2])
 
     def wait(self, then: Callable[[], None]) -> None:
-        """The listing says when it is there."""
-        self._awaited = True
-
-        def drawn() -> None:
-            if self._awaited:
-                self._awaited = False
-                then()
-
-        self.layout.lists["models"].on_ready = drawn
+        self.wait_for(self.layout.lists["models"], then)
 
     def nothing(self) -> tuple[str, str, str] | None:
         workspace = self.place.workspace

@@ -22,15 +22,7 @@ class JobsPage(Page):
         return self.panel
 
     def wait(self, then: Callable[[], None]) -> None:
-        """There is no figure here: the panel itself says when it is there."""
-        self._awaited = True
-
-        def drawn() -> None:
-            if self._awaited:
-                self._awaited = False
-                then()
-
-        self.panel.on_ready = drawn
+        self.wait_for(self.panel, then)
 
     def nothing(self) -> tuple[str, str, str] | None:
         if self.place.catalog.granules:

@@ -268,13 +268,7 @@ class PolarMap:
         with self.place.guard("choosing in the map"):
             width, _ = looks.size(self.figure, 640, 560)
             reach = _TAP * (self._view[2] - self._view[0]) / width
-            near = [
-                (away, granule.ident, beam.name, x_atc)
-                for granule in self.place.catalog.granules
-                for beam in granule.beams
-                for x_atc, away in (beam.line.nearest(event.x, event.y),)
-                if away <= reach
-            ]
+            near = self.place.catalog.tracks_near(event.x, event.y, reach)
             if near:
                 _, granule, beam, x_atc = min(near)
                 self.place.state.move(page="review", granule=granule, beam=beam, x=x_atc)
