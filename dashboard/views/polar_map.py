@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,16 @@ class PolarMap:
         self._scene_names.glyph.update(text_color=colours["accent"], background_fill_color=colours["sea"])
         self._box.glyph.update(line_color=colours["mark"], fill_color=colours["mark"])
         self._chosen.glyph.line_color = colours["mark"]
-        self._bar.update(
-            bar_line_color=colours["ink"], label_text_color=colours["ink"], background_fill_color=colours["card"]
-        )
+        self._paint_bar(colours)
+
+    def _paint_bar(self, colours: Mapping[str, str]) -> None:
+        """A scale bar in a theme's colours; the browser does not see when the colour of one changes."""
+        bar = ScaleBar(range=self._x, unit="m", location="bottom_right", bar_length=90, bar_length_units="screen",
+                       bar_line_width=2, border_line_color=None, background_fill_alpha=0.8, padding=6, margin=8,
+                       label_text_font=looks.FONT, label_text_font_size="11px", bar_line_color=colours["ink"],
+                       label_text_color=colours["ink"], background_fill_color=colours["card"])  # fmt: skip
+        others = [part for part in self.figure.center if not isinstance(part, ScaleBar)]
+        self.figure.center = [*others, bar]
 
     def update(self) -> None:
         """Draw the catalog; the view is fitted to the data once, and then left to the analyst."""
@@ -115,10 +123,6 @@ class PolarMap:
         plot.scatter("x", "y", source=self._points, size=11, fill_color="colour", line_color="#ffffff", line_width=1.5)
         facts = [("Scene", "@name"), ("Taken", "@when")]
         plot.add_tools(looks.hover(self._outlines, facts, limit=4))
-        self._bar = ScaleBar(range=self._x, unit="m", location="bottom_right", bar_length=90, bar_length_units="screen",
-                             bar_line_width=2, border_line_color=None, background_fill_alpha=0.8, padding=6, margin=8,
-                             label_text_font=looks.FONT, label_text_font_size="11px")  # fmt: skip
-        plot.add_layout(self._bar)
         plot.on_event(RangesUpdate, self._moved)
         plot.on_event(Tap, self._tapped)
         for name in ("inner_width", "inner_height"):
