@@ -133,3 +133,27 @@ def be_nice(by: int) -> None:
     """Let this process and what it starts give way to others."""
     with suppress(OSError, AttributeError):
         os.nice(by)
+    _let_session_give_way("self", by)
+
+
+def let_sessions_give_way(token: str, by: int) -> None:
+    """Let the sessions that processes of a job began give way too, as ``be_nice`` does for one; this one is spared.
+
+    A session that somebody else began, as that of a cluster's worker, is left alone.
+    """
+    mark = f"{TOKEN}={token}".encode()
+    sessions = set()
+    for process in bearing(token):
+        with suppress(OSError):
+            sessions.add(os.getsid(process.pid))
+    for leader in sessions - {os.getpid()}:
+        if _bears(leader, mark):
+            _let_session_give_way(str(leader), by)
+
+
+def _let_session_give_way(leader: str, by: int) -> None:
+    """Linux may share cores between sessions first (autogroup); a process is then nice to its own session alone."""
+    file = Path(f"/proc/{leader}/autogroup")
+    with suppress(OSError, ValueError):
+        if int(file.read_text(encoding="ascii").rpartition(" ")[2]) < by:
+            file.write_text(str(by), encoding="ascii")

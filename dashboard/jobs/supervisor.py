@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboard.jobs.processes import TOKEN, began, kill_all, start_below
+from dashboard.jobs.processes import TOKEN, began, kill_all, let_sessions_give_way, start_below
 
 if TYPE_CHECKING:
     from dashboard.jobs.folder import JobFolder
@@ -60,7 +60,7 @@ class Supervisor:
 
     def __init__(self, root: Path, number: int) -> None:
         self._root, self._number = root, number
-        self._token = os.environ[TOKEN]
+        self._token, self._nice = os.environ[TOKEN], int(os.environ.get("LEADLINE_NICE", "0"))
         self._spec: dict[str, Any] = json.loads((root / "jobs" / str(number) / "spec.json").read_text("utf-8"))
         self._asked = self._killed = 0.0
         self._told_to_end, self._stop_by = False, ""
@@ -69,8 +69,7 @@ class Supervisor:
         """From the start of the command to the record of its end."""
         signal.signal(signal.SIGTERM, self._end_too)
         with (self._root / "jobs" / str(self._number) / "log.txt").open("ab") as said:
-            nice = int(os.environ.get("LEADLINE_NICE", "0"))
-            command = start_below(self._spec["command"], self._environment(), said, self._root.parent, nice)
+            command = start_below(self._spec["command"], self._environment(), said, self._root.parent, self._nice)
         from dashboard.jobs.folder import JobFolder, sweep_after
         from dashboard.jobs.store import JobStore
         from processing.project import Project
@@ -105,6 +104,7 @@ class Supervisor:
             if now - measured >= next(every for until, every in _MEASURES if now - started < until):
                 measured = now
                 append(folder.usage, meter.look())
+                let_sessions_give_way(self._token, self._nice)
             if now - beat >= BEAT:
                 beat = asked = now
                 job = self._say(store)

@@ -17,7 +17,7 @@ import pytest
 from job_world import LONG, QUICK, World, living, prepare, until
 
 from dashboard.jobs.keeper import Keeper
-from dashboard.jobs.model import JobState
+from dashboard.jobs.model import Job, JobState
 from dashboard.jobs.store import JobStore
 from processing.project import Project
 
@@ -54,6 +54,13 @@ def supervisor_of(world: World, number: int) -> psutil.Process:
     """The process that watches over a job, once the database knows it."""
     until(lambda: world.job(number).beat > 0, said=world.said)
     return psutil.Process(world.job(number).pid)
+
+
+def session_niceness(job: Job) -> set[int]:
+    """How nice the sessions below a job's supervisor are to others; nothing where the system does not group them."""
+    sessions = {os.getsid(process.pid) for process in living(job)} - {job.pid}
+    files = [Path(f"/proc/{session}/autogroup") for session in sessions]
+    return {int(file.read_text().rpartition(" ")[2]) for file in files if file.exists()}
 
 
 def test_a_chain_goes_to_its_end_without_a_server(make_world: MakeWorld) -> None:
@@ -96,6 +103,7 @@ def test_a_job_that_is_cancelled_ends_whole_in_seconds_and_what_needs_it_with_it
     commands = [process for process in living(job) if process.pid != job.pid]
     assert len(commands) >= ranks
     assert {process.nice() for process in commands} == {10}
+    until(lambda: session_niceness(job) <= {10}, LIMIT)
     assert "a secret" not in "".join(" ".join(process.environ().values()) for process in living(job))
     assert world.keeper.store.ask_stop(queued.id, "bo").state is JobState.CANCELLED
     asked = time.monotonic()
