@@ -15,7 +15,6 @@ from dashboard.data import Workspace
 from dashboard.geometry import MapLine
 from processing.errors import LeadlineError
 from processing.io import tables
-from processing.io.atomic import ASIDE
 from processing.local.staleness import Staleness
 from processing.project import Input, Project
 from processing.stages import STAGES
@@ -165,7 +164,7 @@ def _modified(path: Path, depth: int) -> Iterator[int]:
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
-        if not entry.name.startswith(ASIDE):
+        if not entry.name.startswith("."):  # what is half written, and a training that is under way
             yield from _modified(entry, depth - 1)
 
 

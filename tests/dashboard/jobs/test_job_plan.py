@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.catalog import Catalog, Granule, Pair, Progress
+from dashboard.catalog import Catalog, Granule, Pair, Progress, signature
 from dashboard.jobs.plan import FOLLOWS, Due, due, orders
 from processing.project import Project
 
@@ -85,6 +85,15 @@ def test_without_any_scene_or_model_only_segments_are_made() -> None:
 def test_a_granule_that_cannot_be_read_holds_nothing_up() -> None:
     unreadable = granule("B", **dict.fromkeys(granule().stages, Progress(0, 0)))
     assert due(catalog(granule(), unreadable)) == []
+
+
+def test_a_training_under_way_does_not_have_the_project_looked_through_again(project: Project) -> None:
+    (project.root / "models" / ".unfinished-1").mkdir(parents=True)
+    before = signature(project)
+    (project.root / "models" / ".unfinished-1" / "checkpoint.pt").write_bytes(b"1")
+    assert signature(project) == before
+    (project.root / "models" / "mlp-v0001").mkdir()
+    assert signature(project) != before
 
 
 @pytest.fixture
