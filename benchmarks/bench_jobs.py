@@ -30,7 +30,10 @@ STOP, PROGRESS, COLD = 10.0, 3.0, 15.0
 LIMITS = {"pan or zoom": 200.0, "label": 200.0, "next zone": 300.0}
 """95th percentiles beside jobs, ms; of the next zone as on a page without."""
 
-TRIES, COLD_TRIES = 4, 2
+TRIES, COLD_TRIES = 3, 2
+SETTLED = 4_500
+"""Until the page has seen what the job before has changed: it draws the form anew then, ms."""
+
 MOVES, EDITS, ZONES, TURNS = 36, 20, 12, 8
 SEED = 20
 
@@ -145,10 +148,10 @@ class Launcher:
         """Launch a stage; ms from the click to what is waited for, a bar, and its first step, and what these said."""
         self.page.locator(f".stages [data-stage={stage}]").click()
         self.page.locator(".form").wait_for()
-        for details in self.page.locator(".form details:not([open]) > summary").all():
-            details.click()
+        self.page.wait_for_timeout(SETTLED)
         for name, value in values.items():
             field = self.page.locator(f"#field-{name}").first
+            field.evaluate("node => node.closest('details')?.setAttribute('open', '')")
             if field.evaluate("node => node.tagName") == "SELECT":
                 field.select_option(value)
             else:
@@ -249,7 +252,9 @@ def _beside(chromium: Any, server: Server, root: Path) -> Iterator[Row]:
 def _busy(root: Path) -> Iterator[list[Job]]:
     """Two trainings at work, each on a core, both in their epochs."""
     with Keeper(root) as keeper:
-        orders = [{"model": "mlp", "epochs": 1000, "batch": 32, "seed": 900 + number} for number in range(2)]
+        orders = [
+            {"model": "mlp", "epochs": 1000, "batch": 32, "seed": 900 + number, "workers": 1} for number in range(2)
+        ]
         asked = [{"stage": "train", "parameters": each} for each in orders]
         jobs = [keeper.store.add([checked(Project(root), each)], "bench")[0] for each in asked]
         keeper.start_due()

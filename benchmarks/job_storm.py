@@ -187,7 +187,7 @@ class Storm:
         stage = {"two ranks": "train"}.get(kind, kind.split(maxsplit=1)[0])
         values: dict[str, dict[str, Any]] = {
             "freeboard": {"window": 8000.0 + 10.0 * number},
-            "train": {"model": "mlp", "seed": number, "epochs": _LONG if long else 2, "snapshot": "v0001"},
+            "train": {"model": "mlp", "seed": number, "epochs": _LONG if long else 2, "batch": 32, "snapshot": "v0001"},
             "classify": {"batch": 2048 + number},
             "autolabel": {"transition": 20.0 + number},
             "resample": {},
@@ -195,7 +195,7 @@ class Storm:
             "evaluate": {"models": "mlp", "protocols": "paper", "seeds": 1, "epochs": 1, "snapshot": "v0001"},
         }
         engine = {"engine": "spark", "master": self._cluster.url} if kind.endswith("Spark") else {}
-        ranks = {"workers": 2} if kind == "two ranks" else {}
+        ranks = {"workers": 2 if kind == "two ranks" else 1} if stage == "train" else {}
         asked = {"stage": stage, "parameters": values[stage] | ranks, "engine": engine, "cores": 1}
         return checked(Project(self.root), asked)
 
