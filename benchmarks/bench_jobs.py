@@ -121,6 +121,8 @@ def _left(outcome: Outcome) -> Iterator[Row]:
                 "; ".join(outcome.executors[:2]))  # fmt: skip
     half = ", ".join(str(file) for file in outcome.files[:3])
     yield _none(f"half-written files left of {count} jobs", len(outcome.files), "files", half)
+    lost = max(0, outcome.states["lost"] - outcome.orphaned)
+    yield _none(f"jobs lost of {count} whose supervisor nobody killed", lost, "jobs")
     yield _none(f"jobs without an end of {count}", outcome.endless, "jobs")
     yield Row("longest time from a cancel to the end", outcome.slowest, "s", f"<= {STOP:g} s", outcome.slowest <= STOP,
               note=f"{outcome.slowest_of}; of {outcome.cancelled}, those in the queue included")  # fmt: skip

@@ -143,7 +143,7 @@ class Storm:
 
     def _count(self) -> None:
         """See what is left, once the last processes have had a moment to go."""
-        jobs, outcome = self._store.recent(1000), self.outcome
+        jobs, outcome = [job for job in self._store.recent(1000) if job.id in self._fates], self.outcome
         tokens = {f"{TOKEN}={job.token}".encode(): job for job in jobs}
         _settled(lambda: not list(_bearers(tokens)) and not self._executors())
         outcome.states = Counter(job.state.value for job in jobs)

@@ -69,7 +69,7 @@ class Job:
     snapshot, model : the snapshot it works from and the model, as far as they are known.
     commit : version of the code, with the commit where it is known. token : what every process of it bears.
     pid, began : process that watches over it, or is to start it as long as ``beat`` is 0, and when that process was
-    made, s since 1970; 0 before there is one.
+    made, s since its machine began; 0 before there is one.
     beat : grows as long as that process lives. stop_by : who asked it to end. status : exit status of the command.
     """
 

@@ -22,6 +22,10 @@ _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess)
 _LOOK = 0.05
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _HAS_PROC = Path("/proc/self/environ").exists()
+_STARTED = 19
+"""Place of the start among the fields of ``/proc/PID/stat`` that follow the program's name, in ticks since the boot."""
+
+_TICKS = os.sysconf("SC_CLK_TCK") if _HAS_PROC else 1
 _LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
 
@@ -65,18 +69,23 @@ def _alive(process: psutil.Process) -> bool:
     return False
 
 
-def is_there(pid: int, began: float) -> bool:
-    """Whether the process that was ``pid`` since ``began`` still lives; numbers are given out again."""
+def is_there(pid: int, since: float) -> bool:
+    """Whether the process that was ``pid`` and ``began`` at ``since`` still lives; numbers are given out again."""
     if pid <= 0:
         return False
-    with suppress(*_GONE):
-        process = psutil.Process(pid)
-        return abs(process.create_time() - began) < 1.0 and _alive(process)
+    with suppress(*_GONE, OSError):
+        return abs(began(pid) - since) < 0.5 and _alive(psutil.Process(pid))
     return False
 
 
 def began(pid: int) -> float:
-    """When a process was made, s since 1970."""
+    """When a process was made, s since the machine began: a clock that is set anew must not make it another process.
+
+    Where the system does not tell that, s since 1970. Raises OSError or psutil's errors when there is no such process.
+    """
+    if _HAS_PROC:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return int(fields[_STARTED]) / _TICKS
     return float(psutil.Process(pid).create_time())
 
 

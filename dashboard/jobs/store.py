@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
-import psutil
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from dashboard.jobs import queue, tables
+from dashboard.jobs import processes, queue, tables
 from dashboard.jobs.model import ACTIVE, Job, JobState, Order, same_work
 from dashboard.jobs.tables import JOB
 from processing import database
@@ -89,7 +89,7 @@ class JobStore:
         Whoever calls this must start them, and is recorded as the process that they hang on until they have given a
         sign of life. Jobs that cannot be done any more are cancelled.
         """
-        own = psutil.Process()
+        own = {"pid": os.getpid(), "began": processes.began(os.getpid())}
 
         def work(connection: Connection) -> list[Job]:
             while gone := queue.doomed(jobs := tables.select(connection, *_worth_knowing(connection))):
@@ -100,7 +100,7 @@ class JobStore:
             for job in queue.startable(jobs, host, limit):
                 taken = {name: results.get(number, "") for name, number in job.results.items()}
                 values: dict[str, Any] = {"parameters": {**job.parameters, **taken}, **_named(job.stage, taken)}
-                values |= {"pid": own.pid, "began": own.create_time()}
+                values |= own
                 _set(connection, job.id, state=JobState.RUNNING, started_at=_now(), **values)
                 chosen.append(job.id)
             return tables.select(connection, JOB.c.id.in_(chosen)) if chosen else []

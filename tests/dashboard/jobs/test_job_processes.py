@@ -18,6 +18,7 @@ from job_world import LONG, QUICK, World, living, prepare, until
 
 from dashboard.jobs.keeper import Keeper
 from dashboard.jobs.model import Job, JobState
+from dashboard.jobs.processes import began, is_there
 from dashboard.jobs.store import JobStore
 from processing.project import Project
 
@@ -171,8 +172,8 @@ def test_an_end_that_only_the_disk_knows_is_recorded(make_world: MakeWorld) -> N
         store.add([world.order("train", **QUICK)], "ada")
         store.claim(1)
         with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-            began = psutil.Process(gone.pid).create_time()
-        store.beat(1, pid=gone.pid, began=began)
+            since = began(gone.pid)
+        store.beat(1, pid=gone.pid, began=since)
     world.folder(1).path.mkdir(parents=True)
     world.folder(1).write_outcome(JobState.DONE, {"status": 0, "result": "mlp-v0001"})
     (found,) = world.keeper.look_after()
@@ -196,6 +197,13 @@ def test_a_job_whose_server_was_killed_before_it_could_start_it_is_started_by_an
     assert [job.state for job in world.keeper.look_after()] == ["queued"]
     assert [job.id for job in world.keeper.start_due()] == [1]
     assert world.ended(1)[0].state is JobState.DONE, world.said()
+
+
+def test_a_process_is_known_by_when_the_machine_says_it_began() -> None:
+    own = began(os.getpid())
+    assert is_there(os.getpid(), own)
+    assert not is_there(os.getpid(), own - 1.0)
+    assert not is_there(0, 0.0)
 
 
 def test_a_supervisor_that_is_asked_to_end_ends_its_job_in_order(make_world: MakeWorld) -> None:
