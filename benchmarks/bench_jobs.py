@@ -139,7 +139,7 @@ class Launcher:
         self._root = root
         self._held = context(chromium, server.address)
         self.page = self._held.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(150_000)
         self.page.goto(f"{server.address}?page=jobs")
         self.page.wait_for_function(_READY, arg="jobs")
 
