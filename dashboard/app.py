@@ -98,6 +98,8 @@ def make_server(
             f"cannot listen ({error.strerror})", where=f"{address.host}:{address.port}", mend=mend
         ) from None
     workspace.workers.submit(warm, workspace, own_process)
+    if own_process:
+        workspace.jobs.begin()
     server.io_loop.add_callback(spares.fill)
     return server
 

@@ -115,7 +115,8 @@ class JobsDesk:
         active = [job for job in self.board.jobs if job.state.active]
         known = {job.id: job for job in active}
         waits = [known[number].title for number in has_to_follow(order, active)]
-        settings = self._project.stage(rules.LAUNCHED[order.stage]).values_dict()
+        kind = rules.LAUNCHED.get(order.stage)
+        settings = self._project.stage(kind).values_dict() if kind else {}
         return {
             "error": None,
             "command": shown(self.board.root, order, settings),
@@ -246,7 +247,7 @@ class JobsDesk:
 
 def told(error: LeadlineError) -> str:
     """What is wrong and how to mend it, without the option of the command line."""
-    head = "" if error.where.startswith("--") else f"{error.where}: " if error.where else ""
+    head = "" if error.where.startswith(("--", "job-")) else f"{error.where}: " if error.where else ""
     return f"{head}{error.what}" + (f"; {error.mend}" if error.mend else "")
 
 

@@ -11,6 +11,9 @@ from processing.stages import SECTIONS
 _SIDE_BY_SIDE = ("train", "evaluate", PROMOTE)
 """Stages whose jobs may run beside each other: each writes a run of its own, or only says which is in use."""
 
+_IN_PLACE = ("segments", "autolabels", "predictions")
+"""Tables that are made anew where they stand: whoever reads them must not find them changed half-way."""
+
 _PINS = {"snapshots": "snapshot", "models": "run_name", "predictions": "run_name"}
 """The parameter that names which of its inputs a stage takes, by the input's kind."""
 
@@ -31,12 +34,15 @@ def inputs_of(order: Order) -> tuple[str, ...]:
 
 
 def has_to_follow(order: Order, active: Sequence[Job]) -> tuple[int, ...]:
-    """Active jobs that must have ended before ``order``: those that write what it reads, or what it writes too."""
+    """Active jobs that must have ended before ``order``: those that write what it reads or writes too, or read what
+    it makes anew."""
     return tuple(job.id for job in active if job.state.active and _comes_first(job, order))
 
 
 def _comes_first(job: Job, order: Order) -> bool:
     written = output_of(job.stage)
+    if output_of(order.stage) in _IN_PLACE and output_of(order.stage) in inputs_of(job.order):
+        return True
     if not written:
         return False
     if written == output_of(order.stage) and order.stage not in _SIDE_BY_SIDE:

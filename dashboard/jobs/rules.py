@@ -247,7 +247,7 @@ def cores_of(stage: str, parameters: Mapping[str, Any], engine: Mapping[str, Any
             raise ValueError(chosen)
     except (OverflowError, TypeError, ValueError):
         what = f"cores cannot be {_short(asked)}"
-        raise InputError(what, where="cores", mend=f"give a whole number up to {most}, or 0 for all") from None
+        raise InputError(what, where="job-cores", mend=f"give a whole number up to {most}, or 0 for all") from None
     return chosen or most
 
 

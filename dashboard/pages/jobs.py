@@ -17,6 +17,7 @@ class JobsPage(Page):
     title = "Jobs"
 
     def build(self, theme: str) -> Any:
+        self._shown: tuple[str, int] | None = None
         self.panel = JobsPanel(self.place.jobs, theme=theme, sizing_mode="stretch_both", margin=0)
         self.place.jobs.on_news = self._news
         return self.panel
@@ -38,7 +39,10 @@ class JobsPage(Page):
         if change.touches("page"):
             with self.place.guard("listing the jobs"):
                 self.panel.follow()
-        if change.touches("job", "launch", "page"):
+        # A look at the project touches everything; a form that is being filled in must not be drawn anew.
+        asked = (self.place.state.launch, self.place.state.job)
+        if asked != self._shown:
+            self._shown = asked
             with self.place.guard("showing the job"):
                 self.panel.show_place()
 

@@ -140,7 +140,7 @@ export function makeForm(send, named) {
       where.querySelector('[data-field="engine"]').classList.remove("of-engine");
       if (told.cores) {
         cores = element("input", { type: "text", inputmode: "numeric", id: "field-job-cores", value: told.cores.value || "", placeholder: `all ${told.cores.most}`, oninput: changed });
-        where.append(element("div", { class: "row-field", "data-field": "cores" }, element("label", { for: "field-job-cores" }, "Cores here"),
+        where.append(element("div", { class: "row-field", "data-field": "job_cores" }, element("label", { for: "field-job-cores" }, "Cores here"),
           element("div", { class: "control" }, cores), element("p", { class: "help" }, "Cores of this machine that the job takes; fewer leave room for others"), element("p", { class: "wrong", hidden: "" })));
       }
       sections.push(where);

@@ -14,6 +14,7 @@ CONTENT = {
     "review": ("Queue", "Nothing selected", "What this edit does"),
     "freeboard": ("Freeboard (m)", "robust", "mean"),
     "agreement": ("second opinion",),
+    "jobs": ("New job", "Everything follows from its inputs", "Choose a job to see what it does"),
     "compare": ("Models",),
 }
 

@@ -22,7 +22,11 @@ STAGES = ("resample", "autolabel", "snapshot", "train", "classify", "freeboard",
         ("resample", "autolabel", {}, True),
         ("resample", "resample", {"window": 4.0}, True),
         ("resample", "freeboard", {"source": "labels", "run_name": "v0001"}, True),
-        ("autolabel", "resample", {}, False),
+        ("autolabel", "resample", {}, True),
+        ("freeboard", "resample", {}, True),
+        ("snapshot", "autolabel", {}, True),
+        ("freeboard", "classify", {}, True),
+        ("train", "snapshot", {}, False),
         ("autolabel", "classify", {}, False),
         ("snapshot", "train", {}, True),
         ("snapshot", "train", {"snapshot": "v0001"}, False),
@@ -43,7 +47,7 @@ STAGES = ("resample", "autolabel", "snapshot", "train", "classify", "freeboard",
         ("evaluate", "evaluate", {"seeds": 2}, False),
     ],
 )
-def test_a_job_follows_those_that_write_what_it_reads_or_writes(active, stage, parameters, follows) -> None:
+def test_a_job_follows_those_whose_tables_or_work_it_would_meet(active, stage, parameters, follows) -> None:
     known = [job(1, active, "running"), job(2, active, "done"), job(3, active)]
     assert has_to_follow(order(stage, **parameters), known) == ((1, 3) if follows else ())
 

@@ -246,7 +246,7 @@ def test_cores_are_those_that_the_work_takes(project: Project) -> None:
     for master, count in (("local", 1), ("local[3]", 3), ("local[*]", available()), ("spark://h:7077", 1)):
         assert cores("resample", {"engine": "spark", "master": master}) == count
     for bad in (-1, available() + 1, "many", [1], float("inf"), float("nan"), 10**400):
-        assert refused(lambda bad=bad: cores("freeboard", asked=bad)).where == "cores"
+        assert refused(lambda bad=bad: cores("freeboard", asked=bad)).where == "job-cores"
 
 
 @pytest.mark.parametrize("stage", ["", "engine", "review", "demo", "twin", "resample; id", "__class__", None, 3])
