@@ -162,7 +162,11 @@ class Storm:
     def _executors(self) -> list[str]:
         """Processes below the cluster's workers, in words."""
         found = [psutil.Process(worker.pid).children(recursive=True) for worker in self._cluster.workers]
-        return [" ".join(process.cmdline()[-12:])[:300] for processes in found for process in processes]
+        said: list[str] = []
+        for process in (process for processes in found for process in processes):
+            with suppress(psutil.Error):  # one that has just ended
+                said.append(" ".join(process.cmdline()[-12:])[:300])
+        return said
 
     def _plan(self) -> list[Fate]:
         kinds = [kind for kind, count in KINDS.items() for _ in range(count)]

@@ -56,7 +56,7 @@ class Board:
         self._thread: threading.Thread | None = None
         self._closed = False
         self.workers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-order")
-        self._cared = 0.0
+        self._cared, self._caring = 0.0, False
         self.trouble = ""
 
     def begin(self) -> None:
@@ -144,9 +144,10 @@ class Board:
             return News((), ())
         now = time.monotonic()
         if now - self._cared >= _CARE:
-            self._cared = now
+            self._cared, self._caring = now, False
             keeper.look_after()
             keeper.start_due()
+            self._caring = True
         found = {job.id: job for job in keeper.store.recent(MOST)}
         with self._lock:
             known, self._jobs = self._jobs, found
@@ -202,7 +203,8 @@ class Board:
             log.exception("looking after the jobs failed")
             self._complain(f"jobs cannot be looked after ({type(error).__name__}: {error})")
         else:
-            self.trouble = ""
+            if self._caring:  # else what failed the last time is still in the way
+                self.trouble = ""
             return news
         return News((), ())
 
