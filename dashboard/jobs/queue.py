@@ -18,6 +18,9 @@ _PINS = {"snapshots": "snapshot", "models": "run_name", "predictions": "run_name
 """The parameter that names which of its inputs a stage takes, by the input's kind."""
 
 
+_ENDS = {JobState.FAILED: "failed", JobState.CANCELLED: "was cancelled", JobState.LOST: "was lost"}
+
+
 def output_of(stage: str) -> str:
     """The kind of table a stage writes, or changes the newest of; empty when it does neither."""
     kind = SECTIONS.get(stage)
@@ -93,7 +96,7 @@ def doomed(jobs: Sequence[Job]) -> list[tuple[Job, str]]:
     for job in jobs:
         lacking = [known[number] for number in job.needs if number in known and _in_vain(known[number])]
         if job.state is JobState.QUEUED and lacking:
-            found.append((job, f"{lacking[0].title}, which it needs, is {lacking[0].state}"))
+            found.append((job, f"it needs {lacking[0].title}, which {_ENDS[lacking[0].state]}"))
     return found
 
 

@@ -91,7 +91,7 @@ def test_a_command_that_fails_says_why_in_a_line_and_what_needs_it_is_cancelled(
     assert (failed.state, failed.status) == ("failed", 2)
     assert "there are no predictions yet; run: leadline classify" in failed.reason
     assert "\n" not in failed.reason
-    assert (cancelled.state, cancelled.reason) == ("cancelled", "#1 freeboard, which it needs, is failed")
+    assert (cancelled.state, cancelled.reason) == ("cancelled", "it needs #1 freeboard, which failed")
     until(lambda: world.left() == [])
 
 
@@ -113,7 +113,7 @@ def test_a_job_that_is_cancelled_ends_whole_in_seconds_and_what_needs_it_with_it
     until(lambda: world.left() == [], LIMIT)
     assert time.monotonic() - asked < LIMIT
     assert (ended.state, ended.reason, ended.result) == ("cancelled", "cancelled by bo", "")
-    assert needing.reason == "#1 train, which it needs, is cancelled"
+    assert needing.reason == "it needs #1 train, which was cancelled"
     assert Project(world.root).runs("models") == []
     assert not world.folder(queued.id).path.exists()
 

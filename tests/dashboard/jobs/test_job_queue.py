@@ -90,7 +90,7 @@ def test_one_that_does_not_fit_holds_up_those_behind_and_one_that_is_blocked_doe
 def test_jobs_whose_need_was_not_met_are_doomed_and_say_why() -> None:
     known = [job(1, "snapshot", "failed"), job(2, "train", needs=(1,)), job(3, "train", after=(1,))]
     known += [job(4, "train", "running", needs=(1,)), job(5, "classify", needs=(2,)), job(6, needs=(99,))]
-    assert [(found.id, why) for found, why in doomed(known)] == [(2, "#1 snapshot, which it needs, is failed")]
+    assert [(found.id, why) for found, why in doomed(known)] == [(2, "it needs #1 snapshot, which failed")]
 
 
 def test_what_a_job_waits_for_is_said() -> None:

@@ -156,7 +156,8 @@ def test_what_needs_a_job_that_did_not_come_through_is_cancelled_and_others_go_o
     store.end(1, end)
     assert [job.id for job in store.claim(1)] == [5]
     assert states(store) == {1: end.value, 2: "cancelled", 3: "cancelled", 4: "cancelled", 5: "running"}
-    assert store.job(2).reason == f"#1 snapshot, which it needs, is {end}"
+    word = {JobState.FAILED: "failed", JobState.LOST: "was lost", JobState.CANCELLED: "was cancelled"}[end]
+    assert store.job(2).reason == f"it needs #1 snapshot, which {word}"
 
 
 def test_a_job_follows_those_at_work_when_it_was_ordered_however_they_end(store: JobStore) -> None:
