@@ -81,7 +81,9 @@ export function makeDetail(send, named) {
       ? [job.who, job.started ? `for ${ran}` : `queued ${clock(job.queued)}`].join(" · ")
       : [job.who, clock(job.ended), ran && `took ${ran}`].filter(Boolean).join(" · "));
     const waits = job.state === "running" && (job.waiting || !job.bars.length);
-    waiting.hidden = !waits;
+    // As long as the job runs the line keeps its place, so that nothing below it moves.
+    waiting.hidden = job.state !== "running";
+    waiting.style.visibility = waits ? "visible" : "hidden";
     if (waits) {
       put(waiting.children[1], job.waiting || "starting");
       put(waiting.children[2], lasted(job.waiting ? job.since : job.started));
