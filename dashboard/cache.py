@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable
+from dataclasses import fields
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import numpy as np
 
 ValueT = TypeVar("ValueT")
 
@@ -77,3 +80,19 @@ class ByteCache(Generic[ValueT]):
             while self.used > self.limit:
                 _, (_, freed) = self._values.popitem(last=False)
                 self.used -= freed
+
+
+def nbytes(value: Any) -> int:
+    """Bytes of the arrays in a value: an array, or a mapping or a data class of such."""
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes)
+    if isinstance(value, dict):
+        return sum(nbytes(item) for item in value.values())
+    if hasattr(value, "__dataclass_fields__"):
+        return sum(nbytes(getattr(value, item.name)) for item in fields(value))
+    return 64
+
+
+def one(_: Any) -> int:
+    """The size of a value where values are counted, not weighed."""
+    return 1

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from threading import Lock, local
@@ -21,7 +20,7 @@ import numpy as np
 import pyproj
 from numpy.typing import NDArray
 
-from dashboard.cache import ByteCache
+from dashboard.cache import ByteCache, nbytes, one
 from dashboard.geometry import MapLine, knots
 from dashboard.tracks import (
     AUTO,
@@ -70,26 +69,12 @@ _OPEN_TABLES = 2
 _SEGMENT_COLUMNS = ("segment", "x_atc", "lat", "lon", "height_mean", "height_std", "photon_rate", "background_rate")
 
 
-def _nbytes(value: Any) -> int:
-    if isinstance(value, np.ndarray):
-        return int(value.nbytes)
-    if isinstance(value, dict):
-        return sum(_nbytes(item) for item in value.values())
-    if hasattr(value, "__dataclass_fields__"):
-        return sum(_nbytes(getattr(value, item.name)) for item in fields(value))
-    return 64
-
-
 def _modified(path: Path) -> int:
     """When a file was last written, ns; 0 when it is not there."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return 0
-
-
-def _one(_: Any) -> int:
-    return 1
 
 
 class Workspace:
@@ -100,12 +85,12 @@ class Workspace:
         self._project = Project(self.root)
         self._seen = local()
         self._settings_at = self._modified(self.root / "project.toml")
-        self._tracks: ByteCache[Any] = ByteCache(_TRACK_BYTES, _nbytes)
-        self._cells: ByteCache[Any] = ByteCache(_PHOTON_BYTES, _nbytes)
-        self._catalogs: ByteCache[Catalog] = ByteCache(4, _one)
-        self._scenes: ByteCache[Scene] = ByteCache(_OPEN_FILES, _one)
-        self._granules: ByteCache[PhotonSource] = ByteCache(_OPEN_FILES, _one)
-        self._photon_tables: ByteCache[PhotonSource] = ByteCache(_OPEN_TABLES, _one)
+        self._tracks: ByteCache[Any] = ByteCache(_TRACK_BYTES, nbytes)
+        self._cells: ByteCache[Any] = ByteCache(_PHOTON_BYTES, nbytes)
+        self._catalogs: ByteCache[Catalog] = ByteCache(4, one)
+        self._scenes: ByteCache[Scene] = ByteCache(_OPEN_FILES, one)
+        self._granules: ByteCache[PhotonSource] = ByteCache(_OPEN_FILES, one)
+        self._photon_tables: ByteCache[PhotonSource] = ByteCache(_OPEN_TABLES, one)
         self._lock = Lock()
         self._photon_lock = Lock()
         self._painter: TilePainter | None = None
