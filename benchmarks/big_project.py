@@ -311,6 +311,7 @@ def _freeboard_columns(beam: Beam) -> dict[str, object]:
         "freeboard": beam.height - beam.level,
         "freeboard_sigma": np.full(count, 0.03, np.float32),
         "lead_id": np.where(water, lead, -1).astype(np.int32),
+        "flags": np.zeros(len(water), np.uint32),
     }
 
 

@@ -84,6 +84,7 @@ def formats() -> str:
     codes: tuple[type[Enum], ...] = (
         schema.SurfaceClass,
         schema.AutoFlag,
+        schema.FreeboardFlag,
         schema.Quality,
         schema.Cloud,
         schema.LabelSource,

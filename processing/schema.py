@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from processing.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class SurfaceClass(IntEnum):
@@ -75,6 +75,28 @@ class SeaSurfaceSource(IntEnum):
     NONE = 0
     LEADS = 1
     INTERPOLATED = 2
+
+
+class FreeboardFlag(IntFlag):
+    """Bits of FREEBOARD ``flags``: why a figure deserves a second look. Flags mark, they do not drop.
+
+    Those of a lead stand on every segment of it.
+    """
+
+    NEGATIVE = 1
+    """Freeboard below zero; kept as measured."""
+    UNDER_CLOUD = 2
+    """The ice around returns so few photons that the laser must have passed through cloud."""
+    DARK_LEAD = 4
+    """A lead that returns few photons: rough water, or cloud taken for it."""
+    WAVES = 8
+    """A lead whose heights scatter along the track beyond photon noise: waves or swell."""
+    SATURATED = 16
+    """Detector saturated over the lead, or photons too many for the first-photon table to correct."""
+    NO_FIRST_PHOTON = 32
+    """Measured without the first-photon correction."""
+    NOT_TRUSTED = 64
+    """A lead that was kept out of the sea surface by one of the above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +290,7 @@ FREEBOARD = Table(
         Column("freeboard", _F4, "m", "surface height minus the chosen sea surface; negative values are kept"),
         Column("freeboard_sigma", _F4, "m", "standard uncertainty of the freeboard"),
         Column("lead_id", _I4, "1", "run of open-water segments this segment belongs to; -1 when none"),
+        Column("flags", _U4, "1", "bit flags, see FreeboardFlag"),
     ),
 )
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
+from processing.charts import style as paper
 from training import charts_style as look
 from training.report_rows import (
     DISHONEST,
@@ -133,7 +134,7 @@ def _class_lines(rows: Sequence[Row], figure: str) -> Iterator[Line]:
         for row in fair_rows(rows, "labels"):
             pair = _pair(row, truths.get(row.model))
             values = {kind: class_figure(one, name, figure) for kind, one in pair.items()}
-            yield Line(model_name(row.model), look.class_colour(code), values)
+            yield Line(model_name(row.model), paper.class_colour(code), values)
 
 
 def draw_groups(rows: Sequence[Row], about: str) -> Figure | None:
@@ -218,7 +219,7 @@ def _tick_entry() -> Line2D:
     return Line2D(
         [],
         [],
-        color=look.colour("ink"),
+        color=paper.colour("ink"),
         marker="|",
         linestyle="",
         markersize=8,
@@ -232,7 +233,7 @@ def _figure(panels: Panel, title: str, foot: str, entries: list[Line2D], *, chan
     lines = next(iter(panels.values()))
     most = max(len(line.values) for line in lines)
     foot = f"{foot}; {_NUMBERS}" if most > 1 else foot
-    figure = look.sheet(1.1 + _PITCH[most] * len(lines), title, foot)
+    figure = paper.sheet(1.1 + _PITCH[most] * len(lines), title, foot)
     look.key(figure, entries)
     grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     every = [line for mine in panels.values() for line in mine]
@@ -252,12 +253,12 @@ def _ground(axes: Axes, lines: Sequence[Line], *, changes: bool) -> None:
     """What lies behind the marks: shades, guides, the line of no change."""
     for y, line in enumerate(lines):
         if line.shaded:
-            axes.axhspan(y - 0.5, y + 0.5, color=look.colour("paper"), linewidth=0, zorder=0)
+            axes.axhspan(y - 0.5, y + 0.5, color=paper.colour("paper"), linewidth=0, zorder=0)
         if line.guide and line.first is not None:
             x = 100 * line.first.mean
             axes.plot((x, x), (y, len(lines)), ":", color=line.colour, linewidth=0.8, zorder=1)
     if changes:
-        axes.axvline(0.0, color=look.colour("soft"), linewidth=0.8, zorder=1)
+        axes.axvline(0.0, color=paper.colour("soft"), linewidth=0.8, zorder=1)
     axes.set_xlabel("%")
     axes.xaxis.grid(visible=True)
     axes.tick_params(axis="y", length=0)
@@ -272,7 +273,7 @@ def _line(axes: Axes, y: int, line: Line, *, changes: bool) -> None:
     if line.first is not None:
         place = blended_transform_factory(axes.transAxes, axes.transData)
         text = plain(line.first, signed=changes)
-        axes.text(1.03, y, text, transform=place, va="center", fontsize=look.SMALL, color=look.colour("soft"))
+        axes.text(1.03, y, text, transform=place, va="center", fontsize=look.SMALL, color=paper.colour("soft"))
 
 
 def _references(axes: Axes, lines: Sequence[Line]) -> None:

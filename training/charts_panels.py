@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from processing.charts import style as paper
 from training import charts_style as look
 from training.calibration import BINS
 from training.report_rows import fair_rows, fairest, model_name, models, percent, protocol_name
@@ -37,7 +38,7 @@ def draw_confusion(rows: Sequence[Row], about: str) -> Figure | None:
     columns = models(fair_rows(rows, kinds[0]))
     title = f"Confusion, {protocol_name(str(fairest(rows)))} held out"
     width = max(0.75 + _PANEL * len(columns), _NARROWEST)
-    figure = look.sheet(0.8 + _PANEL * len(kinds), title, f"{about}; {_SHADES}", width)
+    figure = paper.sheet(0.8 + _PANEL * len(kinds), title, f"{about}; {_SHADES}", width)
     grid = figure.subplots(len(kinds), len(columns), squeeze=False, sharex=True, sharey=True)
     for line, against in zip(grid, kinds, strict=True):
         found = {row.model: row for row in fair_rows(rows, against)}
@@ -58,7 +59,7 @@ def _confusion(axes: Axes, counts: NDArray[np.int64]) -> None:
     painted = shades()(np.sqrt(np.nan_to_num(share)))
     axes.imshow(painted)
     for (row, column), part in np.ndenumerate(share):
-        ink = look.ink_on(painted[row, column])
+        ink = paper.ink_on(painted[row, column])
         text = f"{100 * part:.1f} %" if np.isfinite(part) else "–"
         axes.text(column, row - 0.1, text, ha="center", va="center", color=ink, fontsize=8)
         axes.text(column, row + 0.22, f"{counts[row, column]:,}", ha="center", va="center", color=ink, fontsize=6)
@@ -67,13 +68,13 @@ def _confusion(axes: Axes, counts: NDArray[np.int64]) -> None:
         axes.axvline(edge, color="white", linewidth=1.5)
     axes.set_xticks(range(3), [name.replace(" ", "\n") for name in CLASS_NAMES])
     axes.set_yticks(range(3), [name.replace(" ", "\n") for name in CLASS_NAMES])
-    axes.tick_params(length=0, labelcolor=look.colour("ink"))
+    axes.tick_params(length=0, labelcolor=paper.colour("ink"))
     axes.spines[:].set_visible(False)
 
 
 def shades() -> Colormap:
     """Shares from none to all, of one hue."""
-    return LinearSegmentedColormap.from_list("shares", ("#f7fafc", "#8fc0d2", look.colour("accent"), "#05374a"))
+    return LinearSegmentedColormap.from_list("shares", ("#f7fafc", "#8fc0d2", paper.colour("accent"), "#05374a"))
 
 
 def draw_reliability(rows: Sequence[Row], about: str) -> Figure | None:
@@ -82,7 +83,7 @@ def draw_reliability(rows: Sequence[Row], about: str) -> Figure | None:
     if not found:
         return None
     title = f"Calibration, {protocol_name(str(fairest(rows)))} held out"
-    figure = look.sheet(3.8, title, look.foot(about, rows, _FAINT))
+    figure = paper.sheet(3.8, title, look.foot(about, rows, _FAINT))
     upper, lower = figure.subplots(2, len(found), squeeze=False, sharex=True, sharey="row", height_ratios=(3, 1))
     for top, bottom, row in zip(upper, lower, found, strict=True):
         _curves(top, row)
@@ -94,17 +95,17 @@ def draw_reliability(rows: Sequence[Row], about: str) -> Figure | None:
 
 
 def _looks() -> dict[str, dict[str, Any]]:
-    raw = {"color": look.colour("soft"), "linestyle": "--", "markerfacecolor": "white"}
-    return {_RAW: raw, _TEMPERED: {"color": look.colour("accent"), "linestyle": "-"}}
+    raw = {"color": paper.colour("soft"), "linestyle": "--", "markerfacecolor": "white"}
+    return {_RAW: raw, _TEMPERED: {"color": paper.colour("accent"), "linestyle": "-"}}
 
 
 def _lines() -> list[Line2D]:
     curves = [Line2D([], [], label=name, marker="o", markersize=3, **one) for name, one in _looks().items()]
-    return [*curves, Line2D([], [], label="ideal", linestyle=":", color=look.colour("soft"))]
+    return [*curves, Line2D([], [], label="ideal", linestyle=":", color=paper.colour("soft"))]
 
 
 def _curves(axes: Axes, row: Row) -> None:
-    axes.plot((0, 100), (0, 100), ":", color=look.colour("soft"), linewidth=1.0)
+    axes.plot((0, 100), (0, 100), ":", color=paper.colour("soft"), linewidth=1.0)
     for name, found in ((_RAW, row.reliability_raw), (_TEMPERED, row.reliability)):
         x, y = (100 * np.array(found[key], float) for key in ("confidence", "accuracy"))
         few = np.array(found["count"]) < _FEW
@@ -120,9 +121,9 @@ def _curves(axes: Axes, row: Row) -> None:
 def _errors(axes: Axes, row: Row) -> None:
     """The calibration error before and after, in the corner that curves leave free."""
     texts = (
-        ("calibration error", look.colour("ink")),
-        (percent(row.figures["calibration_error_raw"]), look.colour("soft")),
-        (percent(row.figures["calibration_error"]), look.colour("accent")),
+        ("calibration error", paper.colour("ink")),
+        (percent(row.figures["calibration_error_raw"]), paper.colour("soft")),
+        (percent(row.figures["calibration_error"]), paper.colour("accent")),
     )
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
     for number, (text, shade) in enumerate(texts):
@@ -132,8 +133,8 @@ def _errors(axes: Axes, row: Row) -> None:
 
 def _counts(axes: Axes, row: Row) -> None:
     edges = np.linspace(0, 100, BINS + 1)
-    axes.stairs(row.reliability["count"], edges, fill=True, color=look.colour("accent"), alpha=0.35)
-    axes.stairs(row.reliability_raw["count"], edges, color=look.colour("soft"), linestyle="--")
+    axes.stairs(row.reliability["count"], edges, fill=True, color=paper.colour("accent"), alpha=0.35)
+    axes.stairs(row.reliability_raw["count"], edges, color=paper.colour("soft"), linestyle="--")
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(numticks=4))
     axes.yaxis.set_minor_locator(NullLocator())

@@ -1,111 +1,34 @@
-"""How the figures of an evaluation look: one style, the project's colours, a title above and a foot below."""
+"""How the figures of an evaluation look beyond what every figure shares."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from math import isfinite
-from textwrap import fill
 from types import MappingProxyType
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from processing.charts.style import colour, palette
 from training.designs import DESIGNS
 from training.report_rows import HELD_AGAINST
 from training.summary import Interval, Row
-
-WIDTH = 7.2
-"""Width of a figure over two columns of a journal [inch]."""
 
 SHARES, CHANGES = (0.0, 100.0), (-100.0, 100.0)
 """Where shares and changes of them can lie [%]."""
 
 SMALL = 6.5
 _LEAST_SPAN = 2.0
-_FOOT = 23.5
-"""Characters of the foot in an inch."""
-
-
-@cache
-def _palette() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((files("assets") / "palette.json").read_text(encoding="utf-8"))
-    return found
-
-
-def colour(role: str) -> str:
-    """Colour of the light theme by its role."""
-    return str(_palette()["themes"]["light"][role])
-
-
-def class_colour(code: int) -> str:
-    return str(_palette()["classes"][str(code)]["light"])
-
-
-def ink_on(ground: Sequence[float]) -> str:
-    """Of ink and white what reads better on a colour of red, green and blue from 0 to 1."""
-    red, green, blue = (part**2.2 for part in ground[:3])
-    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.21 else colour("ink")
 
 
 def model_colour(model: str) -> str:
     """Its own for each model, of those that analysts have elsewhere: they were chosen to be told apart by any eye."""
-    hands = _palette()["analysts"]["light"]["hands"]
+    hands = palette()["analysts"]["light"]["hands"]
     known = list(DESIGNS)
     return str(hands[known.index(model) if model in known else -1])
-
-
-@cache
-def style() -> Mapping[str, Any]:
-    """Settings of matplotlib; the salt and glyphs as paths make an SVG the same wherever it is drawn."""
-    ink, soft, line = colour("ink"), colour("soft"), colour("line")
-    return MappingProxyType(
-        {
-            "font.family": "DejaVu Sans",
-            "font.size": 7.5,
-            "axes.titlesize": 8,
-            "axes.titleweight": "bold",
-            "axes.titlelocation": "left",
-            "axes.labelsize": 7.5,
-            "axes.labelcolor": soft,
-            "axes.edgecolor": soft,
-            "axes.linewidth": 0.6,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.axisbelow": True,
-            "text.color": ink,
-            "xtick.color": soft,
-            "ytick.color": ink,
-            "xtick.labelsize": 7,
-            "ytick.labelsize": 7.5,
-            "xtick.major.width": 0.6,
-            "xtick.major.size": 2.5,
-            "ytick.major.size": 0.0,
-            "grid.color": line,
-            "grid.linewidth": 0.6,
-            "legend.frameon": False,
-            "legend.fontsize": 7,
-            "legend.handletextpad": 0.4,
-            "legend.handlelength": 2.4,
-            "figure.facecolor": "white",
-            "svg.fonttype": "path",
-            "svg.hashsalt": "leadline",
-        }
-    )
-
-
-def sheet(height: float, title: str, foot: str, width: float = WIDTH) -> Figure:
-    """An empty figure with ``title`` at its top left and ``foot`` small at the bottom."""
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.05))
-    figure.suptitle(title, x=0.008, ha="left", fontsize=9, fontweight="bold")
-    figure.supxlabel(fill(foot, round(_FOOT * width)), x=0.008, ha="left", fontsize=6, color=colour("soft"))
-    return figure
 
 
 def foot(about: str, rows: Iterable[Row], *notes: str) -> str:

@@ -30,7 +30,7 @@ from processing.core.sea_surface import (
     sea_level_evidence,
     surface_lines,
 )
-from processing.schema import SurfaceClass
+from processing.schema import FreeboardFlag, SurfaceClass
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,20 @@ class TrackFreeboard:
     sea : five sea surfaces, uncertainty of the chosen one, source.
     freeboard, freeboard_sigma : f4 m; NaN where there is no sea surface. Negative values are kept.
     lead_id : i4, window index of the first segment of the lead a segment belongs to; -1 outside every lead.
+    flags : u4, schema.FreeboardFlag.
     """
 
     sea: SeaSurface
     freeboard: npt.NDArray[np.float32]
     freeboard_sigma: npt.NDArray[np.float32]
     lead_id: npt.NDArray[np.int32]
+    flags: npt.NDArray[np.uint32]
 
     def part(self, rows: slice) -> TrackFreeboard:
         """The same of some of the segments."""
         sea = SeaSurface(self.sea.surface[:, rows], self.sea.sigma[rows], self.sea.source[rows])
-        return TrackFreeboard(sea, self.freeboard[rows], self.freeboard_sigma[rows], self.lead_id[rows])
+        parts = (self.freeboard[rows], self.freeboard_sigma[rows], self.lead_id[rows], self.flags[rows])
+        return TrackFreeboard(sea, *parts)
 
 
 def sea_level_mask(
@@ -182,7 +185,8 @@ def freeboard_of_stretch(
     chosen = sea.surface[ESTIMATORS.index(estimator)]
     above, above_sigma = freeboard(stretch.height[own], stretch.sigma[own], chosen, sea.sigma)
     numbers = lead_numbers(stretch.leads, stretch.x, rules.segment_length)
-    return TrackFreeboard(sea, above, above_sigma, numbers[own])
+    flags = np.where(above < 0.0, np.uint32(FreeboardFlag.NEGATIVE), np.uint32(0))
+    return TrackFreeboard(sea, above, above_sigma, numbers[own], flags)
 
 
 def freeboard(

@@ -175,6 +175,7 @@ def as_table(track: Track, segment: npt.NDArray[np.int64], result: TrackFreeboar
             "freeboard": result.freeboard,
             "freeboard_sigma": result.freeboard_sigma,
             "lead_id": result.lead_id,
+            "flags": result.flags,
         }
     )
 

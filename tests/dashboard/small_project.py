@@ -203,6 +203,7 @@ def _freeboard_columns(beam: _Beam) -> dict[str, object]:
         "freeboard": beam.height - level,
         "freeboard_sigma": np.full(count, 0.03),
         "lead_id": np.where(beam.label == 2, starts, -1),
+        "flags": np.zeros(len(beam.label), np.uint32),
     }
 
 

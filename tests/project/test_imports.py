@@ -30,7 +30,7 @@ LAYERS = (
     ("processing.io", "processing.project", "processing.history"),
     ("processing.database",),
     ("processing.label_log", "processing.label_tables"),
-    ("processing.labels",),
+    ("processing.labels", "processing.charts"),
     ("processing.local", "processing.spark", "processing.twin"),
     ("processing.cli",),
     ("processing.__main__",),

@@ -10,12 +10,12 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from training import charts_panels, charts_style
+from processing.charts.style import drawing, ink_on
+from training import charts_panels
 from training.charts import FIGURES, draw_all
 from training.summary import Interval, Row
 
@@ -112,7 +112,7 @@ def test_only_what_there_is_is_drawn(tmp_path: Path, rows: list[Row], names: set
     "rows", [evaluation(0.01), evaluation(0.2), evaluation(None, ("lstm",))], ids=["narrow", "wide", "one"]
 )
 def test_no_text_overlaps_or_leaves_the_figure(name: str, rows: list[Row]) -> None:
-    with style.context(["default", dict(charts_style.style())]):
+    with drawing():
         figure = FIGURES[name](rows, ABOUT)
         assert figure is not None
         figure.draw_without_rendering()
@@ -147,5 +147,5 @@ def test_text_reads_on_every_shade() -> None:
     from matplotlib.colors import to_rgb
 
     for shade in charts_panels.shades()(np.linspace(0, 1, 101)):
-        lights = sorted((light(shade), light(to_rgb(charts_style.ink_on(shade)))))
+        lights = sorted((light(shade), light(to_rgb(ink_on(shade)))))
         assert (lights[1] + 0.05) / (lights[0] + 0.05) > 3.9
