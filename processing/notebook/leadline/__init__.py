@@ -1,0 +1,1 @@
+"""Leadline in a notebook: ``import leadline; project = leadline.open("PROJECT"); frame = project.freeboard()``."""
