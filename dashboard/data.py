@@ -7,7 +7,6 @@ threads.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -39,6 +38,7 @@ from dashboard.tracks import (
 )
 from processing.errors import MissingError
 from processing.io import tables
+from processing.local.passes import references_of
 from processing.project import Project
 from processing.schema import FREEBOARD, PREDICTION, SEGMENT, SNAPSHOT, TRUTH, SurfaceClass
 from processing.stages import Resample
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from processing.io.sentinel2 import Scene
 
 _KNOT = 200.0
-_PASS = re.compile(r"_(\d{6})\d{2}_\d{3}_\d{2}")
 _TRACK_BYTES = 768 << 20
 _PHOTON_BYTES = 256 << 20
 _PHOTON_CELL = 2_000.0
@@ -344,11 +343,8 @@ class Workspace:
 
     def companion(self, granule: str, beam: str) -> Companion | None:
         """ATL10 among the project's references with the granule's ground track and cycle; None when there is none."""
-        own = _PASS.search(granule)
-        for item in self.project.inputs("references"):
-            found = _PASS.search(item.ident)
-            if item.kind == "atl10" and own and found and own[1] == found[1]:
-                return self.kept(("atl10", beam), item.path, partial(read_companion, item, beam))
+        for item in references_of(self.project, granule, ("atl10",)):
+            return self.kept(("atl10", beam), item.path, partial(read_companion, item, beam))
         return None
 
     def line(self, granule: str, beam: str, crs: str | pyproj.CRS, step: float = _KNOT) -> MapLine:

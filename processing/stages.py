@@ -280,6 +280,33 @@ class Review(Stage):
     overhead = _number(100.0, "Track that could be looked at in the time that turning to a zone takes", "m", (0.0, 1e5))
 
 
+class Compare(Stage):
+    """Our segments beside those of NASA's sea-ice products ATL07 and ATL10."""
+
+    key = "compare"
+    inputs = ("freeboard", "references")
+
+    covered = _number(0.5, "Least share of a product's segment that our segments must cover", "1", (0.0, 1.0))
+    block = _number(
+        5000.0,
+        "Length of the blocks of track that intervals are drawn from; one sea surface serves some km of both",
+        "m",
+        (100.0, 100_000.0),
+    )
+    draws = _integer(1000, "How often blocks are drawn for an interval", "1", (100, 100_000))
+    seed = _integer(0, "Seed of the draws: equal pairs give equal intervals", "", (0, None))
+    shift = _number(
+        5.0, "Offset of a product's along-track distance from ours beyond which it is corrected", "m", (0.0, 1000.0)
+    )
+    across = _number(
+        40.0,
+        "Distance across the track beyond which a product is of another beam or pass; beams of a pair lie 90 m apart",
+        "m",
+        (1.0, 1000.0),
+    )
+    clock = _number(60.0, "Difference of the clocks beyond which a product is of another pass", "s", (0.1, 3600.0))
+
+
 class Engine(Stage):
     """Where a stage runs: in this process, or as Spark jobs. No part of what a table is made from."""
 
@@ -307,5 +334,5 @@ class Engine(Stage):
 STAGES: dict[str, type[Stage]] = {
     stage.key: stage for stage in (Resample, Autolabel, Snapshot, Train, Classify, Freeboard)
 }
-SECTIONS: dict[str, type[Stage]] = {**STAGES, **{kind.key: kind for kind in (Evaluate, Review, Engine)}}
+SECTIONS: dict[str, type[Stage]] = {**STAGES, **{kind.key: kind for kind in (Evaluate, Review, Compare, Engine)}}
 """What may have a section in ``project.toml``: the stages that run, what pages and evaluations ask for, and where."""

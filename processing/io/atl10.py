@@ -21,6 +21,8 @@ from processing.io.granule_name import BEAMS, identifier
 
 SHORT_NAME = "ATL10"
 
+_SEA_LEVEL = (1, 2)
+
 
 @dataclass(frozen=True)
 class Leads:
@@ -75,8 +77,10 @@ class SeaIceFreeboard:
     freeboard, freeboard_sigma : f8 m; NaN where the product has none.
     quality : i8, ``beam_fb_quality_flag``: 1 best to 5 poor, -1 invalid.
     surface_type : i8, as in ATL07.
-    is_sea_level : bool.
+    is_sea_level : bool, candidate for the reference surface, used for it or not (``height_segment_ssh_flag`` 1 or 2).
     sea_surface : f8 m, height of the reference surface that the freeboard refers to.
+    section : i8, row of ``sections`` that it is; -1 where the granule has none.
+    mss, geoid, dac, ocean_tide, equilibrium_tide : f8 m, subtracted; NaN where the granule does not carry them.
     leads, sections : the leads and the reference surfaces.
     """
 
@@ -92,6 +96,12 @@ class SeaIceFreeboard:
     surface_type: npt.NDArray[np.int64]
     is_sea_level: npt.NDArray[np.bool_]
     sea_surface: F8
+    section: npt.NDArray[np.int64]
+    mss: F8
+    geoid: F8
+    dac: F8
+    ocean_tide: F8
+    equilibrium_tide: F8
     leads: Leads
     sections: ReferenceSurface
 
@@ -105,14 +115,22 @@ class _Layout:
 
     segments: str
     heights: str
+    geophysical: str
     sections: str
     sigma: tuple[str, ...]
 
 
-_NEW = _Layout("freeboard_segment", "freeboard_segment/heights", "reference_surface_section", ("beam_fb_unc",))
+_NEW = _Layout(
+    "freeboard_segment",
+    "freeboard_segment/heights",
+    "freeboard_segment/geophysical",
+    "reference_surface_section",
+    ("beam_fb_unc",),
+)
 _OLD = _Layout(
     "freeboard_beam_segment/beam_freeboard",
     "freeboard_beam_segment/height_segments",
+    "freeboard_beam_segment/geophysical",
     "freeboard_beam_segment",
     ("beam_fb_sigma", "beam_fb_unc"),
 )
@@ -141,8 +159,12 @@ def read(path: Path, beam: str) -> SeaIceFreeboard:
     with open_product(path, SHORT_NAME) as product:
         layout = _layout(product, beam)
         base, heights = f"{beam}/{layout.segments}", f"{beam}/{layout.heights}"
+        geophysical = f"{beam}/{layout.geophysical}/height_segment"
         sections = _sections(product, f"{beam}/{layout.sections}")
+        section = _section_rows(product, f"{beam}/{layout.sections}", len(sections), f"{base}/beam_refsurf_ndx")
         sigma = next((name for name in layout.sigma if product.has(f"{base}/{name}")), layout.sigma[0])
+        freeboard = product.floats(f"{base}/beam_fb_height")
+        size = len(freeboard)
         return SeaIceFreeboard(
             time=product.times(f"{base}/delta_time"),
             lat=product.floats(f"{base}/latitude"),
@@ -150,14 +172,18 @@ def read(path: Path, beam: str) -> SeaIceFreeboard:
             x_atc=product.floats(f"{base}/seg_dist_x"),
             length=product.floats(f"{heights}/height_segment_length_seg"),
             height=product.floats(f"{heights}/height_segment_height"),
-            freeboard=product.floats(f"{base}/beam_fb_height"),
+            freeboard=freeboard,
             freeboard_sigma=product.floats(f"{base}/{sigma}"),
             quality=product.integers(f"{base}/beam_fb_quality_flag"),
             surface_type=product.integers(f"{heights}/height_segment_type"),
-            is_sea_level=product.integers(f"{heights}/height_segment_ssh_flag") == 1,
-            sea_surface=_of_section(
-                product, f"{beam}/{layout.sections}", sections.height, product.integers(f"{base}/beam_refsurf_ndx")
-            ),
+            is_sea_level=np.isin(product.integers(f"{heights}/height_segment_ssh_flag"), _SEA_LEVEL),
+            sea_surface=_of_section(sections.height, section),
+            section=section,
+            mss=product.floats(f"{geophysical}_mss", optional=size),
+            geoid=product.floats(f"{geophysical}_geoid", optional=size),
+            dac=product.floats(f"{geophysical}_dac", optional=size),
+            ocean_tide=product.floats(f"{geophysical}_ocean", optional=size),
+            equilibrium_tide=product.floats(f"{geophysical}_lpe", optional=size),
             leads=_leads(product, f"{beam}/leads"),
             sections=sections,
         )
@@ -214,16 +240,23 @@ def _leads(product: Product, base: str) -> Leads:
     )
 
 
-def _of_section(product: Product, base: str, height: F8, index: npt.NDArray[np.int64]) -> F8:
-    """Height of the section each segment refers to; NaN where the granule has none of that number.
+def _of_section(height: F8, row: npt.NDArray[np.int64]) -> F8:
+    found = np.full(len(row), np.nan)
+    found[row >= 0] = height[row[row >= 0]]
+    return found
+
+
+def _section_rows(product: Product, base: str, count: int, name: str) -> npt.NDArray[np.int64]:
+    """Row of the section each segment refers to; -1 where the granule has none of that number.
 
     Sections are counted from 1 in a whole granule. A subset keeps the numbers, which ``fbswath_ndx`` then tells.
     """
-    if len(height) == 0:
-        return np.full(len(index), np.nan)
+    index = product.integers(name)
+    if count == 0:
+        return np.full(len(index), -1, np.int64)
     numbers = f"{base}/fbswath_ndx"
-    known = product.integers(numbers) if product.has(numbers) else np.arange(1, len(height) + 1)
+    known = product.integers(numbers) if product.has(numbers) else np.arange(1, count + 1)
     order = np.argsort(known, kind="stable")
     place = np.minimum(np.searchsorted(known, index, sorter=order), len(known) - 1)
     row = order[place]
-    return np.where(known[row] == index, height[row], np.nan)
+    return np.where(known[row] == index, row, -1)

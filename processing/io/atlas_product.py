@@ -99,6 +99,17 @@ def is_product(path: Path, short_name: str) -> bool:
         return False
 
 
+def product_name(path: Path) -> str:
+    """Product of an HDF5 granule, such as ``ATL07``; empty where it says none.
+
+    Raises MissingError when the file is not there, UnreadableError when it is damaged or no HDF5.
+    """
+    if not path.exists():
+        raise MissingError("file is not there", where=path)
+    with open_hdf5(path) as file, damage(path):
+        return _product_name(path, file)
+
+
 def details(product: Product, beams: tuple[str, ...]) -> dict[str, object]:
     """What a project keeps of a granule: its beams, and that it is synthetic where it is."""
     return {"beams": list(beams)} | ({"synthetic": True} if is_synthetic(product.file) else {})
