@@ -28,7 +28,12 @@ OPINIONS = ("first", "second")
 WHY = ("", "cloud", "shadow", "transition", "drift", "entropy", "disagreement", "unlabelled", "saturated")
 KINDS = ("", "0", "1", "2", "-1")
 CONTRASTS = ("auto", "bright", "dark")
-SCOPES = ("view", "beam")
+SCOPES = ("view", "beam", "stretch", "granule", "project")
+BY = ("class", "beam", "granule", "run")
+METHODS = ("", "minimum", "average", "nearest", "weighted", "robust")
+HEIGHTS = ("", "median", "mean")
+TOGETHER = ("one", "strong", "all")
+ASIDES = ("distribution", "map", "lead", "leads")
 TINTS = ("strength", "granule")
 ASPECTS = ("models", "scores", "differences", "freeboard")
 GROUNDS = ("clear", "labels", "truth")
@@ -76,6 +81,21 @@ class State(param.Parameterized):
     source = param.String("", doc="Where classes come from: auto, snapshot:v0001, prediction:RUN or truth")
     run = param.String("", doc="Freeboard run; the newest when empty")
     scope = param.Selector(default="view", objects=list(SCOPES), doc="What the distribution of freeboard is of")
+    by = param.Selector(default="class", objects=list(BY), doc="What the distribution of freeboard is parted by")
+    method = param.Selector(default="", objects=list(METHODS), doc="Sea-surface estimator; the run's own when empty")
+    window_km = param.Number(0.0, bounds=(0.0, 200.0), doc="Sea-surface window [km]; the run's own when 0")
+    stride_km = param.Number(
+        0.0,
+        bounds=(0.0, 100.0),
+        doc="Distance of window centres [km]; when 0 half a window that is set, or the run's own",
+    )
+    height = param.Selector(default="", objects=list(HEIGHTS), doc="Height of a segment; the run's own when empty")
+    lead = param.Integer(-1, bounds=(-1, 2**40), doc="Lead at hand by its first segment; none when -1")
+    stretch_start = param.Number(math.nan, doc="Start of the stretch whose figures are told [m along the track]")
+    stretch_end = param.Number(math.nan, doc="End of that stretch [m along the track]")
+    together = param.Selector(default="one", objects=list(TOGETHER), doc="Beams whose freeboard is drawn")
+    apart = param.Boolean(False, doc="Whether beams are drawn below one another instead of in one figure")
+    aside = param.Selector(default="distribution", objects=list(ASIDES), doc="What is told beside freeboard")
     tint = param.Selector(default="strength", objects=list(TINTS), doc="What colours the tracks of the overview")
     models = param.String("", doc="Models that are compared, comma separated; in use and the newest other when empty")
     aspect = param.Selector(default="models", objects=list(ASPECTS), doc="What of the models is compared")
@@ -130,6 +150,12 @@ class State(param.Parameterized):
     def window(self) -> tuple[float, float]:
         """Start and end of the profile along the track, in metres."""
         return self.x - self.span / 2, self.x + self.span / 2
+
+    @property
+    def stretch(self) -> tuple[float, float] | None:
+        """Ends of the stretch whose figures are told, m along the track; None when there is none."""
+        ends = self.stretch_start, self.stretch_end
+        return ends if ends[1] > ends[0] else None
 
     def query(self) -> dict[str, str]:
         """The parts that differ from the defaults, as they stand in the address."""
