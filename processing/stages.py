@@ -307,6 +307,56 @@ class Compare(Stage):
     clock = _number(60.0, "Difference of the clocks beyond which a product is of another pass", "s", (0.1, 3600.0))
 
 
+class Thickness(Stage):
+    """Freeboard, snow and densities to thickness; made for whoever asks, nothing is kept.
+
+    Snow depth and densities are numbers, or grids (GeoTIFF or NetCDF) given by their path.
+    """
+
+    key = "thickness"
+    inputs = ("freeboard",)
+
+    snow_depth = param.String("0.2", doc="Snow depth, or a grid of it; thickness stays unknown when empty [m]")
+    snow_depth_sigma = _number(0.1, "Standard uncertainty of the snow depth, common to all segments", "m", (0.0, 5.0))
+    limit_snow = param.Boolean(True, doc="Let snow be no deeper than the freeboard")
+    water_density = param.String("1024", doc="Density of sea water, or a grid of it [kg/m3]")
+    ice_density = param.String("915", doc="Density of sea ice, or a grid of it [kg/m3]")
+    snow_density = param.String("320", doc="Density of snow, or a grid of it [kg/m3]")
+    water_density_sigma = _number(0.5, "Standard uncertainty of the density of sea water", "kg/m3", (0.0, 50.0))
+    ice_density_sigma = _number(10.0, "Standard uncertainty of the density of sea ice", "kg/m3", (0.0, 200.0))
+    snow_density_sigma = _number(50.0, "Standard uncertainty of the density of snow", "kg/m3", (0.0, 300.0))
+
+
+class Shape(Stage):
+    """Heights and leads to leads, floes, ridges and roughness along the track; made for whoever asks."""
+
+    key = "shape"
+    inputs = ("freeboard",)
+
+    gap = _number(
+        50.0, "Distance without segments that ends a floe and across which no spacing is told", "m", (5.0, 1e5)
+    )
+    floe_lead = _number(10.0, "Least width of a lead that parts two floes", "m", (0.0, 1e5))
+    ridge_height = _number(0.6, "Least height of a ridge sail above level ice", "m", (0.05, 10.0))
+    level_window = _number(2000.0, "Length of track whose most common height is level ice", "m", (100.0, 1e5))
+    roughness_length = _number(100.0, "Length of track over which roughness is taken", "m", (10.0, 1e5))
+
+
+class Aggregate(Stage):
+    """Segments to means over lengths of track and cells of polar grids; made for whoever asks."""
+
+    key = "aggregate"
+    inputs = ("freeboard",)
+
+    length = _number(1000.0, "Length of track of a cell along it", "m", (10.0, 1e6))
+    cell = _number(25_000.0, "Edge of a cell of a polar grid", "m", (100.0, 1e6))
+    least = _integer(25, "Segments of ice that a cell must hold to have a mean", "1", (1, 1_000_000))
+    common_length = _number(
+        10_000.0, "Track over which the error of the sea surface is one and the same", "m", (1.0, 1e6)
+    )
+    mode_width = _number(0.05, "Width of the interval whose fullest position is the mode", "m", (0.001, 1.0))
+
+
 class Engine(Stage):
     """Where a stage runs: in this process, or as Spark jobs. No part of what a table is made from."""
 
@@ -334,5 +384,8 @@ class Engine(Stage):
 STAGES: dict[str, type[Stage]] = {
     stage.key: stage for stage in (Resample, Autolabel, Snapshot, Train, Classify, Freeboard)
 }
-SECTIONS: dict[str, type[Stage]] = {**STAGES, **{kind.key: kind for kind in (Evaluate, Review, Compare, Engine)}}
+SECTIONS: dict[str, type[Stage]] = {
+    **STAGES,
+    **{kind.key: kind for kind in (Evaluate, Review, Compare, Thickness, Shape, Aggregate, Engine)},
+}
 """What may have a section in ``project.toml``: the stages that run, what pages and evaluations ask for, and where."""
