@@ -1,4 +1,4 @@
-"""``leadline freeboard`` and ``leadline export``: sea surface and freeboard, and tables for other programs."""
+"""``leadline freeboard``: sea surface and freeboard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import click
 
 from processing.cli import PLACE, at_work, chosen_engine, engine_options, stage_options
 from processing.progress import LOOKING, tell, waiting
-from processing.project import Project
 from processing.stages import Freeboard
 
 
@@ -36,24 +35,4 @@ def freeboard_command(project: Path, granules: tuple[str, ...], **options: Any) 
     click.echo(f"freeboard {run} is up to date, {len(opened.tracks('freeboard', run))} tracks")
 
 
-@click.command("export")
-@click.argument("project", type=PLACE)
-@click.option(
-    "--what",
-    type=click.Choice(["segments", "autolabels", "snapshots", "predictions", "freeboard", "truth"]),
-    default="freeboard",
-    show_default=True,
-    help="Table to write.",
-)
-@click.option("--run", default="", help="Run or snapshot; the newest when not given.")
-@click.option("--format", "form", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True)
-@click.option("--out", type=PLACE, required=True, help="File to write.")
-def export_command(project: Path, what: str, run: str, form: str, out: Path) -> None:
-    """Write one table of PROJECT, with time and place of every segment, to one file."""
-    from processing.local.export import export
-
-    rows = export(Project(project), what, run, form, out)
-    click.echo(f"{out}: {rows} rows")
-
-
-COMMANDS: tuple[click.Command, ...] = (freeboard_command, export_command)
+COMMANDS: tuple[click.Command, ...] = (freeboard_command,)

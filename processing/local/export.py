@@ -1,58 +1,85 @@
-"""Write a table of a project to one file that other programs read, with time and place of every segment."""
+"""Write what a project holds along its tracks to one file for other programs, with time and place of every row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
-from processing.errors import InputError, MissingError, StaleError
-from processing.io import tables
-from processing.io.atomic import aside
+from processing.errors import InputError, MissingError
+from processing.io.exported import Exported, write_csv, write_parquet
+from processing.io.geoparquet import write_geoparquet
+from processing.io.netcdf import write_netcdf
+from processing.local.export_sources import KEPT, Source, source
+from processing.local.lineage import Lineage, lineage
 from processing.places import is_remote
-from processing.progress import progress_bar
+from processing.progress import Bar, progress_bar
 from processing.project import Project
-from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, TRUTH, Table
 
-_PLACE = ("segment", "x_atc", "time", "lat", "lon")
-_TABLES: dict[str, tuple[str, Table, str]] = {
-    "segments": ("segments", SEGMENT, "resample"),
-    "autolabels": ("autolabels", LABEL, "autolabel"),
-    "snapshots": ("snapshots", SNAPSHOT, "snapshot"),
-    "predictions": ("predictions", PREDICTION, "classify"),
-    "freeboard": ("freeboard", FREEBOARD, "freeboard"),
-    "truth": ("inputs/truth", TRUTH, ""),
+FORMATS: dict[str, Callable[[Path, Exported, Any], int]] = {
+    "parquet": write_parquet,
+    "geoparquet": write_geoparquet,
+    "csv": write_csv,
+    "netcdf": write_netcdf,
 }
-_HAS_RUNS = ("snapshots", "predictions", "freeboard")
 
 
-def export(project: Project, what: str, run: str, form: str, out: Path) -> int:
+@dataclass(frozen=True)
+class Choice:
+    """Which part of a table to export; everything where a field is empty.
+
+    Attributes
+    ----------
+    granules, beams : names of those wanted.
+    start, stop : m, closed range of along-track distance ``x_atc``.
+    columns : those wanted beside time and place.
+    """
+
+    granules: tuple[str, ...] = ()
+    beams: tuple[str, ...] = ()
+    start: float = float("-inf")
+    stop: float = float("inf")
+    columns: tuple[str, ...] = ()
+
+
+ALL = Choice()
+
+
+def export(project: Project, what: str, run: str, form: str, out: Path, choice: Choice = ALL) -> int:
     """Write the table ``what`` of every track to ``out``, whole or not at all, and return the rows.
 
     Parameters
     ----------
-    what : segments, autolabels, snapshots, predictions, freeboard or truth.
+    what : a table of the project (``freeboard``, ...) or one derived from it, as ``export_sources.names`` tells.
         The truth, which covers every window of a track, is written where segments are.
     run : run or snapshot where the table has them; the newest when empty.
-    form : ``parquet`` or ``csv``. Text columns are plain strings; CSV gives times in UTC.
+    form : ``parquet``, ``geoparquet``, ``csv`` or ``netcdf``; docs/exports.md tells their layouts.
+    choice : which granules, beams, stretch and columns.
 
-    Raises InputError when no file can be at ``out``, MissingError when there is no such table, StaleError when its
-    segments are not there any more.
+    One track is in memory at a time. Raises InputError when no file can be at ``out`` or a name is unknown,
+    MissingError when there is no such table, StaleError when its segments are not there any more.
     """
     _check_out(out)
-    kind, schema, command = _TABLES[what]
-    if what in _HAS_RUNS:
-        run = run or project.newest_run(kind, command)
-    tracks = project.tracks(kind, run)
-    if not tracks:
-        mend = f"run: leadline {command} {project.root}" if command else "only inputs from leadline twin have one"
-        raise MissingError(f"there is no {what} {run}".rstrip(), where=project.root, mend=mend)
-    write = _write_csv if form == "csv" else _write_parquet
-    return write(out, _fields(schema), _parts(project, kind, run, schema, tracks))
+    wanted = source(what)
+    run = run or (project.newest_run(wanted.kind, wanted.command) if wanted.has_runs else "")
+    tracks = _tracks(project, wanted, run, choice)
+    fields = _chosen(wanted, choice.columns)
+    chain = lineage(project, wanted.kind, run, tracks)
+    described = Exported(
+        wanted.title,
+        fields,
+        tuple(tracks),
+        chain.to_json(),
+        chain.synthetic,
+        str(project.settings.get("institution", "")),
+        _above_mean_sea_level(chain),
+    )
+    with progress_bar("export", len(tracks), "tracks") as bar:
+        return FORMATS[form](out, described, _parts(project, wanted, run, described, choice, bar))
 
 
 def _check_out(out: Path) -> None:
@@ -65,62 +92,53 @@ def _check_out(out: Path) -> None:
         raise InputError(f"{above} is a file, not a folder", where=out, mend="name another file with --out")
 
 
-def _fields(schema: Table) -> pa.Schema:
-    """The table's columns after the segment's place and time, text as plain strings, units kept as metadata."""
-    own = [column for column in schema.columns if column.name not in _PLACE]
-    columns = [*own[:2], *(SEGMENT.column(name) for name in _PLACE), *own[2:]]
-    return pa.schema(
-        [
-            pa.field(
-                column.name,
-                pa.string() if pa.types.is_dictionary(column.type) else column.type,
-                metadata={"unit": column.unit, "meaning": column.meaning},
-            )
-            for column in columns
-        ]
-    )
+def _tracks(project: Project, wanted: Source, run: str, choice: Choice) -> list[tuple[str, str]]:
+    found = project.tracks(wanted.kind, run)
+    if not found:
+        mend = (
+            f"run: leadline {wanted.command} {project.root}"
+            if wanted.command
+            else "only inputs from leadline twin have one"
+        )
+        raise MissingError(
+            f"there is no {wanted.kind.rpartition('/')[2]} {run}".rstrip(), where=project.root, mend=mend
+        )
+    known = [{granule for granule, _ in found}, {beam for _, beam in found}]
+    for names, there in zip((choice.granules, choice.beams), known, strict=True):
+        if strange := sorted(set(names) - there):
+            mend = f"there is: {', '.join(sorted(there))}"
+            raise MissingError(f"there is no {wanted.name} of {strange[0]!r}", where=project.root, mend=mend)
+    chosen = [
+        (granule, beam)
+        for granule, beam in found
+        if (not choice.granules or granule in choice.granules) and (not choice.beams or beam in choice.beams)
+    ]
+    if not chosen:
+        raise MissingError(f"none of these granules has {wanted.name} of {', '.join(choice.beams)}", where=project.root)
+    return chosen
 
 
-def _parts(project: Project, kind: str, run: str, schema: Table, tracks: list[tuple[str, str]]) -> Iterator[pa.Table]:
-    fields = _fields(schema)
-    with progress_bar("export", len(tracks), "tracks") as bar:
-        for granule, beam in tracks:
-            bar.advance(0, f"{granule} {beam}")
-            path = project.table_path(kind, granule, beam, run)
-            table = tables.read(path, schema)
-            if schema is not SEGMENT:
-                table = _with_place(project, table, path, granule, beam, strict=schema is not TRUTH)
-            yield table.select(fields.names).cast(fields)
-            bar.advance(1)
+def _chosen(wanted: Source, columns: Sequence[str]) -> pa.Schema:
+    strange = [name for name in columns if name not in wanted.fields.names]
+    if strange:
+        known = ", ".join(name for name in wanted.fields.names if name not in KEPT)
+        raise InputError(f"{wanted.name} has no column {strange[0]!r}", mend=f"it has {known}")
+    return pa.schema([each for each in wanted.fields if not columns or each.name in columns or each.name in KEPT])
 
 
-def _with_place(project: Project, table: pa.Table, path: Path, granule: str, beam: str, *, strict: bool) -> pa.Table:
-    """The table with its segments' place and time; rows without a segment are refused if ``strict``, else left out."""
-    segments = tables.read(
-        project.table_path("segments", granule, beam), SEGMENT, _PLACE, command=f"leadline resample {project.root}"
-    )
-    found = pc.index_in(table["segment"], value_set=segments["segment"])
-    if strict and found.null_count:
-        raise StaleError("rows are not those of the track's segments", where=path, mend="make it again")
-    table, row = table.filter(found.is_valid()), found.drop_null()
-    for name in _PLACE[1:]:
-        table = table.append_column(SEGMENT.arrow.field(name), segments[name].take(row))
-    return table
+def _above_mean_sea_level(chain: Lineage) -> bool:
+    return any(link.parameters.get("mean_sea_surface") for link in chain.links if link.table == "segments")
 
 
-def _write_parquet(out: Path, fields: pa.Schema, parts: Iterator[pa.Table]) -> int:
-    rows = 0
-    with aside(out) as temporary, pq.ParquetWriter(temporary, fields, compression="zstd") as writer:
-        for part in parts:
-            writer.write_table(part)
-            rows += part.num_rows
-    return rows
-
-
-def _write_csv(out: Path, fields: pa.Schema, parts: Iterator[pa.Table]) -> int:
-    rows = 0
-    with aside(out) as temporary, pyarrow.csv.CSVWriter(temporary, fields) as writer:
-        for part in parts:
-            writer.write_table(part)
-            rows += part.num_rows
-    return rows
+def _parts(
+    project: Project, wanted: Source, run: str, described: Exported, choice: Choice, bar: Bar
+) -> Iterator[pa.Table]:
+    bounded = (choice.start, choice.stop) != (ALL.start, ALL.stop)
+    for granule, beam in described.tracks:
+        bar.advance(0, f"{granule} {beam}")
+        table = wanted.read(project, granule, beam, run)
+        if bounded:
+            x = table["x_atc"]
+            table = table.filter(pc.and_(pc.greater_equal(x, choice.start), pc.less_equal(x, choice.stop)))
+        yield table.select(described.fields.names)
+        bar.advance(1)
