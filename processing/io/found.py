@@ -21,7 +21,7 @@ class Found:
     ----------
     category : ``granules``, ``scenes`` or ``references``.
     ident : identifier the project will know it by.
-    kind : ``atl03``, ``photon_table``, ``safe``, ``geotiff``, ``atl07`` or ``atl10``.
+    kind : ``atl03``, ``photon_table``, ``safe``, ``geotiff``, ``atl07``, ``atl10`` or ``measurements``.
     path : the file or folder.
     details : JSON values the reader needs besides the file.
     summary : one line for a person: beams, photons, bands, size, times, place.

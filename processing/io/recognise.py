@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from processing.errors import InputError, MissingError
-from processing.io import atl03, atl07, atl10, photon_table, sentinel2
+from processing.io import atl03, atl07, atl10, measurements, photon_table, sentinel2
 from processing.io.found import Found, UnreadableError
 from processing.io.hdf5 import open_hdf5, product_of
 from processing.io.tables import read_stamp
@@ -33,7 +33,9 @@ _MAGIC = (
     (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
     (b"CDF", "a NetCDF classic file"),
 )
-_MEND = "give ATL03, ATL07 or ATL10 granules, photon tables, Sentinel-2 SAFE folders or GeoTIFFs"
+_MEND = (
+    "give ATL03, ATL07 or ATL10 granules, photon tables, tables of measurements, Sentinel-2 SAFE folders or GeoTIFFs"
+)
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def _identify(path: Path, beam: str, given: dict[str, Any]) -> Found | None:
         atl03.identify(path)
         or atl07.identify(path)
         or atl10.identify(path)
+        or measurements.identify(path)
         or photon_table.identify(path, beam)
         or sentinel2.identify(path, given)
     )
