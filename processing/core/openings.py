@@ -79,10 +79,10 @@ def openings(track: OverOpenings, segment_length: float, gap: float) -> Openings
     x, reach = track.x, FOOTPRINT + segment_length
     first, stop = runs(x, track.lead_id >= 0, reach)
     middle = 0.5 * (x[first] + x[stop - 1])
-    closed = np.zeros(len(first), np.bool_)
-    heights = lead_heights(
-        x, track.height, track.height_sigma, Leads(first, stop, closed, closed, middle), segment_length
-    )
+    closed, none = np.zeros(len(first), np.bool_), np.zeros(len(first))
+    flags = over_runs(np.bitwise_or, track.flags, first, stop)
+    whole = Leads(first, stop, closed, closed, middle, flags, ~closed, none)
+    heights = lead_heights(x, track.height, track.height_sigma, whole, segment_length)
     left, right = _beside(x, first, -1, reach), _beside(x, stop - 1, 1, reach)
     return Openings(
         first,
@@ -97,7 +97,7 @@ def openings(track: OverOpenings, segment_length: float, gap: float) -> Openings
         _class(track.label, first - 1, left),
         _class(track.label, stop, right),
         mean_over_runs(track.photon_rate, first, stop),
-        over_runs(np.bitwise_or, track.flags, first, stop),
+        flags,
     )
 
 
