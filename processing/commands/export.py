@@ -49,4 +49,37 @@ def export_command(
     click.echo(f"{out}: {rows} rows")
 
 
-COMMANDS: tuple[click.Command, ...] = (export_command,)
+@click.command("figures")
+@click.argument("project", type=PLACE)
+@click.option("--granule", default="", help="Granule; may be left out where there is one only.")
+@click.option("--beam", "beams", multiple=True, help="Only this beam; may be given more than once.")
+@click.option("--run", default="", help="Freeboard run; the newest when not given.")
+@click.option("--from", "start", type=float, default=float("-inf"), help="Least along-track distance x_atc [m].")
+@click.option("--to", "stop", type=float, default=float("inf"), help="Greatest along-track distance x_atc [m].")
+@click.option("--out", type=PLACE, required=True, help="Folder to write to.")
+def figures_command(
+    project: Path, granule: str, beams: tuple[str, ...], run: str, start: float, stop: float, out: Path
+) -> None:
+    """Draw a granule's freeboard at journal size: along the track, by class, on the map; PNG and SVG."""
+    with waiting(LOOKING):
+        from processing.local.granule_view import granule_view, write_figures
+
+    written = write_figures(granule_view(Project(project), granule, run, beams, start, stop), out)
+    click.echo(f"{out}: {len(written)} files")
+
+
+@click.command("report")
+@click.argument("project", type=PLACE)
+@click.option("--granule", default="", help="Granule; may be left out where there is one only.")
+@click.option("--run", default="", help="Freeboard run; the newest when not given.")
+@click.option("--out", type=PLACE, required=True, help="HTML file to write.")
+def report_command(project: Path, granule: str, run: str, out: Path) -> None:
+    """Write what is known of a granule's freeboard, and where it comes from, to one HTML file."""
+    with waiting(LOOKING):
+        from processing.local.report import write_report
+
+    write_report(Project(project), granule, run, out)
+    click.echo(str(out))
+
+
+COMMANDS: tuple[click.Command, ...] = (export_command, figures_command, report_command)

@@ -78,6 +78,8 @@ def attributes(field: pa.Field, names: Sequence[str], *, mean_sea_level: bool) -
         found |= codes(_CODES[name], field.type.to_pandas_dtype())
     elif name in _MASKS:
         found |= _masks(_MASKS[name], field.type.to_pandas_dtype())
+    elif pa.types.is_boolean(field.type):
+        found |= {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "no yes"}
     elif name != "time":
         found["units"] = _UNITS.get(name, told.get("unit") or "1")
     if beside := _ancillary(name, names):

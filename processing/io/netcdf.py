@@ -75,6 +75,8 @@ def _column(file: Any, field: pa.Field, names: list[str], what: Exported) -> _Nu
         attributes |= {"coordinates": "time lat lon", "grid_mapping": "crs"}
     if pa.types.is_timestamp(field.type):
         return _Times(file, field.name, np.dtype(np.int64), attributes)
+    if pa.types.is_boolean(field.type):
+        return _Numbers(file, field.name, np.dtype(np.int8), attributes)
     if pa.types.is_string(field.type):
         return _Words(file, field.name, np.dtype(np.int32), attributes)
     return _Numbers(file, field.name, np.dtype(field.type.to_pandas_dtype()), attributes)
@@ -98,7 +100,7 @@ class _Numbers:
 
     def values(self, column: pa.ChunkedArray) -> Any:
         """(n,) values as they are stored."""
-        return column.to_numpy()
+        return column.to_numpy().astype(self.kind, copy=False)
 
     def end(self) -> None:
         """What is known only when all rows are written."""

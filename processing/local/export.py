@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,8 @@ def export(project: Project, what: str, run: str, form: str, out: Path, choice: 
     run = run or (project.newest_run(wanted.kind, wanted.command) if wanted.has_runs else "")
     tracks = _tracks(project, wanted, run, choice)
     fields = _chosen(wanted, choice.columns)
-    chain = lineage(project, wanted.kind, run, tracks)
+    settings = {stage.key: project.stage(stage).values_dict() for stage in wanted.stages}
+    chain = replace(lineage(project, wanted.kind, run, tracks), derived=settings)
     described = Exported(
         wanted.title,
         fields,

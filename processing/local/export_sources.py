@@ -12,9 +12,11 @@ import pyarrow.compute as pc
 
 from processing.errors import InputError, StaleError
 from processing.io import tables
+from processing.local.derived import DERIVED, Derived
 from processing.local.measured import MeasuredTrack, measured_track
 from processing.project import Project
 from processing.schema import FREEBOARD, LABEL, PREDICTION, SEGMENT, SNAPSHOT, TRUTH, Column, Table
+from processing.stages import Aggregate, Shape, Stage, Thickness
 
 PLACE = ("segment", "x_atc", "time", "lat", "lon")
 """Columns that stand beside every row of a table of segments."""
@@ -39,7 +41,7 @@ class Source:
     kind : folder of the tables that decide which tracks there are. command : that makes them, empty for inputs.
     has_runs : whether there are several by runs or snapshots.
     fields : columns with ``unit`` and ``meaning`` as metadata.
-    read : makes the table of one granule and beam of a run.
+    read : makes the table of one granule and beam of a run. stages : whose parameters it uses beyond the tables' own.
     """
 
     name: str
@@ -49,21 +51,21 @@ class Source:
     has_runs: bool
     fields: pa.Schema
     read: Callable[[Project, str, str, str], pa.Table]
+    stages: tuple[type[Stage], ...] = ()
 
 
 def source(name: str) -> Source:
     """The source of that name; raises InputError that tells which there are."""
     if name in _TABLES:
         return _of_table(name)
-    derived = _derived()
-    if name not in derived:
+    if name not in DERIVED:
         raise InputError(f"there is no table {name!r} to export", mend=f"--what is one of {', '.join(names())}")
-    return _of_derived(derived[name])
+    return _of_derived(DERIVED[name])
 
 
 def names() -> list[str]:
     """Names of everything that can be exported."""
-    return [*_TABLES, *_derived()]
+    return [*_TABLES, *DERIVED]
 
 
 _TABLES: dict[str, tuple[Table, str, str]] = {
@@ -103,20 +105,16 @@ def _read_freeboard(project: Project, granule: str, beam: str, run: str) -> pa.T
     return _cast(here, fields)
 
 
-def _of_derived(derived: Any) -> Source:
+def _of_derived(derived: Derived) -> Source:
     def read(project: Project, granule: str, beam: str, run: str) -> pa.Table:
         track: MeasuredTrack = measured_track(project, granule, beam, run)
         table = derived.make(project, track)
         return _cast({name: table[name] for name in fields.names}, fields)
 
     fields = pa.schema([pa.field(each.name, _plain(each.type), metadata=each.metadata) for each in derived.fields])
-    return Source(derived.name, derived.title, "freeboard", "freeboard", True, fields, read)
-
-
-def _derived() -> dict[str, Any]:
-    from processing.local.derived import DERIVED
-
-    return dict(DERIVED)
+    return Source(
+        derived.name, derived.title, "freeboard", "freeboard", True, fields, read, (Thickness, Shape, Aggregate)
+    )
 
 
 def _cast(columns: dict[str, Any], fields: pa.Schema) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -53,6 +53,7 @@ class Lineage:
     links : tables in the order they were made; the table itself is last.
     granules, scenes : fingerprint and kind of file of each input by its identifier.
     snapshot, model : what their records say; empty where neither took part.
+    derived : parameters, by stage, of what was made from the last table for this occasion.
     synthetic : whether any input is. software : name and version of what wrote the tables.
     """
 
@@ -65,6 +66,7 @@ class Lineage:
     model: dict[str, Any]
     synthetic: bool
     software: str
+    derived: dict[str, dict[str, Any]] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
