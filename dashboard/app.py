@@ -16,7 +16,7 @@ import click
 import panel as pn
 from bokeh.settings import settings
 
-from dashboard import detail, palette, tiles
+from dashboard import detail, exporting, palette, tiles
 from dashboard.application import Spares
 from dashboard.auth import Secret, provider, read_users
 from dashboard.controls import STATIC
@@ -89,7 +89,11 @@ def make_server(
                 title="Leadline",
                 session_token_expiration=_CONNECTS_AGAIN,
                 static_dirs={"assets": str(palette.ASSETS), "static-leadline": str(STATIC)},
-                extra_patterns=[*tiles.patterns(workspace.painter), *downloads.patterns(workspace.jobs)],
+                extra_patterns=[
+                    *tiles.patterns(workspace.painter),
+                    *downloads.patterns(workspace.jobs),
+                    *exporting.patterns(workspace),
+                ],
                 **options,
             )
     except OSError as error:

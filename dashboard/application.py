@@ -23,6 +23,7 @@ from dashboard.pages.compare import ComparePage
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.jobs import JobsPage
 from dashboard.pages.overview import OverviewPage
+from dashboard.pages.products import ProductsPage
 from dashboard.pages.review import ReviewPage
 from dashboard.place import Found, Place
 from dashboard.shell import Entry, Shell
@@ -33,7 +34,9 @@ from processing.errors import LeadlineError
 
 log = logging.getLogger(__name__)
 
-PAGES: tuple[type[Page], ...] = (OverviewPage, ReviewPage, FreeboardPage, AgreementPage, JobsPage, ComparePage)
+PAGES: tuple[type[Page], ...] = (
+    *(OverviewPage, ReviewPage, FreeboardPage, ProductsPage, AgreementPage, JobsPage, ComparePage),
+)
 _LOOK_AT_EVENTS = ("overview", "jobs", "compare")
 """Pages that tell at once what a correction made stale; elsewhere it would hold the analyst up."""
 
