@@ -231,6 +231,23 @@ class Freeboard(Stage):
     water_probability = _number(
         0.0, "Least open-water probability of a segment that carries sea level", "1", (0.0, 1.0)
     )
+    dark_leads = param.Boolean(
+        False,
+        doc="Trust dark leads under cloud as sea level; cloud may pass for them, as ATL07 release 3 learned",
+    )
+    dark_rate = _number(
+        1.6,
+        "Photons a shot (of a strong beam; a weak beam's count four times) below which a lead is dark",
+        "1",
+        (0, 100),
+    )
+    cloud_rate = _number(
+        3.0, "Photons a shot (likewise) that bright ice within 1 km returns under a clear sky at least", "1", (0, 100)
+    )
+    wave_least = _number(0.02, "Standard deviation of waves along a lead from which it is flagged", "m", (0.001, 10.0))
+    wave_most = _number(
+        0.15, "Standard deviation of waves from which a lead no longer carries sea level", "m", (0.001, 10.0)
+    )
 
 
 class Review(Stage):
@@ -336,6 +353,9 @@ class Shape(Stage):
     gap = _number(
         50.0, "Distance without segments that ends a floe and across which no spacing is told", "m", (5.0, 1e5)
     )
+    least_lead = _number(
+        6.0, "Least width of a lead that is counted; ATLAS resolves some 7 m (Farrell et al. 2020)", "m", (0.0, 1e5)
+    )
     floe_lead = _number(10.0, "Least width of a lead that parts two floes", "m", (0.0, 1e5))
     ridge_height = _number(0.6, "Least height of a ridge sail above level ice", "m", (0.05, 10.0))
     ridge_confidence = _number(
@@ -358,6 +378,58 @@ class Aggregate(Stage):
         10_000.0, "Track over which the error of the sea surface is one and the same", "m", (1.0, 1e6)
     )
     mode_width = _number(0.05, "Width of the interval whose fullest position is the mode", "m", (0.001, 1.0))
+
+
+class Match(Stage):
+    """Our segments averaged over the footprints of other measurements: airborne, buoys, radar."""
+
+    key = "match"
+    inputs = ("freeboard", "references")
+
+    quantity = param.Selector(
+        default="all",
+        objects=["all", "freeboard", "elevation", "thickness"],
+        doc="What to compare; all that a table has",
+    )
+    within = _number(100.0, "Largest distance from a measurement to the nearest segment", "m", (0.0, 100_000.0))
+    hours = _number(2.0, "Largest time between a measurement and the track", "h", (0.0, 720.0))
+    footprint = _number(40.0, "Diameter of a footprint where a table tells none", "m", (0.0, 100_000.0))
+    footprint_length = _number(
+        0.0, "Length along the heading of footprints that are no circles; with --footprint-width", "m", (0.0, 100_000.0)
+    )
+    footprint_width = _number(0.0, "Width across the heading of footprints that are no circles", "m", (0.0, 100_000.0))
+    heading = param.Number(
+        None,
+        bounds=(-360.0, 360.0),
+        allow_None=True,
+        doc="Heading of footprints that are no circles, clockwise from north; from row to row when not given [degree]",
+    )
+    weights = param.Selector(
+        default="uniform",
+        objects=["uniform", "gaussian"],
+        doc="Weight of a segment in a footprint: all alike, or falling to exp(-2) at its edge",
+    )
+    surface = param.Selector(
+        default="all", objects=["all", "ice"], doc="Segments that count: all, or without open water"
+    )
+    least_segments = _integer(3, "Least segments in a footprint", "1", (1, 1_000_000))
+    drift = param.Selector(
+        default="none",
+        objects=["none", "given", "estimated"],
+        doc="Motion of the ice between the two times: none, as given, or as estimated between track and scene",
+    )
+    drift_east = _number(0.0, "Eastward motion of the ice, for --drift given", "m/s", (-5.0, 5.0))
+    drift_north = _number(0.0, "Northward motion of the ice, for --drift given", "m/s", (-5.0, 5.0))
+    snow_depth = param.Number(
+        None,
+        bounds=(0.0, 5.0),
+        allow_None=True,
+        doc="Snow depth where a table has none, to make freeboard of ice freeboard; and for thickness, where it wins "
+        "over that of the stage thickness [m]",
+    )
+    block = _number(10_000.0, "Length of the blocks of track that intervals are drawn from", "m", (10.0, 1_000_000.0))
+    draws = _integer(1000, "How often blocks are drawn for an interval", "1", (100, 100_000))
+    seed = _integer(0, "Seed of the draws: equal pairs give equal intervals", "", (0, None))
 
 
 class Engine(Stage):
@@ -389,6 +461,6 @@ STAGES: dict[str, type[Stage]] = {
 }
 SECTIONS: dict[str, type[Stage]] = {
     **STAGES,
-    **{kind.key: kind for kind in (Evaluate, Review, Compare, Thickness, Shape, Aggregate, Engine)},
+    **{kind.key: kind for kind in (Evaluate, Review, Compare, Match, Thickness, Shape, Aggregate, Engine)},
 }
 """What may have a section in ``project.toml``: the stages that run, what pages and evaluations ask for, and where."""

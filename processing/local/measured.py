@@ -26,7 +26,8 @@ F8 = npt.NDArray[np.float64]
 
 _SEGMENT = (
     *("segment", "x_atc", "time", "lat", "lon", "height_median", "height_mean", "height_std", "photon_count"),
-    *("photon_rate", "background_rate", "reference_height", "tide", "dac", "solar_elevation", "quality"),
+    *("photon_rate", "background_rate", "height_ellipsoid", "reference_height", "tide", "dac", "solar_elevation"),
+    "quality",
 )
 _FREEBOARD = (
     *("segment", "sea_surface_sigma", "sea_surface_source", "freeboard", "freeboard_sigma", "lead_id", "flags"),
@@ -51,6 +52,7 @@ class MeasuredTrack:
     lead_id : i4, -1 outside every lead. flags : u4, schema.FreeboardFlag.
     label : i1, the class that freeboard was made with; -1 where a segment had none.
     height_std : f4 m. photon_count : i4. photon_rate : f4, photons a shot. background_rate : f4 Hz.
+    height_ellipsoid : f4 m, mean photon height above the WGS84 ellipsoid, as in the granule.
     reference_height, tide, dac : f4 m, what was subtracted from the ellipsoidal height. solar_elevation : f4 degree.
     quality : u4, schema.Quality.
     """
@@ -81,6 +83,7 @@ class MeasuredTrack:
     photon_count: npt.NDArray[np.int32]
     photon_rate: F4
     background_rate: F4
+    height_ellipsoid: F4
     reference_height: F4
     tide: F4
     dac: F4
@@ -167,7 +170,7 @@ def measured_track(project: Project, granule: str, beam: str, run: str = "") -> 
         _segment_length(owner),
         stamp or Stamp("freeboard"),
         height=height,
-        height_sigma=height_sigma(own["height_std"], own["photon_count"]).astype(np.float32),
+        height_sigma=height_sigma(own["height_std"], own["photon_count"], median=kind == "median").astype(np.float32),
         sea_surface=level[f"sea_surface_{estimator}"].to_numpy(),
         label=_labels(project, granule, beam, parameters, own["segment"]),
         **{name: level[name].to_numpy() for name in _FREEBOARD[1:]},
