@@ -7,6 +7,7 @@ Time Data.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +31,8 @@ class Fit:
     values, sigmas : its parameters by name and their standard uncertainties.
     start : least size that the law is of, in the unit of the sizes. count : sizes that it was fitted to, of which
     censored : so many tell only how large they are at least.
-    distance : largest distance between the shares below each size of law and sizes (Kolmogorov and Smirnov); NaN where
-        some are censored.
+    distance : largest distance between the shares below each size of law and sizes (Kolmogorov and Smirnov), where some
+        are censored by the product-limit estimate.
     """
 
     law: str
@@ -43,26 +44,30 @@ class Fit:
     distance: float
 
 
-def power_law(sizes: npt.ArrayLike, start: float) -> Fit | None:
+def power_law(sizes: npt.ArrayLike, start: float, censored: npt.ArrayLike | None = None) -> Fit | None:
     """Density ``(a - 1) / s (w / s)^-a`` of sizes from ``start`` (s) up; parameter ``exponent`` (a).
 
-    ``a = 1 + n / sum log(w_i / s)``, standard uncertainty ``(a - 1) / sqrt(n)`` (Clauset et al. 2009, 3.1 and 3.2).
-    For sizes that are multiples of a step, s is best half a step below the least of them. None where fewer than LEAST
-    sizes are that large, or all are equal to ``start``.
+    ``a = 1 + k / sum log(w_i / s)`` with k sizes that are known, standard uncertainty ``(a - 1) / sqrt(k)`` (Clauset et
+    al. 2009, 3.1 and 3.2); censored sizes count in the sum. For sizes that are multiples of a step, s is best half a
+    step below the least of them. None where fewer than LEAST are known, or all are equal to ``start``.
     """
-    known = _sorted(sizes, start)
-    total = float(np.log(known / start).sum()) if len(known) else 0.0
+    known, least = _parted(sizes, start, censored)
+    total = float(np.log(known / start).sum() + np.log(least / start).sum())
     if len(known) < LEAST or total <= 0:
         return None
     exponent = 1.0 + len(known) / total
-    distance = _distance(known, 1.0 - (known / start) ** (1.0 - exponent))
-    sigma = (exponent - 1.0) / np.sqrt(len(known))
-    return Fit("power law", {"exponent": exponent}, {"exponent": float(sigma)}, start, len(known), 0, distance)
+    sigma = float((exponent - 1.0) / np.sqrt(len(known)))
+    distance = _distance(known, least, lambda w: (w / start) ** (1.0 - exponent))
+    many = len(known) + len(least)
+    return Fit("power law", {"exponent": exponent}, {"exponent": sigma}, start, many, len(least), distance)
 
 
-def power_law_start(sizes: npt.ArrayLike, candidates: npt.ArrayLike) -> Fit | None:
+def power_law_start(
+    sizes: npt.ArrayLike, candidates: npt.ArrayLike, censored: npt.ArrayLike | None = None
+) -> Fit | None:
     """The power law whose start, of ``candidates``, has the least ``distance`` (Clauset et al. 2009, 3.3)."""
-    fits = [fit for each in np.asarray(candidates, np.float64) if (fit := power_law(sizes, float(each))) is not None]
+    starts = np.asarray(candidates, np.float64)
+    fits = [fit for each in starts if (fit := power_law(sizes, float(each), censored)) is not None]
     return min(fits, key=lambda fit: fit.distance, default=None)
 
 
@@ -78,7 +83,7 @@ def exponential(sizes: npt.ArrayLike, start: float = 0.0, censored: npt.ArrayLik
     mean = float(((known - start).sum() + (least - start).sum()) / len(known))
     if mean <= 0:
         return None
-    distance = np.nan if len(least) else _distance(known, -np.expm1(-(known - start) / mean))
+    distance = _distance(known, least, lambda w: np.exp(-(w - start) / mean))
     sigma = float(mean / np.sqrt(len(known)))
     return Fit("exponential", {"mean": mean}, {"mean": sigma}, start, len(known) + len(least), len(least), distance)
 
@@ -102,7 +107,7 @@ def log_normal(sizes: npt.ArrayLike, censored: npt.ArrayLike | None = None) -> F
     best = minimize(cost, first, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}).x
     spread, errors = float(np.exp(best[1])), np.sqrt(np.diag(np.linalg.inv(_curvature(cost, best))))
     median = float(np.exp(best[0]))
-    distance = np.nan if len(least) else _distance(known, np.exp(log_ndtr((log_known - best[0]) / spread)))
+    distance = _distance(known, least, lambda w: np.exp(log_ndtr((best[0] - np.log(w)) / spread)))
     return Fit(
         "log-normal",
         {"median": median, "log_spread": spread},
@@ -126,9 +131,12 @@ def _parted(sizes: npt.ArrayLike, start: float, censored: npt.ArrayLike | None) 
     return _sorted(values[~only_least], start), _sorted(values[only_least], start)
 
 
-def _distance(ascending: Floats, share: Floats) -> float:
-    steps = np.arange(len(ascending) + 1) / len(ascending)
-    return float(max(np.max(steps[1:] - share), np.max(share - steps[:-1])))
+def _distance(known: Floats, least: Floats, larger: Callable[[Floats], Floats]) -> float:
+    """Largest distance between the share larger than each known size and that of the law."""
+    size, share = _survival(known, least)
+    law = larger(size)
+    before = np.concatenate([[1.0], share[:-1]])
+    return float(max(np.abs(share - law).max(), np.abs(before - law).max()))
 
 
 def _curvature(cost: object, at: Floats, step: float = 1e-3) -> Floats:
@@ -145,3 +153,17 @@ def _curvature(cost: object, at: Floats, step: float = 1e-3) -> Floats:
             for i in range(2)
         ]
     )
+
+
+def survival(sizes: npt.ArrayLike, censored: npt.ArrayLike | None = None) -> tuple[Floats, Floats]:
+    """Sizes that are known, ascending, and the share of all that is larger than each (Kaplan and Meier 1958).
+
+    With censored sizes the product-limit estimate; without, the plain share. Equal sizes stand once.
+    """
+    return _survival(*_parted(sizes, 0.0, censored))
+
+
+def _survival(known: Floats, least: Floats) -> tuple[Floats, Floats]:
+    values, times = np.unique(known, return_counts=True)
+    at_risk = len(known) - np.searchsorted(known, values) + len(least) - np.searchsorted(least, values)
+    return values, np.asarray(np.cumprod(1.0 - times / at_risk), np.float64)

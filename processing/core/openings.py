@@ -71,13 +71,16 @@ class OverOpenings:
     flags: npt.NDArray[np.uint32]
 
 
-def openings(track: OverOpenings, segment_length: float, gap: float) -> Openings:
+def openings(track: OverOpenings, segment_length: float, gap: float, least: float = 0.0) -> Openings:
     """Leads of a track. Those that the sea surface takes in sections (core.leads.SECTION) are whole here.
 
-    ``gap`` is the longest distance between two segments, m, across which spacing is still told.
+    ``gap`` is the longest distance between two segments, m, across which spacing is still told; leads narrower than
+    ``least`` m are passed over.
     """
     x, reach = track.x, FOOTPRINT + segment_length
     first, stop = runs(x, track.lead_id >= 0, reach)
+    wide = x[stop - 1] - x[first] + segment_length >= least
+    first, stop = first[wide], stop[wide]
     middle = 0.5 * (x[first] + x[stop - 1])
     closed, none = np.zeros(len(first), np.bool_), np.zeros(len(first))
     flags = over_runs(np.bitwise_or, track.flags, first, stop)

@@ -83,7 +83,8 @@ def track_leads(project: Project, track: MeasuredTrack) -> Openings:
         photon_rate=track.photon_rate.astype(np.float64),
         flags=track.flags,
     )
-    return openings(seen, track.segment_length, project.stage(Shape).gap)
+    stage = project.stage(Shape)
+    return openings(seen, track.segment_length, stage.gap, stage.least_lead)
 
 
 def track_ridges(project: Project, track: MeasuredTrack) -> tuple[Ridges, F8]:

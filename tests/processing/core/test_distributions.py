@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from processing.core.distributions import exponential, log_normal, power_law, power_law_start
+from processing.core.distributions import exponential, log_normal, power_law, power_law_start, survival
 
 
 def test_power_law_is_recovered() -> None:
@@ -41,19 +41,38 @@ def test_by_hand() -> None:
     assert (fit.count, fit.censored) == (20, 4)
 
 
-@pytest.mark.parametrize("law", ["exponential", "log-normal"])
+def test_share_larger_by_hand() -> None:
+    size, share = survival([1.0, 2.0, 2.0, 3.0, 4.0], [False, False, False, True, False])
+    assert size.tolist() == [1.0, 2.0, 4.0]
+    assert share == pytest.approx([0.8, 0.4, 0.0])
+
+
+@pytest.mark.parametrize("law", ["exponential", "log-normal", "power law"])
 def test_censored_sizes_do_not_bend_the_law(law: str) -> None:
     rng = np.random.default_rng(3)
-    sizes = rng.exponential(300.0, 4000) if law == "exponential" else np.exp(rng.normal(5.0, 0.8, 4000))
-    end = rng.exponential(500.0, len(sizes))
+    drawn = {
+        "exponential": rng.exponential(300.0, 4000),
+        "log-normal": np.exp(rng.normal(5.0, 0.8, 4000)),
+        "power law": 20.0 * rng.random(4000) ** (-1 / 1.6),
+    }
+    sizes = drawn[law]
+    end = 20.0 + rng.exponential(500.0, len(sizes))
     seen, censored = np.minimum(sizes, end), end < sizes
-    fit = exponential(seen, 0.0, censored) if law == "exponential" else log_normal(seen, censored)
+    fit = {
+        "exponential": exponential(seen, 0.0, censored),
+        "log-normal": log_normal(seen, censored),
+        "power law": power_law(seen, 20.0, censored),
+    }[law]
     assert fit is not None
-    truth = {"mean": 300.0} if law == "exponential" else {"median": np.exp(5.0), "log_spread": 0.8}
-    for name, value in truth.items():
+    truth = {
+        "exponential": {"mean": 300.0},
+        "log-normal": {"median": np.exp(5.0), "log_spread": 0.8},
+        "power law": {"exponent": 2.6},
+    }
+    for name, value in truth[law].items():
         assert fit.values[name] == pytest.approx(value, abs=3 * fit.sigmas[name])
         assert fit.sigmas[name] < 0.05 * value
-    assert np.isnan(fit.distance)
+    assert fit.distance < 0.03
 
 
 def test_log_normal_has_the_errors_of_the_book() -> None:

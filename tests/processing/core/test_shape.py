@@ -46,6 +46,7 @@ def test_leads_have_widths_neighbours_and_spacing() -> None:
     assert found.spacing[0] == 17.0
     assert np.isnan(found.spacing[1])
     assert not found.cut.any()
+    assert len(openings(drawn("III~~~~~iiiI~.~~IIII"), LENGTH, GAP, least=9.0)) == 1
     assert found.photon_rate == pytest.approx(9.0)
     assert found.height == pytest.approx(0.05)
     assert found.flags.tolist() == [FreeboardFlag.WAVES | FreeboardFlag.DARK_LEAD] * 2
