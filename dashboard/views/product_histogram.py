@@ -121,7 +121,7 @@ def _edges(values: Values) -> Values:
     if len(good) == 0:
         return np.arange(-5, 51) * BIN
     low, high = np.percentile(good, (0.3, 99.0))
-    return np.arange(np.floor(low / BIN) - 2, np.ceil(high / BIN) + 3) * BIN
+    return np.asarray(np.arange(np.floor(low / BIN) - 2, np.ceil(high / BIN) + 3) * BIN, np.float64)
 
 
 def _share(values: Values, edges: Values) -> Values:
