@@ -6,7 +6,19 @@ import importlib
 
 import click
 
-_MODULES = ("project", "resample", "autolabel", "labels", "freeboard", "export", "scaling", "twin", "demo")
+_MODULES = (
+    "project",
+    "resample",
+    "autolabel",
+    "labels",
+    "freeboard",
+    "derived",
+    "compare",
+    "export",
+    "scaling",
+    "twin",
+    "demo",
+)
 
 
 def register(program: click.Group) -> None:

@@ -27,8 +27,8 @@ from processing.core.sea_surface import ESTIMATORS
 from processing.errors import InputError, LeadlineError, MissingError
 from processing.io import tables
 from processing.io.sea_ice_products import ProductBeam, ProductInfo, empty_beam, product_info, read_beam
-from processing.local.measured import MeasuredTrack, freeboard_run, measured_track
-from processing.local.passes import pass_of, references_of
+from processing.local.measured import MeasuredTrack, chosen_tracks, freeboard_run, measured_track
+from processing.local.passes import pass_of, references_of, same_pass
 from processing.progress import progress_bar
 from processing.project import Input, Project
 from processing.schema import FREEBOARD
@@ -81,6 +81,31 @@ def rules_of(stage: Compare) -> Rules:
 def products_of(project: Project, granule: str) -> list[Input]:
     """ATL07 and ATL10 among the project's references that are of the granule's pass (ground track and cycle)."""
     return references_of(project, granule)
+
+
+def products_to_compare(
+    project: Project, run: str, granules: Sequence[str] = (), files: Sequence[Path] = ()
+) -> dict[str, list[Path]]:
+    """Product files by granule of a freeboard run: the references of its pass, or of ``files`` those that may be of it.
+
+    A file whose name tells no pass goes with every granule. Raises MissingError when a granule that is named has no
+    freeboard, or nothing is left to compare.
+    """
+    run = freeboard_run(project, run)
+    known = list(dict.fromkeys(granule for granule, _ in chosen_tracks(project, run, granules)))
+    found: dict[str, list[Path]] = {}
+    for granule in known:
+        own = [item.path for item in products_of(project, granule)]
+        if files:
+            own = [path for path in files if not pass_of(path.name) or same_pass(granule, path.name)]
+            own = own or (list(files) if granules else [])
+        if own:
+            found[granule] = own
+    if not found:
+        what = "none of the products is of" if files else "no ATL07 or ATL10 among the references is of"
+        mend = f"run: leadline add {project.root} FILE, or name one with --product"
+        raise MissingError(f"{what} the pass of {', '.join(known)}", where=project.root, mend=mend)
+    return found
 
 
 def read_product(path: Path) -> ProductGranule:
