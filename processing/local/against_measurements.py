@@ -18,7 +18,7 @@ from processing.io.measurements import read as read_measurements
 from processing.local.drift_velocity import drift_velocity
 from processing.local.match_footprints import lay_footprints
 from processing.local.match_quantities import Theirs, in_thickness, theirs_of
-from processing.local.matches import Matches, agreements, blocks_of, class_names, normalised
+from processing.core.matches import Matches, agreements, blocks_of, class_names, normalised
 from processing.local.measured import MeasuredTrack, chosen_tracks, freeboard_run, measured_track
 from processing.local.meetings import courses
 from processing.local.polar_plane import PolarPlane
