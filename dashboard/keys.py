@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from dashboard import tiles
+from dashboard import level_moves, tiles
 from dashboard.place import Place
-from dashboard.state import COLOURS, OVERLAYS, PAGES
+from dashboard.state import COLOURS, METHODS, OVERLAYS, PAGES, TOGETHER
 
 Action = Callable[[Place, bool], None]
 """Acts on the place; the flag says whether Shift was held."""
@@ -25,7 +25,15 @@ NUDGES = (10.0, 50.0)
 
 REASON_KEYS = {"q": "cloud", "w": "shadow", "e": "transition", "r": "drift", "t": "other"}
 LABEL_KEYS = {"1": 0, "2": 1, "3": 2, "0": -1}
-PAGE_KEYS = {"o": "overview", "v": "review", "f": "freeboard", "a": "agreement", "j": "jobs", "x": "compare"}
+PAGE_KEYS = {
+    "o": "overview",
+    "v": "review",
+    "f": "freeboard",
+    "u": "products",
+    "a": "agreement",
+    "j": "jobs",
+    "x": "compare",
+}
 
 
 @dataclass(frozen=True)
@@ -190,13 +198,22 @@ def _leave(place: Place, _: bool) -> None:
         place.desk.clear()
 
 
+def _lead(step: int) -> Action:
+    return lambda place, _: level_moves.step_lead(place, step)
+
+
+def _leave_level(place: Place, _: bool) -> None:
+    level_moves.leave(place)
+
+
 def _both(action: Action, *keys: str) -> dict[str, Action]:
     """The same for a letter with and without Shift."""
     return {code: action for key in keys for code in (key, key.upper())}
 
 
 _REVIEW = ("review",)
-_ALONG = ("review", "freeboard", "compare")
+_FREEBOARD = ("freeboard",)
+_ALONG = ("review", "freeboard", "products", "compare")
 _LABELS = "thick ice, thin ice, open water, unlabelled"
 _REASONS = {code: why for key, why in REASON_KEYS.items() for code in (key, key.upper())}
 _ACCEPT: dict[str, tuple[str, int | None]] = {"Enter": ("accept", None)}
@@ -218,17 +235,24 @@ KEYS = (
     Key(("Double click",), "the run of one label", "Select", pages=_REVIEW),
     Key(("L",), "lasso on the map (Shift: add)", "Select", _both(_turn("lasso"), "l"), pages=_REVIEW),
     Key(("Esc",), "clear the selection, leave a mode", "Select", {"Escape": _leave}, pages=_REVIEW),
+    Key(("Drag",), "select a stretch", "Select", pages=_FREEBOARD),
+    Key(("Click",), "on a lead: open it", "Select", pages=_FREEBOARD),
+    Key(("N", "P"), "next lead, the lead before", "Select", {**_both(_lead(1), "n"), **_both(_lead(-1), "p")},
+        pages=_FREEBOARD),
+    Key(("Esc",), "clear the stretch, then the lead", "Select", {"Escape": _leave_level}, pages=_FREEBOARD),
     Key(("←", "→"), "move along the track (Shift: a whole view)", "Move",
         {"ArrowLeft": _step(-1), "ArrowRight": _step(1)}, pages=_ALONG),
     Key(("+", "−"), "zoom in, zoom out (or the wheel)", "Move",
         {"+": _zoom(0.5), "=": _zoom(0.5), "-": _zoom(2.0), "_": _zoom(2.0)}, pages=_ALONG),
-    Key(("Shift", "Drag"), "move the pictures", "Move", pages=_REVIEW),
+    Key(("Shift", "Drag"), "move the pictures", "Move", pages=("review", "freeboard")),
     Key(("Home",), "whole track", "Move", {"Home": _whole}, pages=_ALONG),
     Key(("B", "G"), "next beam, next granule (Shift: before)", "Move", {**_both(_beam, "b"), **_both(_granule, "g")},
         pages=_ALONG),
     Key(("C",), "next image (Shift: before)", "See", _both(_image, "c"), pages=_REVIEW),
     Key(("M",), "overlay: none, labels, cloud", "See", _both(_cycle("overlay", OVERLAYS), "m"), pages=_REVIEW),
     Key(("K",), "what colours the beams", "See", _both(_cycle("colour", COLOURS), "k"), pages=_REVIEW),
+    Key(("M",), "next sea-surface method", "See", _both(_cycle("method", METHODS), "m"), pages=_FREEBOARD),
+    Key(("K",), "one beam, strong beams, all beams", "See", _both(_cycle("together", TOGETHER), "k"), pages=_FREEBOARD),
     Key(("D",), "set the drift by hand", "Drift", _both(_drift, "d"), pages=_REVIEW),
     Key(("←", "→", "↑", "↓"), "nudge it 10 m (Shift: 50 m)", "Drift", {"ArrowUp": _lift(1), "ArrowDown": _lift(-1)},
         pages=_REVIEW),

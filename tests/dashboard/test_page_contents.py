@@ -15,10 +15,10 @@ from at_once import AtOnce
 from bokeh.events import RangesUpdate
 from small_project import GRANULE, START
 
-from dashboard import statistics
 from dashboard.application import Application
 from dashboard.catalog import build
 from dashboard.data import Workspace
+from dashboard.distributions import Distributions
 from dashboard.pages.freeboard import FreeboardPage
 from dashboard.pages.overview import OverviewPage
 from dashboard.pages.review import ReviewPage
@@ -225,8 +225,8 @@ def test_the_distribution_of_a_whole_beam_is_not_made_again_by_a_pan(
 ) -> None:
     app, _ = _open(root, "freeboard", scope="beam")
     made = []
-    real = statistics.distribution
-    monkeypatch.setattr(statistics, "distribution", lambda *values: made.append(1) or real(*values))
+    real = Distributions.of
+    monkeypatch.setattr(Distributions, "of", lambda *values: made.append(1) or real(*values))
     app.state.move(x=START + 1500.0)
     assert made == []
     app.state.move(scope="view")

@@ -1,0 +1,103 @@
+"""Which sea level the page shows: the run's, or what other settings would give, computed off the page's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dashboard.live_level import Level, LiveLevels, Settings, levels_of
+from dashboard.place import Place
+from dashboard.state import Change, Later
+from dashboard.views.along_track import Reading
+
+ASKED = ("granule", "beam", "run", "method", "window_km", "stride_km", "height")
+"""Parts of the state that say which level is shown."""
+
+
+class ShownLevel:
+    """The level at hand at a ``Place``; ``on_found`` is called, on the page's thread, when one that was asked for is
+    there. Until then the one before stays, unless it is of another track."""
+
+    def __init__(self, place: Place, later: Later) -> None:
+        self.place = place
+        self.levels: LiveLevels = levels_of(place.workspace)
+        self.on_found: Callable[[], None] = _nothing
+        self.waits = False
+        self._reading = Reading(place, later)
+        self._level: Level | None = None
+        self._flags = 0
+        self._of: tuple[str, str, str] = ("", "", "")
+
+    @property
+    def own(self) -> Settings | None:
+        """What the run was made with; None when there is no run."""
+        track = self._track()
+        return self.levels.settings(*track) if track else None
+
+    @property
+    def asked(self) -> Settings | None:
+        """What the state asks for."""
+        own = self.own
+        return own.asked(self.place.state) if own else None
+
+    @property
+    def level(self) -> Level | None:
+        """What is there to show; None when there is no freeboard."""
+        return self._level
+
+    @property
+    def track(self) -> tuple[str, str, str]:
+        """Granule, beam and run of what is shown."""
+        return self._of
+
+    def has_flag(self, bit: int) -> bool:
+        """Whether any segment of what is shown carries a flag of schema.FreeboardFlag."""
+        return bool(self._flags & bit)
+
+    def follow(self, change: Change) -> None:
+        """Take the level that the state asks for, or have it computed. Raises as ``LiveLevels.level`` does."""
+        track = self._track()
+        if track is None or track != self._of:
+            self._drop(track or ("", "", ""))
+        if track is None:
+            return
+        settings = self.levels.settings(*track).asked(self.place.state)
+        found = self.levels.at_hand(*track, settings)
+        if found is None and settings == self.levels.settings(*track):
+            found = self.levels.level(*track, settings)
+        if found is not None:
+            self._reading.drop()
+            self._take(found)
+        elif change.touches(*ASKED) or self._level is None:
+            self._ask(track, settings)
+
+    def _ask(self, track: tuple[str, str, str], settings: Settings) -> None:
+        self.waits = True
+        self._reading.ask(lambda: self.levels.level(*track, settings), self._show, self._fail)
+
+    def _show(self, found: Level) -> None:
+        self._take(found)
+        self.on_found()
+
+    def _take(self, found: Level) -> None:
+        self.waits = False
+        if found is not self._level:
+            self._level, self._flags = found, int(np.bitwise_or.reduce(found.flags)) if len(found.flags) else 0
+
+    def _fail(self, line: str) -> None:
+        self.waits = False
+        self.place.tell(f"freeboard cannot be computed so: {line}", "error")
+        self.on_found()
+
+    def _drop(self, track: tuple[str, str, str]) -> None:
+        self._reading.drop()
+        self._level, self.waits, self._of, self._flags = None, False, track, 0
+
+    def _track(self) -> tuple[str, str, str] | None:
+        run = self.place.run
+        return (self.place.state.granule, self.place.state.beam, run) if run else None
+
+
+def _nothing() -> None:
+    """Nobody waits for a level yet."""
