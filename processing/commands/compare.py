@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     help="ATL07 or ATL10 granule; may be given more than once. The project's references of the pass when not given.",
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
+@click.option("--figures/--no-figures", default=True, show_default=True, help="Draw the figures.")
 @stage_options(Compare)
 def compare_command(
     project: Path,
@@ -40,6 +41,7 @@ def compare_command(
     run: str,
     products: tuple[Path, ...],
     out: Path,
+    figures: bool,
     **options: Any,
 ) -> None:
     """Compare freeboard of PROJECT with ATL07 and ATL10: figures with intervals, a table of segments, pictures.
@@ -48,6 +50,7 @@ def compare_command(
     segments.csv and the figures as PNG and SVG; of several granules each into a folder of its own.
     """
     from processing.local.against_products import compare_granule, products_to_compare
+    from processing.local.comparison_report import written_comparison
 
     opened = Project(project)
     stage = opened.stage(Compare, given(options, Compare))
@@ -57,17 +60,16 @@ def compare_command(
         for each in found:
             _say(_comparison_table(each), each.left_out, {note for track in each.tracks for note in track.notes})
         folder = out / granule if len(chosen) > 1 else out
-        _write(opened, found, list(files), stage, folder)
-        click.echo(f"{folder}: comparison.json, segments.parquet, segments.csv and the figures")
+        written = written_comparison(opened, found, files, stage, folder)
+        written += _drawn(found, folder) if figures else []
+        click.echo(f"{folder}: {', '.join(path.name for path in written)}")
 
 
-def _write(project: Project, found: list[GranuleComparison], files: list[Path], stage: Compare, folder: Path) -> None:
+def _drawn(found: list[GranuleComparison], folder: Path) -> list[Path]:
     from processing.charts.products import comparison_figures
     from processing.charts.style import PRINT_DOTS, written_all
-    from processing.local.comparison_report import written_comparison
 
-    written_comparison(project, found, files, stage, folder)
-    written_all(folder, comparison_figures(found), dots=PRINT_DOTS)
+    return written_all(folder, comparison_figures(found), dots=PRINT_DOTS)
 
 
 def _say(table: Table, *more: Any) -> None:
