@@ -14,6 +14,7 @@ _MODULES = (
     "freeboard",
     "derived",
     "compare",
+    "match",
     "export",
     "scaling",
     "twin",

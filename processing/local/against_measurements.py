@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from processing.core.footprint_means import FootprintMeans, Gathering, shared_length
 from processing.core.footprints import TrackPoints, average_track, near_track
+from processing.core.matches import Matches, agreements, blocks_of, class_names, normalised
 from processing.core.paired import paired_agreement
 from processing.errors import InputError, MissingError
 from processing.io.measurements import KIND, Measurements
@@ -18,7 +19,6 @@ from processing.io.measurements import read as read_measurements
 from processing.local.drift_velocity import drift_velocity
 from processing.local.match_footprints import lay_footprints
 from processing.local.match_quantities import Theirs, in_thickness, theirs_of
-from processing.core.matches import Matches, agreements, blocks_of, class_names, normalised
 from processing.local.measured import MeasuredTrack, chosen_tracks, freeboard_run, measured_track
 from processing.local.meetings import courses
 from processing.local.polar_plane import PolarPlane
@@ -36,6 +36,18 @@ _ZERO = np.datetime64("2018-01-01", "ns")
 def tables_of(project: Project) -> list[Input]:
     """Tables of measurements among the project's references."""
     return [item for item in project.inputs("references") if item.kind == KIND]
+
+
+def tables_to_match(project: Project, named: Sequence[Path]) -> list[Path]:
+    """The tables that were named, or else those of the project; raises MissingError when there is none."""
+    found = list(named) or [item.path for item in tables_of(project)]
+    if not found:
+        raise MissingError(
+            "no table of measurements was named, and the project has none",
+            where=project.root,
+            mend=f"run: leadline match {project.root} TABLE --out FOLDER",
+        )
+    return found
 
 
 def match_table(
