@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from pyproj import Transformer
 
 from processing.core.polar_grid import GridMaps, GridSums, grid_maps, track_sums
 from processing.errors import InputError, MissingError
+from processing.io.map_raster import write_map_raster
+from processing.io.netcdf_grid import write_grid
+from processing.local.lineage import lineage
 from processing.local.measured import MeasuredTrack, chosen_tracks, freeboard_run, measured_track
 from processing.local.shapes import is_water, over_ice, track_thickness
 from processing.progress import progress_bar
 from processing.project import Project
 from processing.schema import SurfaceClass
-from processing.stages import Aggregate
+from processing.stages import Aggregate, Thickness
 
 EPSG = (3413, 3031)
 """Polar stereographic grids, north and south."""
@@ -48,6 +53,24 @@ def gridded(
             bar.advance(1)
     _check(project, total, epsg)
     return grid_maps(total, epsg, stage.cell, stage.least)
+
+
+def write_grid_file(
+    project: Project, out: Path, maps: GridMaps, run: str, granules: Sequence[str] | None = None
+) -> None:
+    """Write maps as GeoTIFF or, to a name with ``.nc``, as NetCDF with CF conventions; whole or not at all.
+
+    Where they come from stands in the file, and the parameters of ``aggregate`` and ``thickness`` with it.
+    """
+    chain = json.loads(lineage(project, "freeboard", run, chosen_tracks(project, run, granules)).to_json())
+    chain["made_with"] = {kind.key: project.stage(kind).values_dict() for kind in (Aggregate, Thickness)}
+    provenance = json.dumps(chain, sort_keys=True)
+    institution = str(project.settings.get("institution", ""))
+    if out.suffix.lower() == ".nc":
+        write_grid(out, maps, provenance, synthetic=project.synthetic, institution=institution)
+    else:
+        facts = {"provenance": provenance, "institution": institution, "synthetic": str(project.synthetic).lower()}
+        write_map_raster(out, maps, facts)
 
 
 def _in_hemisphere(track: MeasuredTrack, epsg: int) -> np.ndarray:

@@ -160,7 +160,7 @@ def _laws(tables: dict[str, pa.Table], stage: Shape) -> dict[str, Fit]:
     laws = {
         # Widths are even numbers of windows of some metres: a law begins half a window below one.
         "leads.width power law": power_law_start(width, np.array(_STARTS) - 1.0, cut),
-        "leads.spacing exponential": exponential(known(tables["leads"], "spacing")),
+        "leads.spacing log-normal": log_normal(known(tables["leads"], "spacing")),
         "floes.chord log-normal": log_normal(chord, censored),
         "floes.chord exponential": exponential(chord, 0.0, censored),
         "ridges.height exponential": exponential(known(tables["ridges"], "height"), stage.ridge_height),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from processing.core.floes import floes
+from processing.core.leads import SECTION
 from processing.core.openings import Openings, OverOpenings, openings
 from processing.core.ridges import level_ice, mode_of, ridges
 from processing.core.roughness import roughness
@@ -50,6 +53,12 @@ def test_leads_have_widths_neighbours_and_spacing() -> None:
     assert found.photon_rate == pytest.approx(9.0)
     assert found.height == pytest.approx(0.05)
     assert found.flags.tolist() == [FreeboardFlag.WAVES | FreeboardFlag.DARK_LEAD] * 2
+
+
+def test_leads_that_the_sea_surface_takes_in_sections_are_whole() -> None:
+    track = drawn("II" + 700 * "~" + "II")
+    track = replace(track, lead_id=np.where(track.lead_id >= 0, np.floor(track.x / SECTION), -1).astype(np.int32))
+    assert openings(track, LENGTH, GAP).width.tolist() == [1400.0]
 
 
 def test_a_lead_at_the_end_of_the_data_may_be_wider() -> None:
