@@ -14,7 +14,7 @@ from pyproj import Transformer
 
 from processing.charts import style
 from processing.charts.along import steps_of
-from processing.charts.coast import coastline
+from processing.charts.coast import coastline, outline
 from processing.schema import SurfaceClass
 
 F8 = npt.NDArray[np.float64]
@@ -171,10 +171,9 @@ def _whereabouts(axes: Axes, epsg: int, view: tuple[float, float, float, float])
     reach = 4.2e6
     small.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     small.set_facecolor("white")
-    for ring in coastline(f"EPSG:{epsg}"):
-        if np.ptp(ring, axis=0).max() > 60_000:
-            thin = ring[:: max(1, len(ring) // 600)]
-            small.fill(*thin.T, fc=style.colour("land"), ec=style.colour("soft"), lw=0.25)
+    for ring in outline(f"EPSG:{epsg}", 30_000.0):
+        if len(ring) > 4:
+            small.fill(*ring.T, fc=style.colour("land"), ec=style.colour("soft"), lw=0.25)
     middle = (0.5 * (view[0] + view[2]), 0.5 * (view[1] + view[3]))
     small.plot(*middle, "s", ms=4, mfc="none", mec=style.colour("mark"), mew=1.2)
     small.spines[["top", "right"]].set_visible(True)
