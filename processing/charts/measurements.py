@@ -26,7 +26,7 @@ _LEAST_VIEW = 4_000.0
 """Least edge of a map, m."""
 
 _FEW = 3_000
-"""Matches up to which each is a dot of its own along time; of more, a thinned share stands for all."""
+"""Matches up to which each is a dot of its own; along time a thinned share stands for more, a map turns to pixels."""
 
 _BINS = 24
 
@@ -146,6 +146,7 @@ def _map(matches: Matches) -> Figure:
         cmap=_COLOURS,
         norm=norm,
         linewidths=0,
+        rasterized=len(value) > _FEW,
         zorder=4,
     )
     axes.set(xlim=(view[0], view[2]), ylim=(view[1], view[3]), xticks=[], yticks=[], aspect="equal")
@@ -197,7 +198,16 @@ def _course(axes: Axes, at: npt.NDArray[Any], value: F8) -> None:
     """Dots, and over them median and quartiles of parts of equal number."""
     order = np.argsort(at, kind="stable")
     shown = order[:: max(1, len(order) // _FEW)]
-    axes.plot(at[shown], value[shown], ".", color=colour("accent"), markersize=2, alpha=0.35, markeredgewidth=0)
+    axes.plot(
+        at[shown],
+        value[shown],
+        ".",
+        color=colour("accent"),
+        markersize=2,
+        alpha=0.35,
+        markeredgewidth=0,
+        rasterized=True,
+    )
     axes.axhline(0.0, color=colour("soft"), linewidth=0.7, linestyle=":")
     parts = [part for part in np.array_split(order, min(_BINS, max(len(order) // 8, 1))) if len(part)]
     middle = np.array([at[part[len(part) // 2]] for part in parts])

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from processing.core.matches import Matches
 
 
+_ROOMY = 132
+"""Width of a terminal from which every figure has its interval beside it."""
+
+
 def _pairs(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:  # noqa: ARG001
     for word in words:
         if "=" not in word.strip("="):
@@ -93,7 +97,7 @@ def _say(matches: Matches) -> None:
     from rich.console import Console
 
     console = Console()
-    console.print(_table(matches))
+    console.print(_table(matches, roomy=console.width >= _ROOMY))
     lines = [f"not matched: {count:,} {reason}" for reason, count in matches.refused.items()]
     lines += [*matches.remarks, *_cautions(matches)]
     for line in lines:
@@ -118,12 +122,14 @@ def _cautions(matches: Matches) -> list[str]:
     return lines
 
 
-def _table(matches: Matches) -> Table:
+def _table(matches: Matches, roomy: bool) -> Table:
+    """The agreement of all, each class and each beam; intervals beside the bias alone where there is no room."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
     from processing.charts.product_parts import told
+    from processing.core.paired import Interval
     from processing.local.match_report import agreement_rows
 
     made = " (synthetic)" if matches.synthetic else ""
@@ -132,8 +138,10 @@ def _table(matches: Matches) -> Table:
     for heading in ("", "n", "bias [m]", "RMS [m]", "centred [m]", "correlation", "slope"):
         table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
     for name, each in agreement_rows(matches):
-        lengths = (told(each.bias, sign=True), told(each.rms), told(each.centred_rms))
-        table.add_row(name, f"{each.count:,}", *lengths, told(each.correlation, 2), told(each.slope, 2))
+        others = (each.rms, each.centred_rms, each.correlation, each.slope)
+        shown = others if roomy else [Interval(other.value, float("nan"), float("nan")) for other in others]
+        words = (told(other, digits) for other, digits in zip(shown, (3, 3, 2, 2), strict=True))
+        table.add_row(name, f"{each.count:,}", told(each.bias, sign=True), *words)
     return table
 
 

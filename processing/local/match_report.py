@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -33,7 +34,7 @@ def written_matches(folder: Path, found: Sequence[Matches]) -> None:
     with aside(folder / "matches.parquet") as file:
         pq.write_table(rows, file, compression="zstd")
     with aside(folder / "matches.csv") as file:
-        pacsv.write_csv(rows, file)
+        pacsv.write_csv(_rounded(rows), file)
     text = json.dumps([agreement_record(each) for each in found], indent=1, allow_nan=False)
     write_text(folder / "agreement.json", text + "\n")
 
@@ -99,6 +100,15 @@ def _rows(matches: Matches) -> pa.Table:
         field.with_metadata({"unit": _UNITS[field.name]}) if field.name in _UNITS else field for field in made.schema
     ]
     return made.cast(pa.schema(fields))
+
+
+def _rounded(rows: pa.Table) -> pa.Table:
+    """The rows with as many digits as a reader needs: centimetres of place, tenths of a millimetre, seconds."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_floating(field.type):
+            digits = 7 if field.name in {"lat", "lon"} else 4
+            rows = rows.set_column(place, field, pc.round(rows[field.name], digits))
+    return rows
 
 
 def _plain(value: Any) -> Any:
