@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.data import Workspace
-from processing.core.paired import Agreement
+from processing.core.matches import Matches, blocks_of
+from processing.core.paired import Agreement, paired_agreement
 from processing.core.product_agreement import LeadMatch, type_group
 from processing.core.product_comparison import (
     FineTrack,
@@ -30,10 +31,12 @@ from processing.core.product_comparison import (
     pairs,
 )
 from processing.errors import LeadlineError, MissingError
+from processing.local.against_measurements import match_table
 from processing.local.against_products import ProductGranule, compare_track, read_product, rules_of
-from processing.local.passes import pass_of, same_pass
+from processing.local.passes import same_pass
+from processing.progress import watched
 from processing.project import Input, Project
-from processing.stages import Compare
+from processing.stages import Compare, Match
 
 PRODUCTS = ("atl10", "atl07")
 MEASUREMENTS = "measurements"
@@ -232,6 +235,36 @@ def chosen_agreement(found: Compared, quantity: str, all_pairs: Pairs, chosen: B
 
 
 @dataclass(frozen=True)
+class Matched:
+    """Independent measurements beside means of ours over their footprints, of every granule of a run."""
+
+    choice: Choice
+    matches: Matches
+    stage: Match
+
+    @property
+    def pairs(self) -> Pairs:
+        """Rows of the table that ours meet; their type is not defined."""
+        one, count = self.matches, len(self.matches.row)
+        none = np.zeros(count, np.int64)
+        return Pairs(none, np.arange(count), one.x_atc, one.ours, one.theirs, one.label, none - 1)
+
+    def agreement(self, chosen: Bools) -> Agreement:
+        """Agreement over chosen rows alone."""
+        one, stage = self.matches, self.stage
+        block = blocks_of(one.granule[chosen], one.x_atc[chosen], stage.block)
+        return paired_agreement(one.ours[chosen], one.theirs[chosen], block, stage.seed, stage.draws)
+
+
+def match(workspace: Workspace, choice: Choice, run: str, progress: Progress) -> Matched:
+    """Match a table of measurements with a run; errors as ``match_table``."""
+    project = workspace.refresh()
+    stage = project.stage(Match)
+    with watched(lambda step: progress(f"matching {step.detail}")):
+        return Matched(choice, match_table(project, choice.item, run, stage), stage)
+
+
+@dataclass(frozen=True)
 class Alone:
     """A product on its own."""
 
@@ -243,6 +276,3 @@ def alone(workspace: Workspace, choice: Choice) -> Alone:
     """Read a product of no granule here; errors as ``read_product``."""
     found: Alone = workspace.kept("alone", choice.item.path, lambda: Alone(choice, read_product(choice.item.path)))
     return found
-
-
-__all__ = ["Alone", "Choice", "Compared", "Pairs", "alone", "choices", "chosen_agreement", "compare", "pass_of"]

@@ -62,8 +62,8 @@ class Asked:
     end: float | None = None
 
     @classmethod
-    def of(cls, words: Callable[[str], str], forms: tuple[str, ...]) -> Asked:
-        """From the words of an address; raises InputError for one that cannot be."""
+    def of(cls, words: Callable[[str], str], forms: tuple[str, ...], what: str) -> Asked:
+        """From the words of an address, ``what`` where it names nothing; raises InputError for one that cannot be."""
         text = {name: words(name) for name in ("what", "granule", "beam", "run")}
         for name, value in text.items():
             if value and not _WORD.fullmatch(value):
@@ -74,7 +74,12 @@ class Asked:
         start, end = (_metres(name, words(name)) for name in ("from", "to"))
         if start is not None and end is not None and start >= end:
             raise InputError(f"from {start:g} m is not before to {end:g} m")
-        return cls(text["what"] or "freeboard", form, text["granule"], text["beam"], text["run"], start, end)
+        return cls(text["what"] or what, form, text["granule"], text["beam"], text["run"], start, end)
+
+    @property
+    def beams(self) -> tuple[str, ...]:
+        """Beams that are asked for, several joined by +; none where all are meant."""
+        return tuple(beam for beam in self.beam.split("+") if beam)
 
     def name(self, suffix: str) -> str:
         """The name of the file that is downloaded."""
@@ -110,11 +115,14 @@ class _GoneError(Exception):
 class Download(AuthRequestHandler):
     """Serves what ``make`` makes to whoever may see the page; bad words are answered with 400 and one line."""
 
-    def initialize(self, workspace: Workspace, pool: ThreadPoolExecutor, make: Make, forms: tuple[str, ...]) -> None:
+    def initialize(
+        self, workspace: Workspace, pool: ThreadPoolExecutor, make: Make, forms: tuple[str, ...], what: str
+    ) -> None:
         self.workspace = workspace
         self.pool = pool
         self.make = make
         self.forms = forms
+        self.what = what
         self._gone = Event()
 
     def on_connection_close(self) -> None:
@@ -126,7 +134,7 @@ class Download(AuthRequestHandler):
         folder = Path(tempfile.mkdtemp(prefix="leadline-download-"))
         try:
             try:
-                asked = Asked.of(lambda name: self.get_query_argument(name, "").strip(), self.forms)
+                asked = Asked.of(lambda name: self.get_query_argument(name, "").strip(), self.forms, self.what)
                 path = await asyncio.get_running_loop().run_in_executor(self.pool, self._work, asked, folder)
             except LeadlineError as error:
                 self._refuse(400, error.line.replace(f"{folder}/", ""))
@@ -177,11 +185,36 @@ def make_table(workspace: Workspace, asked: Asked, folder: Path) -> Path:
     out = folder / f"table.{FORMATS[asked.form]}"
     choice = Choice(
         granules=(asked.granule,) if asked.granule else (),
-        beams=tuple(beam for beam in asked.beam.split("+") if beam),
+        beams=asked.beams,
         start=-math.inf if asked.start is None else asked.start,
         stop=math.inf if asked.end is None else asked.end,
     )
     export(workspace.refresh(), asked.what, asked.run, asked.form, out, choice)
+    return out
+
+
+def make_figure(workspace: Workspace, asked: Asked, folder: Path) -> Path:
+    """A figure of a granule at journal size: ``what`` is profile (of one beam), distribution, map or beams."""
+    from processing.charts import style
+    from processing.local.granule_view import granule_figures, granule_view
+
+    ends = (-math.inf if asked.start is None else asked.start, math.inf if asked.end is None else asked.end)
+    view = granule_view(workspace.refresh(), asked.granule, asked.run, asked.beams, *ends)
+    figures = granule_figures(view.tracks, view.synthetic, view.surfaces)
+    drawn = next((figure for name, figure in figures.items() if name.split("_")[0] == asked.what), None)
+    if drawn is None:
+        known = dict.fromkeys(name.split("_")[0] for name in figures)
+        raise InputError(f"there is no figure {asked.what!r}", mend=f"what is one of {', '.join(known)}")
+    with style.drawing():
+        return style.written(folder / f"figure.{asked.form}", drawn, style.PRINT_DOTS)
+
+
+def make_report(workspace: Workspace, asked: Asked, folder: Path) -> Path:
+    """The report of a granule, one HTML file."""
+    from processing.local.report import write_report
+
+    out = folder / "report.html"
+    write_report(workspace.refresh(), asked.granule, asked.run, out)
     return out
 
 
@@ -190,4 +223,8 @@ def patterns(workspace: Workspace) -> list[tuple[str, Any, dict[str, Any]]]:
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadline-export")
     shared = {"workspace": workspace, "pool": pool}
     handler = cast("Any", Download)
-    return [(r"/export", handler, shared | {"make": make_table, "forms": tuple(FORMATS)})]
+    return [
+        (r"/export", handler, shared | {"make": make_table, "forms": tuple(FORMATS), "what": "freeboard"}),
+        (r"/figure", handler, shared | {"make": make_figure, "forms": FIGURE_FORMATS, "what": "profile"}),
+        (r"/report", handler, shared | {"make": make_report, "forms": ("html",), "what": "report"}),
+    ]

@@ -13,7 +13,7 @@ from bokeh.model import Model
 from numpy.typing import NDArray
 
 from dashboard import beside_products, detail
-from dashboard.beside_products import Alone, Choice, Compared, Pairs
+from dashboard.beside_products import Alone, Choice, Compared, Matched, Pairs
 from dashboard.pages.base import Page
 from dashboard.state import Change
 from dashboard.views import product_looks, product_tables
@@ -24,12 +24,15 @@ from dashboard.views.product_layout import ProductLayout
 from dashboard.views.product_scatter import Box, in_box
 from processing.core.paired import Agreement
 from processing.core.product_comparison import TrackComparison
-from processing.stages import Compare
+from processing.stages import Compare, Match
 
 _NO_STRETCH: dict[str, Any] = {"stretch_start": math.nan, "stretch_end": math.nan}
 _LOOK = 3_000.0
 _NEAR = 5.0
 """Marks of chosen segments nearer to one another than this (m) are one."""
+
+
+Found = Compared | Alone | Matched
 
 
 class ProductsPage(Page):
@@ -41,7 +44,7 @@ class ProductsPage(Page):
     def build(self, theme: str) -> Any:
         self._choices: tuple[Choice, ...] = ()
         self._key: Hashable = None
-        self._found: Compared | Alone | None = None
+        self._found: Found | None = None
         self._pairs: Pairs | None = None
         self._shown: Hashable = None
         self._box: Box | None = None
@@ -123,7 +126,7 @@ class ProductsPage(Page):
         layout.follow(titles, choice.ident if choice else None, quantities)
         if choice is not None:
             layout.explain(choice.name, self.theme)
-        layout.show_kind(choice is not None and choice.role == "alone")
+        layout.show_kind(choice.role if choice is not None else "pass")
         track = self._track(self._found) if isinstance(self._found, Compared) else None
         layout.export.follow(None if track is None else partial(_count, track))
 
@@ -154,6 +157,11 @@ class ProductsPage(Page):
             command = escape(workspace.command("freeboard"))
             self.layout.listing.content = f"<p class='ground'>This beam has no freeboard yet.</p><code>{command}</code>"
             return
+        if choice.role == "measured":
+            stage = str(workspace.project.stage(Match).values_dict())
+            key = ("matched", choice.ident, run, id(self.place.catalog), workspace.modified(choice.item.path), stage)
+            self._make(key, lambda tell: beside_products.match(workspace, choice, run, tell))
+            return
         paths = [workspace.project.table_path("freeboard", granule, beam, run) for beam in beams]
         made = tuple(workspace.modified(path) for path in (*paths, choice.item.path))
         stage = str(workspace.project.stage(Compare).values_dict())
@@ -170,7 +178,7 @@ class ProductsPage(Page):
         if self._found is None:
             self.layout.listing.content = f"<p class='soft ground'>{escape(text.capitalize())}…</p>"
 
-    def _show(self, found: Compared | Alone) -> None:
+    def _show(self, found: Found) -> None:
         with self.place.guard("drawing the comparison"):
             self._found, self._shown = found, None
             self._follow_choices()
@@ -192,6 +200,8 @@ class ProductsPage(Page):
         found = self._found
         if isinstance(found, Alone):
             self._draw_alone(found)
+        elif isinstance(found, Matched):
+            self._draw_matched(found)
         elif found is not None:
             self._draw_compared(found, change)
 
@@ -215,6 +225,30 @@ class ProductsPage(Page):
         self.layout.histogram.show({"theirs": known}, modes, {"theirs": found.choice.name}, axis)
         self.layout.histogram.mark(None)
         self.layout.listing.content = product_tables.alone(found, self._beam_alone, self.theme)
+
+    def _draw_matched(self, found: Matched) -> None:
+        shown = (id(found), self.theme)
+        if shown == self._shown:
+            return
+        self._shown, self._pairs = shown, found.pairs
+        one, title = found.matches, f"{found.matches.quantity} (m)"
+        self.layout.scatter.show(self._pairs, one.agreement, "class", (f"Measured {title}", f"Our {title}"))
+        values = {"ours": one.ours, "theirs": one.theirs}
+        names = {"ours": "ours", "theirs": "measured"}
+        self.layout.histogram.show(values, {}, names, title.capitalize())
+        self.layout.map.show(found)
+        self._choose_matches(found)
+
+    def _choose_matches(self, found: Matched) -> None:
+        """Mark the matches in the box drawn in the scatter, in every figure and in figures."""
+        pairs = self._pairs
+        chosen = in_box(pairs, self._box) if pairs is not None and self._box is not None else None
+        self.layout.scatter.mark(chosen)
+        self.layout.map.mark(chosen)
+        picked = pairs.rows(chosen) if pairs is not None and chosen is not None else None
+        self.layout.histogram.mark({"ours": picked.ours, "theirs": picked.theirs} if picked is not None else None)
+        told = found.agreement(chosen) if chosen is not None else None
+        self.layout.listing.content = product_tables.matched(found, told, self.theme)
 
     def _draw_compared(self, found: Compared, change: Change) -> None:
         state, layout = self.place.state, self.layout
@@ -247,7 +281,9 @@ class ProductsPage(Page):
     def _choose_box(self, box: Box) -> None:
         with self.place.guard("choosing pairs"):
             self._box = box
-            if self.place.state.stretch is not None:
+            if isinstance(self._found, Matched):
+                self._choose_matches(self._found)
+            elif self.place.state.stretch is not None:
                 self.place.state.move(**_NO_STRETCH)
             elif isinstance(self._found, Compared):
                 self._choose(self._found)
@@ -313,23 +349,28 @@ class ProductsPage(Page):
                 self.place.state.move(**_NO_STRETCH)
                 if isinstance(self._found, Compared):
                     self._choose(self._found)
+                elif isinstance(self._found, Matched):
+                    self._choose_matches(self._found)
             elif "beam" in values and isinstance(self._found, Alone):
                 self._beam_alone = str(values["beam"])
                 self._draw_alone(self._found)
 
     def _open_pair(self, row: int) -> None:
         found, pairs = self._found, self._pairs
-        if isinstance(found, Compared) and pairs is not None:
+        if isinstance(found, Matched):
+            self._open(str(found.matches.beam[row]), float(found.matches.x_atc[row]), str(found.matches.granule[row]))
+        elif isinstance(found, Compared) and pairs is not None:
             self._open(found.tracks[int(pairs.track[row])].beam, float(pairs.x[row]))
 
     def _open_at(self, x: float) -> None:
         self._open(self.place.state.beam, x)
 
-    def _open(self, beam: str, x: float) -> None:
-        """Show a place on the page that a click opens."""
+    def _open(self, beam: str, x: float, granule: str = "") -> None:
+        """Show a place, of the granule at hand where none is named, on the page that a click opens."""
         with self.place.guard("opening a place"):
             state = self.place.state
-            state.move(page=state.onto, beam=beam, x=x, span=min(state.span, _LOOK))
+            granule = granule or state.granule
+            state.move(page=state.onto, granule=granule, beam=beam, x=x, span=min(state.span, _LOOK))
 
 
 def _count(track: TrackComparison, start: float, end: float) -> int:

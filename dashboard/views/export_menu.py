@@ -107,6 +107,6 @@ def _links(place: Place, run: str) -> list[Mapping[str, Any]]:
     part = {"beam": state.beam, "from": f"{stretch[0]:.2f}", "to": f"{stretch[1]:.2f}"}
     return [
         {"route": "report", "title": "Report of the granule (HTML)", "words": granule},
-        {"route": "figure", "title": "Figures of the stretch (PNG)", "words": granule | part | {"format": "png"}},
+        {"route": "figure", "title": "Figure of the stretch (PNG)", "words": granule | part | {"format": "png"}},
         {"route": "figure", "title": "SVG", "words": granule | part | {"format": "svg"}},
     ]

@@ -44,7 +44,7 @@ class FreeboardLayers:
         self._mapper = LinearColorMapper(palette=list(COLOURS[1:]), low=0.0, high=1.0)
         self._ticker = FixedTicker(ticks=[0.0, 1.0])
         self.figure.add_layout(self._colour_bar())
-        self.figure.add_layout(_scale_bar(x))
+        self.figure.add_layout(scale_bar(x))
         self._note = Label(x=10, y=10, x_units="screen", y_units="screen", text="", text_font=looks.FONT,
                            text_font_size="12px", padding=(14, 6), border_radius=4, visible=False)  # fmt: skip
         self.figure.add_layout(self._note)
@@ -132,7 +132,8 @@ class FreeboardLayers:
         )  # fmt: skip
 
 
-def _scale_bar(x: Range1d) -> ScaleBar:
+def scale_bar(x: Range1d) -> ScaleBar:
+    """A scale bar that reads over a scene in either theme."""
     return ScaleBar(
         range=x, unit="m", location="bottom_right", bar_length=72, bar_length_units="screen", bar_line_width=3,
         background_fill_color=palette.over_scene("casing"), background_fill_alpha=0.72, border_line_color=None,

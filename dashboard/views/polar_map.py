@@ -13,6 +13,7 @@ from bokeh.plotting import figure
 from shapely import Point
 
 from dashboard import palette, words
+from dashboard.catalog import ARCTIC
 from dashboard.place import Place
 from dashboard.views import coast
 from dashboard.views import figure as looks
@@ -87,7 +88,7 @@ class PolarMap:
     def whole(self) -> None:
         """Show the whole region around the pole."""
         self._moved_by_hand = True
-        reach = _FIELD["north" if self.place.catalog.crs == coast.ARCTIC else "south"]
+        reach = _FIELD["north" if self.place.catalog.crs == ARCTIC else "south"]
         self._show(-reach, -reach, reach, reach)
 
     def _build(self) -> figure:
@@ -150,7 +151,7 @@ class PolarMap:
         self._rings.data = {"xs": [ring[:, 0] for ring in rings], "ys": [ring[:, 1] for ring in rings]}
         far = coast.outline(crs, 40_000.0)
         self._far_rings.data = {"xs": [ring[:, 0] for ring in far], "ys": [ring[:, 1] for ring in far]}
-        reach = _FIELD["north" if crs == coast.ARCTIC else "south"]
+        reach = _FIELD["north" if crs == ARCTIC else "south"]
         for axis in (self.locator.x_range, self.locator.y_range):
             axis.update(start=-reach, end=reach)
 

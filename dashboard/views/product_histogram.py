@@ -29,7 +29,7 @@ class PairHistogram:
         self.x, self.y = Range1d(-0.1, 1.0), Range1d(0, 10)
         self.sources = {name: ColumnDataSource(dict(_LINE), name=f"histogram-{name}") for name in ("theirs", "ours")}
         self.chosen = {name: ColumnDataSource(dict(_BARS)) for name in ("theirs", "ours")}
-        self.marks = ColumnDataSource(dict(_MARKS), name="histogram-modes")
+        self.marks = ColumnDataSource(dict(_MARKS), name="histogram-marks")
         self.figure = self._build()
         self.paint(theme)
 
@@ -44,7 +44,10 @@ class PairHistogram:
         self._words.glyph.update(background_fill_color=palette.theme(theme)["card"])
 
     def show(self, values: dict[str, Values], modes: dict[str, float], names: dict[str, str], axis: str) -> None:
-        """Draw ``values`` by ``ours`` and ``theirs`` with their modes (NaN for none); ``names`` are shown at them."""
+        """Draw ``values`` by ``ours`` and ``theirs`` (f8 m), with their modes or, where there are none, means.
+
+        ``names`` are shown at the marks.
+        """
         self.figure.xaxis.axis_label = axis
         edges = _edges(np.concatenate([np.zeros(0), *values.values()]))
         highest = 0.0
@@ -56,7 +59,8 @@ class PairHistogram:
         self._edges, self._highest = edges, highest
         self.x.update(start=float(edges[0]), end=float(edges[-1]))
         self.y.update(start=0, end=max(1.3 * highest, 1e-3))
-        self._mark_modes(modes, names, highest)
+        means = {name: float(np.mean(each)) for name, each in values.items() if len(each)}
+        self._mark(modes or means, "mode" if modes else "mean", names, highest)
 
     def mark(self, chosen: dict[str, Values] | None) -> None:
         """Fill in how chosen values are distributed; None where nothing is chosen."""
@@ -104,14 +108,14 @@ class PairHistogram:
         plot.xgrid.visible = False
         return plot
 
-    def _mark_modes(self, modes: dict[str, float], names: dict[str, str], highest: float) -> None:
+    def _mark(self, at: dict[str, float], what: str, names: dict[str, str], highest: float) -> None:
         colours = {"ours": product_looks.ours(self.theme), "theirs": product_looks.theirs(self.theme)}
-        known = [name for name in ("ours", "theirs") if np.isfinite(modes.get(name, np.nan))]
+        known = [name for name in ("ours", "theirs") if np.isfinite(at.get(name, np.nan))]
         self.marks.data = {
-            "x": [modes[name] for name in known],
+            "x": [at[name] for name in known],
             "y": [highest * (1.22 - 0.11 * place) for place in range(len(known))],
             "zero": [0.0] * len(known),
-            "text": [f"{names[name]}: mode {modes[name]:.2f} m" for name in known],
+            "text": [f"{names[name]}: {what} {at[name]:.2f} m" for name in known],
             "colour": [colours[name] for name in known],
         }
 
@@ -119,7 +123,7 @@ class PairHistogram:
 def _edges(values: Values) -> Values:
     good = values[np.isfinite(values)]
     if len(good) == 0:
-        return np.arange(-5, 51) * BIN
+        return np.arange(-5.0, 51.0) * BIN
     low, high = np.percentile(good, (0.3, 99.0))
     return np.asarray(np.arange(np.floor(low / BIN) - 2, np.ceil(high / BIN) + 3) * BIN, np.float64)
 

@@ -15,6 +15,7 @@ from dashboard.views.agreement_listing import Listing
 from dashboard.views.export_menu import ExportMenu
 from dashboard.views.product_alone import AloneProfile
 from dashboard.views.product_histogram import PairHistogram
+from dashboard.views.product_map import MatchMap
 from dashboard.views.product_profile import ProductProfile
 from dashboard.views.product_scatter import Box, Scatter
 
@@ -41,6 +42,7 @@ class ProductLayout:
         self.histogram = PairHistogram(theme)
         self.profile = ProductProfile(place, theme, later, open_at)
         self.alone = AloneProfile(theme)
+        self.map = MatchMap(place, theme, open_pair)
         self.export = ExportMenu(place)
         self.listing = Listing(go, sizing_mode="stretch_both")
         self.listing.stylesheets = [
@@ -56,18 +58,23 @@ class ProductLayout:
 
     def paint(self, theme: str) -> None:
         """Repaint for a theme."""
-        for view in (self.scatter, self.histogram, self.profile, self.alone):
+        for view in (self.scatter, self.histogram, self.profile, self.alone, self.map):
             view.paint(theme)
         self.legend.object = ""
 
-    def show_kind(self, alone: bool) -> None:
-        """Show the figures of a comparison, or those of a product on its own."""
-        for part in (self._scatter_card, self._profile_chart, self._choices):
-            part.visible = not alone
-        self._alone_chart.visible = alone
-        for widget in (self.beam.widget, self.beams.widget, self.run.widget, self.granule.widget):
-            widget.visible = not alone
-        self.export.visible = not alone
+    def show_kind(self, role: str) -> None:
+        """Show what belongs to a product of the ``pass``, one ``alone``, or independent measurements (``measured``)."""
+        along, alone, measured = role == "pass", role == "alone", role == "measured"
+        for there, parts in (
+            (along, (self._profile_chart, self._choices, self.beam.widget, self.beams.widget, self._beams_label)),
+            (along, (self.granule.widget, self._on_track)),
+            (alone, (self._alone_chart,)),
+            (measured, (self._map_chart,)),
+            (not alone, (self._scatter_card, self.run.widget)),
+        ):
+            for part in parts:
+                if part.visible != there:
+                    part.visible = there
 
     def follow(self, products: Mapping[str, str], product: str | None, quantities: Mapping[str, str]) -> None:
         """Show the choices: ``products`` and ``quantities`` by title."""
@@ -94,10 +101,12 @@ class ProductLayout:
         self.beams = controls.choice(state, "together", BEAMS)
         self.run = controls.select(state, "run", "Freeboard run", 150)
         self.product = controls.select(state, "product", "Compared with", 216)
-        self.fit = controls.button("Fit", "The whole track (Home)", self.place.show_whole)
+        fit = controls.button("Fit", "The whole track (Home)", self.place.show_whole)
+        self._beams_label = _label("Beams")
+        self._on_track = pn.Row(fit, self.export, margin=0, align="end", styles={"gap": "10px"})
         return controls.bar(
-            self.product.widget, self.granule.widget, self.beam.widget, _label("Beams"), self.beams.widget,
-            self.run.widget, pn.Spacer(sizing_mode="stretch_width"), self.fit, self.export,
+            self.product.widget, self.granule.widget, self.beam.widget, self._beams_label, self.beams.widget,
+            self.run.widget, pn.Spacer(sizing_mode="stretch_width"), self._on_track,
         )  # fmt: skip
 
     def _charts(self) -> Any:
@@ -121,7 +130,11 @@ class ProductLayout:
             sizing_mode="stretch_both", margin=0, styles={"position": "relative"},
         )  # fmt: skip
         self._alone_chart = controls.Chart(self.alone.figure, "stretch_both")
-        below = self._card(pn.Column(self._profile_chart, self._alone_chart, sizing_mode="stretch_both", margin=0), 1.0)
+        self._map_chart = controls.Chart(self.map.figure, "stretch_both")
+        below = self._card(
+            pn.Column(self._profile_chart, self._alone_chart, self._map_chart, sizing_mode="stretch_both", margin=0),
+            1.0,
+        )
         return pn.Column(
             self._choices, above, below, sizing_mode="stretch_both", margin=0, styles=_STRETCH | {"gap": "8px"}
         )

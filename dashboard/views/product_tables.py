@@ -8,9 +8,10 @@ from html import escape
 import numpy as np
 
 from dashboard import palette, words
-from dashboard.beside_products import Alone, Compared, main_quantity
+from dashboard.beside_products import Alone, Compared, Matched, main_quantity
 from dashboard.views import product_looks
 from dashboard.views.clickable import go
+from processing.core.matches import CLASS_NAMES
 from processing.core.paired import Agreement, Interval
 from processing.core.product_agreement import LABELS, TYPES
 from processing.local.against_products import BeamSummary
@@ -234,3 +235,53 @@ def _of_beam(one: BeamSummary, theme: str) -> str:
         "Segments that carry sea level": f"{one.sea_level_segments:,}",
     }
     return f"<h2>{escape(one.beam)}</h2>{words.definitions(facts)}<p class='types'>{entries}</p>"
+
+
+def matched(found: Matched, chosen: Agreement | None, theme: str) -> str:
+    """Independent measurements in figures: agreement, by class and beam, uncertainty, what was left out."""
+    one = found.matches
+    synthetic = " · <b>synthetic</b>" if one.synthetic else ""
+    codes = {name: code for code, name in CLASS_NAMES.items()}
+    rows = [_row(f"All {escape(one.quantity)}", one.agreement)]
+    if chosen is not None:
+        rows.append(_row(f"Chosen <a class='clear' {go(clear=1)}>clear</a>", chosen, "chosen"))
+    by_class = [
+        _row(f"{words.swatch(palette.class_colour(codes[name], theme))}{name}", each)
+        for name, each in one.by_class.items()
+    ]
+    by_beam = [_row(escape(name), each) for name, each in one.by_beam.items()]
+    return (
+        f"<p class='ground'><b>{escape(one.quantity.capitalize())}</b> of independent measurements{synthetic}"
+        f"<small>{escape(one.table)}</small></p>"
+        + "".join(f"<p class='warn'>▲ {escape(remark)}.</p>" for remark in one.remarks)
+        + f"<h2>Agreement <small>ours − theirs, m</small></h2>{_table(rows)}"
+        + (f"<p class='soft'>{escape(one.agreement.reason.capitalize())}.</p>" if one.agreement.reason else "")
+        + (f"<h2>By class</h2>{_table(by_class)}" if len(by_class) > 1 else "")
+        + (f"<h2>By beam</h2>{_table(by_beam)}" if len(by_beam) > 1 else "")
+        + _uncertainty(found)
+        + _rows_of(found)
+    )
+
+
+def _uncertainty(found: Matched) -> str:
+    one = found.matches.normalised
+    if not one.count:
+        return ""
+    facts = {
+        "Mean and spread (0 and 1 where right)": f"{number(one.mean, 2, True)}, {number(one.spread, 2)}",
+        "Within one sigma (68 % where right)": words.percent(one.within_one),
+        "Within 1.96 sigma (95 % where right)": words.percent(one.within_two),
+    }
+    return f"<h2>Differences over their uncertainty <small>{one.count:,}</small></h2>{words.definitions(facts)}"
+
+
+def _rows_of(found: Matched) -> str:
+    one, stage = found.matches, found.stage
+    facts = {"Rows in the table": f"{one.read:,}", "Matched": f"{len(one.row):,}"}
+    facts |= {reason[:1].upper() + reason[1:]: f"{count:,}" for reason, count in one.refused.items()}
+    return (
+        f"<h2>Rows</h2>{words.definitions(facts)}<p class='soft method'>Within {stage.within:g} m and "
+        f"{stage.hours:g} h, {stage.weights} weights, drift: {stage.drift}; 95 % intervals from "
+        f"blocks of {stage.block / 1000:g} km. All "
+        "granules of the run. Other settings: section match of project.toml, or leadline match.</p>"
+    )
