@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from processing.core.along_means import OverIce
 from processing.core.stretches import Floats, Ints, Mask, over_runs
@@ -178,13 +179,34 @@ def _figures(of: dict[str, Floats], which: str, least: int) -> tuple[Floats, Flo
 
 
 def _of_ice(what: OverIce, placed: Ints, first: Ints, stop: Ints, apart: Floats) -> list[Floats]:
-    known = what.known[placed]
-    value, random, surface, common = (
-        np.where(known, part[placed], 0.0) for part in (what.value, what.random, what.surface, what.common)
-    )
-    sums = [over_runs(np.add, each, first, stop) for each in (value, value**2, random**2, surface, common)]
-    sums[3] = sums[3] ** 2 / apart
-    return [_count(known, first, stop), *sums]
+    out = np.zeros((len(_ICE), len(first)))
+    _add_up(what.value, what.random, what.surface, what.common, what.known, placed, first, stop, out)
+    out[4] = out[4] ** 2 / apart
+    return list(out)
+
+
+@njit(cache=True)
+def _add_up(
+    value: Floats,
+    random: Floats,
+    surface: Floats,
+    common: Floats,
+    known: Mask,
+    placed: Ints,
+    first: Ints,
+    stop: Ints,
+    out: Floats,
+) -> None:
+    """Count, sum, squares, variances, surface errors and common errors of the known values of each run."""
+    for run in range(len(first)):
+        for i in placed[first[run] : stop[run]]:
+            if known[i]:
+                out[0, run] += 1.0
+                out[1, run] += value[i]
+                out[2, run] += value[i] ** 2
+                out[3, run] += random[i] ** 2
+                out[4, run] += surface[i]
+                out[5, run] += common[i]
 
 
 def _count(which: Mask, first: Ints, stop: Ints) -> Floats:

@@ -34,8 +34,7 @@ def test_laws_are_drawn_beside_what_was_measured() -> None:
     assert labels[1].endswith(" m")
 
 
-@pytest.mark.parametrize("epsg", [3413, 3031])
-@pytest.mark.parametrize("cell", [1000.0, 250_000.0])
+@pytest.mark.parametrize(("epsg", "cell"), [(3413, 250_000.0), (3031, 1000.0)])
 def test_maps_have_coast_graticule_and_a_bar(epsg: int, cell: float) -> None:
     x, y = (np.arange(-2, 2) + 0.5) * cell, (np.arange(1, -3, -1) + 0.5) * cell
     values = np.where(np.eye(4, dtype=bool), np.nan, 0.3).astype(np.float32)

@@ -87,6 +87,7 @@ def test_shares_and_counts() -> None:
     assert len(cells_along(np.zeros(0), CELL)) == 0
 
 
+@pytest.mark.kernel
 def test_grid_equals_brute_force() -> None:
     rng = np.random.default_rng(3)
     n = 3000
