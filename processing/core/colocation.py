@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 from scipy.spatial import cKDTree
 
 from processing.schema import SurfaceClass
 
 F8 = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
 Times = npt.NDArray[np.datetime64]
 
@@ -221,12 +223,12 @@ class Segments:
     """
 
     x: F8
-    freeboard: npt.NDArray[np.floating]
-    height: npt.NDArray[np.floating]
-    sea_surface: npt.NDArray[np.floating]
-    height_sigma: npt.NDArray[np.floating]
-    sea_surface_sigma: npt.NDArray[np.floating]
-    reference: npt.NDArray[np.floating]
+    freeboard: Floats
+    height: Floats
+    sea_surface: Floats
+    height_sigma: Floats
+    sea_surface_sigma: Floats
+    reference: Floats
     label: npt.NDArray[np.int8]
     length: float
 
@@ -263,8 +265,8 @@ class Aggregated:
 def aggregate(ours: Segments, middle: npt.ArrayLike, length: npt.ArrayLike) -> Aggregated:
     """Gather our segments over segments of a product, which may overlap and come in any order.
 
-    A segment of ours belongs where its centre lies: in ``middle - length/2 <= x < middle + length/2``. The cost is that
-    of running sums over ours and two look-ups for each of theirs.
+    A segment of ours belongs where its centre lies: in ``middle - length/2 <= x < middle + length/2``. Each of ours is
+    looked at once for each of theirs that it lies in.
 
     Parameters
     ----------
@@ -274,42 +276,62 @@ def aggregate(ours: Segments, middle: npt.ArrayLike, length: npt.ArrayLike) -> A
     known = np.isfinite(at) & (long > 0)
     begin, end = np.where(known, at - long / 2, 0.0), np.where(known, at + long / 2, 0.0)
     first, stop = (np.searchsorted(ours.x, edge) for edge in (begin, end))
-    stop = np.maximum(first, stop)
-    span = (first, stop)
-    measured = np.isfinite(ours.freeboard)
-    freeboard, count_of = _mean(ours.freeboard, span)
-    variance = _sum(
-        np.where(measured & np.isfinite(ours.height_sigma), ours.height_sigma, 0.0).astype(np.float64) ** 2, span
-    )
-    common, _ = _mean(np.where(measured, ours.sea_surface_sigma, np.nan), span)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sigma = np.sqrt(variance / count_of**2 + common**2)
+    columns = (ours.freeboard, ours.height, ours.sea_surface, ours.reference, ours.height_sigma, ours.sea_surface_sigma)
+    means, sigma, counts = _gathered(first, stop, *columns, ours.label)
+    with np.errstate(invalid="ignore"):
         covered = (_occupied(ours, end) - _occupied(ours, begin)) / np.where(known, long, np.nan)
-    label, shares = _classes(ours.label, span)
+    label, shares = _classes(counts)
     return Aggregated(
         np.where(known, stop - first, 0),
         np.clip(np.nan_to_num(covered), 0.0, 1.0),
-        freeboard,
-        np.where(np.isfinite(freeboard), sigma, np.nan),
-        _mean(ours.sea_surface, span)[0],
-        _mean(ours.height, span)[0],
-        _mean(ours.reference, span)[0],
-        label,
-        shares,
+        freeboard=means[:, 0],
+        freeboard_sigma=sigma,
+        height=means[:, 1],
+        sea_surface=means[:, 2],
+        reference=means[:, 3],
+        label=label,
+        shares=shares,
     )
 
 
-def _sum(values: F8, span: tuple[Ints, Ints]) -> F8:
-    running = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    return np.asarray(running[span[1]] - running[span[0]])
+@njit(cache=True, nogil=True)
+def _gathered(
+    first: Ints,
+    stop: Ints,
+    freeboard: Floats,
+    height: Floats,
+    sea_surface: Floats,
+    reference: Floats,
+    height_sigma: Floats,
+    sea_surface_sigma: Floats,
+    label: npt.NDArray[np.int8],
+) -> tuple[F8, F8, Ints]:
+    """Means (n, 4) of the first four columns, uncertainty (n,) of the first, and segments (n, 3) of each class.
 
-
-def _mean(values: npt.NDArray[np.floating], span: tuple[Ints, Ints]) -> tuple[F8, F8]:
-    """Mean of what is known and how many that were; NaN where nothing is."""
-    known = np.isfinite(values)
-    count = _sum(known.astype(np.float64), span)
-    total = _sum(np.where(known, values, 0.0).astype(np.float64), span)
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0), count
+    What is NaN counts in no mean; the uncertainty is of the segments with a freeboard.
+    """
+    size = len(first)
+    means, sigma = np.full((size, 4), np.nan), np.full(size, np.nan)
+    counts = np.zeros((size, 3), np.int64)
+    for row in range(size):
+        total, count = np.zeros(4), np.zeros(4, np.int64)
+        noise, common = 0.0, 0.0
+        for k in range(first[row], stop[row]):
+            for column, value in enumerate((freeboard[k], height[k], sea_surface[k], reference[k])):
+                if np.isfinite(value):
+                    total[column] += value
+                    count[column] += 1
+            if np.isfinite(freeboard[k]):
+                noise += np.float64(height_sigma[k]) ** 2
+                common += sea_surface_sigma[k]
+            if 0 <= label[k] <= 2:
+                counts[row, label[k]] += 1
+        for column in range(4):
+            if count[column]:
+                means[row, column] = total[column] / count[column]
+        if count[0]:
+            sigma[row] = np.sqrt(noise / count[0] ** 2 + (common / count[0]) ** 2)
+    return means, sigma, counts
 
 
 def _occupied(ours: Segments, at: F8) -> F8:
@@ -322,8 +344,7 @@ def _occupied(ours: Segments, at: F8) -> F8:
     return np.where(before > 0, (before - 1) * ours.length + last, 0.0)
 
 
-def _classes(label: npt.NDArray[np.int8], span: tuple[Ints, Ints]) -> tuple[npt.NDArray[np.int8], F8]:
-    counts = np.stack([_sum((label == code).astype(np.float64), span) for code in CLASSES], axis=1)
+def _classes(counts: Ints) -> tuple[npt.NDArray[np.int8], F8]:
     total = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
     most = np.array(CLASSES, np.int8)[counts.argmax(axis=1)]
