@@ -14,7 +14,8 @@ from processing.charts import style
 from processing.charts.along import Steps, runs, steps_of
 from processing.charts.granule_map import track_map
 from processing.core.agreement import block_numbers
-from processing.core.mean_freeboard import group_means, sigma_of_mean
+from processing.core.block_means import block_sum
+from processing.core.mean_freeboard import group_means
 from processing.core.product_agreement import mode
 from processing.schema import SeaSurfaceSource, SurfaceClass
 
@@ -22,7 +23,7 @@ F4 = npt.NDArray[np.float32]
 F8 = npt.NDArray[np.float64]
 
 CLASSES = (SurfaceClass.THICK_ICE, SurfaceClass.THIN_ICE, SurfaceClass.OPEN_WATER)
-BLOCK = 5000.0
+BLOCK = 10_000.0
 """Length of track, m, whose sea-surface errors count as one."""
 
 _FEW = 3000
@@ -265,7 +266,8 @@ def _draw_beams(axes: Axes, tracks: Sequence[Profile]) -> None:
         quarter = np.percentile(values, [25, 50, 75])
         axes.plot(quarter[[0, 2]], [row, row], color=style.colour("line"), lw=5, solid_capstyle="butt", zorder=1)
         axes.plot(quarter[1], row, "|", ms=8, mew=1.2, color=style.colour("soft"))
-        spread = 2 * sigma_of_mean(track.height_sigma[ice], track.sea_surface_sigma[ice])
+        sigmas = track.height_sigma[ice], track.sea_surface_sigma[ice]
+        spread = 2 * block_sum(track.x_atc[ice], track.freeboard[ice], *sigmas, BLOCK).sigma
         axes.errorbar(values.mean(), row, xerr=spread, fmt="o", ms=3.5, lw=0.9, color=style.colour("accent"))
         axes.plot(
             mode(values, block_numbers(track.x_atc[ice], BLOCK)).value, row, "v", ms=4, color=style.class_colour(1)

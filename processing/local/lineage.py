@@ -51,7 +51,8 @@ class Lineage:
     ----------
     table, run : the table itself.
     links : tables in the order they were made; the table itself is last.
-    granules, scenes : fingerprint and kind of file of each input by its identifier.
+    granules, scenes : fingerprint and kind of file of each input by its identifier; scenes are those that any label
+        came from, a model's too.
     snapshot, model : what their records say; empty where neither took part.
     derived : parameters, by stage, of what was made from the last table for this occasion.
     synthetic : whether any input is. software : name and version of what wrote the tables.
@@ -102,7 +103,7 @@ def lineage(project: Project, table: str, run: str, tracks: Sequence[Track]) -> 
         run,
         links,
         _inputs(project, "granules", {granule for granule, _ in tracks}),
-        _inputs(project, "scenes", set(_scenes(links))),
+        _inputs(project, "scenes", {*_scenes(links), *_labelled_from(project, frozen)}),
         _snapshot(_record(project.root / "snapshots" / frozen / "manifest.json")) if frozen else {},
         _model(model),
         project.synthetic,
@@ -170,6 +171,17 @@ def _joined(stamps: Sequence[Stamp]) -> dict[str, str]:
 def _scenes(links: Sequence[Link]) -> Iterator[str]:
     for link in links:
         yield from (name.removeprefix("scene:") for name in link.inputs if name.startswith("scene:"))
+
+
+def _labelled_from(project: Project, snapshot: str) -> Iterator[str]:
+    """Scenes that the labels of a snapshot were carried over from; none without a snapshot."""
+    if not snapshot:
+        return
+    for granule, beam in {granule: (granule, beam) for granule, beam in project.tracks("snapshots", snapshot)}.values():
+        stamp = _stamp(project, "autolabels", "", (granule, beam))
+        yield from (
+            name.removeprefix("scene:") for name in (stamp.inputs if stamp else ()) if name.startswith("scene:")
+        )
 
 
 def _inputs(project: Project, category: str, idents: set[str]) -> dict[str, dict[str, str]]:

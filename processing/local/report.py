@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ from processing.project import Project
 
 _FOLDER = files("processing.local") / "templates"
 _NONE = "\N{EN DASH}"
+_MOST_SVG = 300_000
+_DOTS = 220
 _MEANINGS = {
     "segments": "photons gathered in segments",
     "autolabels": "classes from the scene",
@@ -171,10 +174,23 @@ def _products(project: Project, view: GranuleView) -> dict[str, Any]:
 
 def _shapes(project: Project, view: GranuleView) -> dict[str, Any]:
     found = shapes(project, view.run, [view.granule])
+    rows = summary(found).to_pylist()
     return {
-        "shapes": summary(found).to_pylist(),
+        "thickness": facts.thickness(project, view),
+        "shapes": _by_quantity(rows),
+        "laws": [row for row in rows if ":" in row["figure"]],
+        "densities": [row for row in rows if row["figure"] == "number a kilometre"],
         "shape_figures": [picture(figure, _words(name)) for name, figure in _shape_figures(view, found).items()],
     }
+
+
+def _by_quantity(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Mean, median and standard deviation by what they are of."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        if row["figure"] in ("mean", "median", "standard deviation"):
+            found.setdefault(row["of"], {})[row["figure"]] = row
+    return found
 
 
 def _shape_figures(view: GranuleView, found: Shapes) -> Mapping[str, Figure]:
@@ -184,18 +200,25 @@ def _shape_figures(view: GranuleView, found: Shapes) -> Mapping[str, Figure]:
 
 
 def picture(figure: Figure, caption: str) -> Picture:
-    """A figure as SVG in a data URL."""
-    file = io.BytesIO()
-    with style.drawing():
-        figure.savefig(file, format="svg", dpi=style.SCREEN_DOTS, metadata={"Date": None})
-    url = f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
+    """A figure in a data URL: as SVG, or as PNG where lines and dots are too many for that."""
+    kind, data = "svg+xml", _drawn(figure, "svg")
+    if len(data) > _MOST_SVG:
+        kind, data = "png", _drawn(figure, "png")
+    url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     width, height = figure.get_size_inches()
     return Picture(url, caption, round(96 * width), round(96 * height))
 
 
+def _drawn(figure: Figure, form: str) -> bytes:
+    file = io.BytesIO()
+    with style.drawing():
+        figure.savefig(file, format=form, dpi=_DOTS, metadata={"Date": None} if form == "svg" else None)
+    return file.getvalue()
+
+
 def _words(name: str) -> str:
-    """``figure_06_classes`` as words."""
-    told = name.replace("_", " ")
+    """``figure_06_classes_atl07`` as words."""
+    told = re.sub(r"^figure_\d+_", "", name).replace("_", " ").replace("atl07", "with ATL07")
     return told[:1].upper() + told[1:]
 
 
@@ -207,7 +230,14 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"metres": metres, "share": share, "number": number, "moment": moment, "plain": plain}
+    made.filters |= {
+        "metres": metres,
+        "share": share,
+        "number": number,
+        "moment": moment,
+        "plain": plain,
+        "short": short,
+    }
     made.globals |= {"light": style.palette()["themes"]["light"], "dark": style.palette()["themes"]["dark"]}
     return made
 
@@ -215,6 +245,13 @@ def _environment() -> jinja2.Environment:
 def metres(value: float, digits: int = 3) -> str:
     """A length or height with a fixed number of digits; a dash where there is none."""
     return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") if value is not None and np.isfinite(value) else _NONE
+
+
+def short(value: float) -> str:
+    """A number to three digits; a dash where there is none."""
+    if value is None or not np.isfinite(value):
+        return _NONE
+    return (f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "\N{MINUS SIGN}")
 
 
 def share(value: float) -> str:

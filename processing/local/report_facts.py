@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from processing.core.agreement import block_numbers
-from processing.core.mean_freeboard import group_means
+from processing.core.block_means import NOTHING, block_sum
 from processing.core.product_agreement import mode
 from processing.core.product_comparison import GranuleComparison
 from processing.errors import LeadlineError
 from processing.local.against_products import agreement, compare_granule, products_of
 from processing.local.granule_view import GranuleView
 from processing.local.measured import MeasuredTrack
+from processing.local.shapes import track_thickness
 from processing.project import Project
 from processing.schema import FreeboardFlag, Quality, SeaSurfaceSource, SurfaceClass
 from processing.stages import Aggregate, Compare
@@ -103,24 +104,17 @@ def row_of(name: str, tracks: Sequence[MeasuredTrack], chosen: Sequence[Mask], c
     total = sum(int(np.isfinite(track.freeboard).sum()) for track in tracks)
     if not len(known):
         return Row(name, 0, 0.0, *(float("nan"),) * 7)
-    sums = [_sums(part, common_length) for part in parts if len(part)]
-    sigma = float(np.sqrt(sum(variance for variance, _ in sums))) / max(sum(count for _, count in sums), 1)
+    total_sum = NOTHING
+    for part in parts:
+        sigmas = part.height_sigma, part.sea_surface_sigma
+        total_sum = total_sum.plus(block_sum(part.x_atc, part.freeboard, *sigmas, common_length))
     numbers = [block_numbers(part.x_atc, common_length) + 1_000_000 * beam for beam, part in enumerate(parts)]
     top = mode(values, np.concatenate(numbers))
     shares = len(known) / max(total, 1)
     return Row(
-        *(name, len(known), shares, float(known.mean()), sigma, float(np.median(known))),
+        *(name, len(known), shares, float(known.mean()), total_sum.sigma, float(np.median(known))),
         *(top.value, top.low, top.high, float(known.std())),
     )
-
-
-def _sums(part: MeasuredTrack, length: float) -> tuple[float, int]:
-    """Variance of the sum of freeboard, and segments."""
-    _, index = np.unique(block_numbers(part.x_atc, length), return_inverse=True)
-    _, sigma, count = group_means(
-        part.freeboard, part.height_sigma, part.sea_surface_sigma, index, int(index.max(initial=-1)) + 1
-    )
-    return float(np.nansum((sigma * count) ** 2)), int(count.sum())
 
 
 def levels(view: GranuleView) -> list[Level]:
@@ -179,6 +173,27 @@ def beside(found: Sequence[GranuleComparison]) -> Iterator[Beside]:
             told = agreement(each.tracks, quantity)
             if told.count:
                 yield Beside(each.product, each.product_kind.upper(), quantity.replace("_", " "), told, each.left_out)
+
+
+def thickness(project: Project, view: GranuleView) -> dict[str, float]:
+    """Thickness of ice over all beams: count, mean, median, spread and sigma, the part of its uncertainty that is common.
+
+    m; empty where no segment has one.
+    """
+    found = [track_thickness(project, track) for track in view.tracks]
+    values = np.concatenate([np.asarray(each.thickness, np.float64) for each in found])
+    common = np.concatenate([np.asarray(each.sigma_common, np.float64) for each in found])
+    known = np.isfinite(values)
+    if not known.any():
+        return {}
+    values, common = values[known], common[known]
+    return {
+        "count": float(len(values)),
+        "mean": float(values.mean()),
+        "sigma": float(common.mean()),
+        "median": float(np.median(values)),
+        "spread": float(values.std()),
+    }
 
 
 def class_name(code: int) -> str:
