@@ -147,9 +147,9 @@ def _draw_freeboard(axes: Axes, track: Profile, steps: Steps) -> None:
 
 def _draw_heights(axes: Axes, track: Profile, steps: Steps, surfaces: Mapping[str, F4]) -> None:
     at = (steps.middle - steps.edges[0]) / 1000.0
-    axes.plot(at, steps.mean(track.height), color=style.colour("line"), lw=0.8, zorder=1)
+    axes.plot(at, steps.mean(track.height), color=style.colour("soft"), alpha=0.55, lw=0.7, zorder=1)
     shown = dict(surfaces) or {track.estimator: track.sea_surface}
-    keys = [_line(style.colour("line"), "surface")]
+    keys = [_line(style.colour("soft"), "surface", alpha=0.55)]
     for name, values in shown.items():
         chosen = name == track.estimator
         look: dict[str, Any] = {

@@ -47,8 +47,8 @@ def block_sum(
     """Sum of the freeboard (n,) of one beam.
 
     Errors of the sea surface (``surface_sigma``, m) are one and the same within each ``length`` m of along-track
-    distance ``x`` and independent from one to the next; those of heights (``height_sigma``, m) are independent. Segments with a
-    NaN are left out.
+    distance ``x`` and independent from one to the next; those of heights (``height_sigma``, m) are independent.
+    Segments with a NaN are left out.
     """
     blocks, index = np.unique(block_numbers(x, length), return_inverse=True)
     mean, sigma, count = group_means(freeboard, height_sigma, surface_sigma, index, len(blocks))

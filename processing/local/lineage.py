@@ -175,13 +175,11 @@ def _scenes(links: Sequence[Link]) -> Iterator[str]:
 
 def _labelled_from(project: Project, snapshot: str) -> Iterator[str]:
     """Scenes that the labels of a snapshot were carried over from; none without a snapshot."""
-    if not snapshot:
-        return
-    for granule, beam in {granule: (granule, beam) for granule, beam in project.tracks("snapshots", snapshot)}.values():
-        stamp = _stamp(project, "autolabels", "", (granule, beam))
-        yield from (
-            name.removeprefix("scene:") for name in (stamp.inputs if stamp else ()) if name.startswith("scene:")
-        )
+    tracks = project.tracks("snapshots", snapshot) if snapshot else []
+    for track in {track[0]: track for track in tracks}.values():
+        stamp = _stamp(project, "autolabels", "", track)
+        named = stamp.inputs if stamp else {}
+        yield from (name.removeprefix("scene:") for name in named if name.startswith("scene:"))
 
 
 def _inputs(project: Project, category: str, idents: set[str]) -> dict[str, dict[str, str]]:

@@ -176,7 +176,7 @@ def beside(found: Sequence[GranuleComparison]) -> Iterator[Beside]:
 
 
 def thickness(project: Project, view: GranuleView) -> dict[str, float]:
-    """Thickness of ice over all beams: count, mean, median, spread and sigma, the part of its uncertainty that is common.
+    """Thickness of ice over all beams: count, mean, median, spread, and sigma, the common part of its uncertainty.
 
     m; empty where no segment has one.
     """
