@@ -263,8 +263,16 @@ def _told(
         shared=shared_length(means.track[some], means.first[some], means.last[some]),
         read=table.read,
         refused={reason: count for reason, count in refused.items() if count},
-        remarks=theirs.remarks,
+        remarks=theirs.remarks + _still(names[:, 0], stage, drifts),
     )
+
+
+def _still(
+    granule: npt.NDArray[np.object_], stage: Match, drifts: Mapping[str, tuple[float, float]]
+) -> tuple[str, ...]:
+    """What to tell of granules whose drift was asked for and is not known."""
+    unknown = sorted(set(granule.tolist()) - set(drifts)) if stage.drift == "estimated" else []
+    return (f"no drift was estimated for {', '.join(unknown)}: its ice is taken to lie still",) if unknown else ()
 
 
 def check_any(found: Sequence[Matches], stage: Match) -> None:
