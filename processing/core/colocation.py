@@ -85,6 +85,8 @@ class Offset:
 
 def find_offset(ours: Line, theirs: Line) -> Offset:
     """How a product's segments lie to a track, by distance, place and time; each may be unknown in any row."""
+    rows = _knots(ours.x)
+    ours = Line(ours.x[rows], ours.time[rows], ours.lat[rows], ours.lon[rows])
     speed = _speed(ours)
     overlap = _overlap(ours.x, theirs.x)
     some = _some(theirs)
@@ -108,21 +110,23 @@ def find_offset(ours: Line, theirs: Line) -> Offset:
 
 
 def place_along(ours: Line, theirs: Line) -> tuple[npt.NDArray[np.bool_], F8, F8]:
-    """Which places lie beside our beam (bool), our along-track distance there (f8 m) and the distance across (f8 m)."""
-    rows = _knots(ours.x)
+    """Which places lie beside our beam (bool), our along-track distance there (f8 m) and the distance across (f8 m).
+
+    Our beam is straight between rows of ``ours``, which should lie no more than some hundred metres apart.
+    """
     known = np.isfinite(theirs.lat) & np.isfinite(theirs.lon)
     none = np.full(len(theirs), np.nan)
-    if len(rows) < 2 or not known.any():
+    if len(ours) < 2 or not known.any():
         return np.zeros(len(theirs), np.bool_), none, none.copy()
-    knots = _cartesian(ours.lat[rows], ours.lon[rows])
+    knots = _cartesian(ours.lat, ours.lon)
     places = _cartesian(theirs.lat[known], theirs.lon[known])
     distance, found = cKDTree(knots).query(places)
     nearest = np.asarray(found, np.int64)
-    direction, metre = _direction(knots, ours.x[rows], nearest)
+    direction, metre = _direction(knots, ours.x, nearest)
     away = places - knots[nearest]
     along = (away * direction).sum(axis=1)
     x, across = none, none.copy()
-    x[known] = ours.x[rows][nearest] + along * metre
+    x[known] = ours.x[nearest] + along * metre
     across[known] = np.sqrt(np.maximum((away**2).sum(axis=1) - along**2, 0.0))
     near = np.zeros(len(theirs), np.bool_)
     near[known] = distance <= _NEAR
