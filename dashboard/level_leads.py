@@ -102,7 +102,7 @@ def lead_weights(basis: Basis, known: SeaLevel, rules: Rules, estimator: str) ->
     low = np.searchsorted(leads.middle, own * rules.stride - 0.5 * rules.window)
     high = np.searchsorted(leads.middle, own * rules.stride + 0.5 * rules.window)
     whole = upto[high] - upto[low]
-    return np.divide(share, whole, out=np.zeros(len(share)), where=whole > 0.0)
+    return np.minimum(np.divide(share, whole, out=np.zeros(len(share)), where=whole > 0.0), 1.0)
 
 
 def lead_segments(basis: Basis, facts: LeadFacts, row: int, around: float) -> LeadSegments:

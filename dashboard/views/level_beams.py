@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from bokeh.core.properties import value
 from bokeh.events import RangesUpdate
 from bokeh.models import ColumnDataSource, Label, Range1d
 from bokeh.plotting import figure
@@ -48,6 +47,7 @@ class BeamLines(AlongTrack):
                                 line_width="width")  # fmt: skip
         over.add_tools(looks.hover(self._over, [("Beam", "@name"), ("Mean freeboard", "$y{0.000} m")]))
         self._height = over.y_range
+        self._names: list[Label] = []
         self.figures = [self._figure(number) for number in range(MOST)]
         self.paint(theme)
 
@@ -67,7 +67,8 @@ class BeamLines(AlongTrack):
         self.drawn = None
         for plot, _ in self.figures:
             looks.paint(plot, theme)
-            plot.select_one({"type": Label}).text_color = palette.theme(theme)["ink"]
+        for name in self._names:
+            name.text_color = palette.theme(theme)["ink"]
 
     def update(self, change: Change) -> None:
         """Follow the state; figures that no beam needs are hidden."""
@@ -125,7 +126,7 @@ class BeamLines(AlongTrack):
             beam = list(found)[number] if state.apart and number < len(found) else ""
             source.data = {"x": x, "y": found[beam]} if beam else {"x": [], "y": []}
             if beam:
-                plot.select_one({"type": Label}).text = f"{beam}{'  (at hand)' if beam == state.beam else ''}"
+                self._names[number].text = f"{beam}{'  (at hand)' if beam == state.beam else ''}"
                 line = plot.renderers[0].glyph
                 line.update(line_color=colours[beam], line_width=2.2 if beam == state.beam else 1.4)
 
@@ -148,8 +149,9 @@ class BeamLines(AlongTrack):
         plot.min_border_top, plot.min_border_bottom = 2, 2
         plot.yaxis.ticker.desired_num_ticks = 3
         name = Label(x=6, y=4, x_units="screen", y_units="screen", text="", text_font_size="11px",
-                     text_font=value(looks.FONT), text_font_style="bold")  # fmt: skip
+                     text_font=looks.FONT, text_font_style="bold")  # fmt: skip
         plot.add_layout(name)
+        self._names.append(name)
         source = ColumnDataSource({"x": [], "y": []})
         looks.draw(plot, "line", "x", "y", source=source, line_width=1.5)
         plot.on_event(RangesUpdate, self._moved)

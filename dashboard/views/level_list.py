@@ -81,8 +81,8 @@ class LeadList:
         names = ", ".join(flag_names(flags))
         mark = f"<span class='warn' title='{escape(names)}'>▲</span>" if names else ""
         km = f"{(facts.x[row] - self.place.origin) / 1000:.2f} {mark}"
-        cells = (km, f"{facts.width[row]:.0f}", f"{height:+.3f}",
-                 f"{sigma:.3f}", words.count(int(facts.photons[row])), words.percent(float(facts.weight[row])))  # fmt: skip
+        photons, weight = words.count(int(facts.photons[row])), words.percent(float(facts.weight[row]))
+        cells = (km, f"{facts.width[row]:.0f}", f"{height:+.3f}", f"{sigma:.3f}", photons, weight)
         chosen = " class='on'" if number == self.place.state.lead else ""
         return f"<tr{chosen} {go(lead=number)}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
