@@ -107,4 +107,4 @@ def track_roughness(project: Project, track: MeasuredTrack) -> Roughness:
     length = project.stage(Shape).roughness_length
     least = int(np.ceil(0.5 * length / track.segment_length))
     height, sigma = track.height.astype(np.float64), track.height_sigma.astype(np.float64)
-    return roughness(track.x_atc, height, sigma, ~is_water(track), length, least)
+    return roughness(track.x_atc, height, sigma, ~is_water(track), length, least, track.segment_length)

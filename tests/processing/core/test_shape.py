@@ -87,7 +87,7 @@ def test_nothing_has_no_shape() -> None:
         assert len(leads) == (picture == "~~")
         assert len(floes(track.x, leads, LENGTH, 1.0, GAP)) == (picture == "IIII")
         assert len(ridges(track.x, track.height, 0.6, GAP)) == 0
-        assert len(roughness(track.x, track.height, track.height_sigma, track.label == 0, 100.0, 5)) == 0
+        assert len(roughness(track.x, track.height, track.height_sigma, track.label == 0, 100.0, 5, LENGTH)) == 0
 
 
 def test_runs_end_at_others_and_at_distances() -> None:
@@ -142,25 +142,42 @@ def test_level_ice_is_the_most_common_height() -> None:
 
 
 @pytest.mark.kernel
-def test_roughness_is_scatter_about_a_line_without_noise() -> None:
+def test_roughness_is_relief_about_a_line_without_noise() -> None:
     rng = np.random.default_rng(2)
-    x = LENGTH * np.arange(100_000) + 1.0
-    noise = np.full(len(x), 0.05)
-    height = 0.001 * x + rng.normal(0, 0.12, len(x)) + rng.normal(0, 0.05, len(x))
-    found = roughness(x, height, noise, np.ones(len(x), bool), 100.0, 25)
-    assert len(found) == 2000
+    x = LENGTH * np.arange(50_000) + 1.0
+    bell = np.exp(-0.5 * (LENGTH * np.arange(-9, 10) / 5.0) ** 2)
+    relief = np.convolve(rng.normal(0, 0.12, len(x)), bell / np.sqrt((bell**2).sum()), "same")
+    ice, wrong = np.ones(len(x), bool), np.full(len(x), 9.0)  # what the standard errors say does not matter
+    found = roughness(x, 0.001 * x + relief + rng.normal(0, 0.05, len(x)), wrong, ice, 100.0, 25, LENGTH)
+    assert len(found) == 1000
     assert found.x[:2].tolist() == [50.0, 150.0]
-    assert np.sqrt(np.mean(found.roughness**2)) == pytest.approx(0.12, rel=0.01)
-    assert found.slope.mean() == pytest.approx(0.001, rel=0.02)
-    assert np.mean(np.abs(found.roughness - 0.12) < found.sigma) == pytest.approx(0.68, abs=0.03)
-    flat = roughness(x[:50], 0.002 * x[:50], noise[:50], np.ones(50, bool), 100.0, 25)
-    assert flat.roughness.tolist() == [0.0]
+    lines = [
+        np.polyfit(x[a:b], relief[a:b], 1, full=True)[1][0] / 48 for a, b in zip(found.first, found.stop, strict=True)
+    ]
+    bias = found.roughness - np.sqrt(lines)
+    assert abs(bias.mean()) < 0.002
+    assert np.mean(np.abs(bias) < found.sigma) == pytest.approx(0.68, abs=0.05)
+    assert found.noise.mean() == pytest.approx(0.05, abs=0.003)
+    assert found.slope.mean() == pytest.approx(0.001, rel=0.1)
+
+
+@pytest.mark.kernel
+def test_roughness_by_hand() -> None:
+    x = LENGTH * np.arange(50) + 1.0
+    ice = np.ones(50, bool)
+    flat = roughness(x, 0.002 * x, np.full(50, 0.05), ice, 100.0, 25, LENGTH)
     assert flat.slope == pytest.approx(0.002)
+    assert flat.roughness == pytest.approx(0.0, abs=1e-6)
+    apart = np.arange(50) % 3 > 0  # no three neighbours of ice: the standard errors tell the noise
+    steps = roughness(x, np.where(x < 50, 0.0, 0.4), np.full(50, 0.05), apart, 100.0, 25, LENGTH)
+    assert steps.noise == pytest.approx(0.05)
+    squares = np.polyfit(x[apart], np.where(x < 50, 0.0, 0.4)[apart], 1, full=True)[1][0]
+    assert steps.roughness == pytest.approx(np.sqrt(squares / (apart.sum() - 2) - 0.05**2))
 
 
 def test_only_ice_is_rough() -> None:
     track = drawn("I" * 20 + "~" * 10 + "I" * 20)
-    found = roughness(track.x, track.height, track.height_sigma, track.label == 0, 100.0, 5)
+    found = roughness(track.x, track.height, track.height_sigma, track.label == 0, 100.0, 5, LENGTH)
     assert found.count.tolist() == [40]
-    assert found.roughness.tolist() == [0.0]
+    assert found.roughness == pytest.approx(0.0, abs=1e-9)
     assert isinstance(openings(track, LENGTH, GAP), Openings)
