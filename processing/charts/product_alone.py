@@ -10,12 +10,12 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Polygon, Rectangle
 from pyproj import Transformer
 
 from processing.charts import product_parts as part
 from processing.charts import style as paper
-from processing.charts.coast import Bounds, graticule, outline
+from processing.charts.coast import Bounds
+from processing.charts.ground import draw_ground, draw_whereabouts
 from processing.core.product_agreement import TYPES, mode, type_group
 from processing.io.sea_ice_products import ProductBeam, ProductInfo
 
@@ -24,7 +24,6 @@ F8 = npt.NDArray[np.float64]
 _LEAST_VIEW = 60_000.0
 """Shortest side of a map, m."""
 
-_HEMISPHERE, _MARK = 4_000_000.0, 300_000.0
 _RING: dict[str, Any] = {
     "markersize": 4.0,
     "markerfacecolor": "none",
@@ -136,41 +135,16 @@ def _map(axes: Axes, shown: Mapping[str, ProductBeam]) -> None:
         x, y = forward.transform(found.lon[known], found.lat[known])
         lines[beam] = np.asarray(x), np.asarray(y)
     view = _view(np.concatenate([x for x, _ in lines.values()]), np.concatenate([y for _, y in lines.values()]))
-    _ground(axes, crs, view)
+    draw_ground(axes, crs, view)
     for colour, (beam, (x, y)) in zip(_SHADES, lines.items(), strict=False):
         axes.plot(x, y, ".", color=colour, markersize=1.6, label=beam, zorder=4, rasterized=len(x) > 3000)
     axes.set(xlim=(view[0], view[2]), ylim=(view[1], view[3]), xticks=[], yticks=[], aspect="equal")
     axes.spines[:].set_visible(True)
     axes.set_title(f"where, {crs}; frame {(view[2] - view[0]) / 1000:.0f} km wide")
-    _whereabouts(axes, crs, view)
+    draw_whereabouts(axes, crs, view)
 
 
 def _view(x: F8, y: F8) -> Bounds:
     side = 1.25 * max(float(np.ptp(x)), float(np.ptp(y)), _LEAST_VIEW)
     middle = (float(x.max() + x.min()) / 2, float(y.max() + y.min()) / 2)
     return middle[0] - 0.7 * side, middle[1] - side / 2, middle[0] + 0.7 * side, middle[1] + side / 2
-
-
-def _ground(axes: Axes, crs: str, view: Bounds) -> None:
-    for ring in outline(crs, (view[2] - view[0]) / 1500.0):
-        low, high = ring.min(axis=0), ring.max(axis=0)
-        if low[0] < view[2] and high[0] > view[0] and low[1] < view[3] and high[1] > view[1]:
-            axes.add_patch(Polygon(ring, facecolor=paper.colour("land"), edgecolor=paper.colour("soft"), linewidth=0.4))
-    lines = graticule(crs, view)
-    for xs, ys in zip(lines.xs, lines.ys, strict=True):
-        axes.plot(xs, ys, color=paper.colour("soft"), linewidth=0.35, alpha=0.6, zorder=2)
-    for x, y, name in zip(lines.label_x, lines.label_y, lines.label, strict=True):
-        ground = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
-        axes.text(x, y, name, fontsize=5.2, color=paper.colour("soft"), ha="center", va="center", bbox=ground, zorder=3)
-
-
-def _whereabouts(axes: Axes, crs: str, view: Bounds) -> None:
-    """A small map of the hemisphere with the frame on it."""
-    inset = axes.inset_axes((0.71, 0.66, 0.28, 0.33), zorder=5)
-    for ring in outline(crs, 60_000.0):
-        inset.add_patch(Polygon(ring, facecolor=paper.colour("land"), edgecolor=paper.colour("soft"), linewidth=0.2))
-    side = max(view[2] - view[0], _MARK)
-    corner = (view[0] + view[2] - side) / 2, (view[1] + view[3] - side) / 2
-    inset.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=paper.colour("bad"), linewidth=0.9))
-    inset.set(xlim=(-_HEMISPHERE, _HEMISPHERE), ylim=(-_HEMISPHERE, _HEMISPHERE), xticks=[], yticks=[], aspect="equal")
-    inset.spines[:].set(visible=True, linewidth=0.4)

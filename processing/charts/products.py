@@ -30,17 +30,19 @@ FIGURES: Mapping[str, tuple[Callable[[GranuleComparison], Figure], tuple[str, ..
 Compared = GranuleComparison | TrackComparison
 
 
-def comparison_figures(comparison: Compared | Sequence[Compared], *, synthetic: bool = False) -> dict[str, Figure]:
+def comparison_figures(
+    comparison: Compared | Sequence[Compared], *, synthetic: bool = False, rules: Rules = Rules()
+) -> dict[str, Figure]:
     """Every figure that the comparisons of one granule allow, by name; the sea surface with both products where given.
 
     Parameters
     ----------
     comparison : a granule or one beam beside a product, or several of these, such as one for ATL07 and one for ATL10.
         Those without common segments give no figure; freeboard needs ATL10.
-    synthetic : whether the inputs of a single beam are; a granule's comparison says so itself.
+    synthetic, rules : of a single beam, whether its inputs are, and what counts; a granule's comparison knows both.
     """
     given = [comparison] if isinstance(comparison, GranuleComparison | TrackComparison) else list(comparison)
-    usable = [each for each in (_whole(one, synthetic=synthetic) for one in given) if each.tracks]
+    usable = [each for each in (_whole(one, rules, synthetic=synthetic) for one in given) if each.tracks]
     found: dict[str, Figure] = {}
     with drawing():
         for name, (figure, kinds) in FIGURES.items():
@@ -52,11 +54,11 @@ def comparison_figures(comparison: Compared | Sequence[Compared], *, synthetic: 
     return found
 
 
-def _whole(one: Compared, *, synthetic: bool) -> GranuleComparison:
+def _whole(one: Compared, rules: Rules, *, synthetic: bool) -> GranuleComparison:
     """A comparison of beams that have segments of the product on our track."""
     if isinstance(one, TrackComparison):
         one = GranuleComparison(
-            one.granule, one.run, one.product, one.product_kind, one.release, synthetic, (one,), (), Rules()
+            one.granule, one.run, one.product, one.product_kind, one.release, synthetic, (one,), (), rules
         )
     tracks = tuple(track for track in one.tracks if (track.ours.count > 0).any())
     return GranuleComparison(

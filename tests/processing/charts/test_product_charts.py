@@ -32,8 +32,9 @@ def compared(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Trac
 
 
 def words(figure: Figure) -> str:
-    found = [text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title, axes._left_title)]
-    return "\n".join([*found, *(text.get_text() for text in figure.texts), str(figure.get_supxlabel())])
+    found = [text.get_text() for axes in figure.axes for text in axes.texts]
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    return "\n".join([*found, *titles])
 
 
 def test_one_beam_gives_every_figure_with_its_numbers(compared: TrackComparison) -> None:
