@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,19 +131,22 @@ def _table(matches: Matches, roomy: bool) -> Table:
     from rich.table import Table
 
     from processing.charts.product_parts import told
-    from processing.core.paired import Interval
     from processing.local.match_report import agreement_rows
 
     made = " (synthetic)" if matches.synthetic else ""
     title = f"{matches.quantity} of {matches.table} beside {matches.run}{made}: {len(matches):,} of {matches.read:,}"
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("", "n", "bias [m]", "RMS [m]", "centred [m]", "correlation", "slope"):
+    headings = ("", "n", "bias [m]", "RMS [m]", "centred [m]", "r", "slope")
+    for heading in headings if roomy else (name for name in headings if name != "centred [m]"):
         table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
     for name, each in agreement_rows(matches):
-        others = (each.rms, each.centred_rms, each.correlation, each.slope)
-        shown = others if roomy else [Interval(other.value, float("nan"), float("nan")) for other in others]
-        words = (told(other, digits) for other, digits in zip(shown, (3, 3, 2, 2), strict=True))
-        table.add_row(name, f"{each.count:,}", told(each.bias, sign=True), *words)
+        bias, n = told(each.bias, sign=True), f"{each.count:,}"
+        if roomy:
+            lengths = told(each.rms), told(each.centred_rms)
+            table.add_row(name, n, bias, *lengths, told(each.correlation, 2), told(each.slope, 2))
+        else:
+            bare = [replace(other, low=nan, high=nan) for other in (each.rms, each.correlation, each.slope)]
+            table.add_row(name, n, bias, *(told(other, digits) for other, digits in zip(bare, (3, 2, 2), strict=True)))
     return table
 
 
