@@ -64,6 +64,19 @@ def export(project: Project, what: str, run: str, form: str, out: Path, choice: 
     MissingError when there is no such table, StaleError when its segments are not there any more.
     """
     _check_out(out)
+    wanted, run, described = planned(project, what, run, choice)
+    with progress_bar("export", len(described.tracks), "tracks") as bar:
+        return FORMATS[form](out, described, _parts(project, wanted, run, described, choice, bar))
+
+
+def tables_of(project: Project, what: str, run: str = "", choice: Choice = ALL) -> tuple[Exported, Iterator[pa.Table]]:
+    """What :func:`export` would write: what it is, and each track's table when it is asked for. Errors as there."""
+    wanted, run, described = planned(project, what, run, choice)
+    return described, _parts(project, wanted, run, described, choice, None)
+
+
+def planned(project: Project, what: str, run: str, choice: Choice) -> tuple[Source, str, Exported]:
+    """Where an export comes from: the source, the run (the newest when empty), and what the file will be."""
     wanted = source(what)
     run = run or (project.newest_run(wanted.kind, wanted.command) if wanted.has_runs else "")
     tracks = _tracks(project, wanted, run, choice)
@@ -79,8 +92,7 @@ def export(project: Project, what: str, run: str, form: str, out: Path, choice: 
         str(project.settings.get("institution", "")),
         _above_mean_sea_level(chain),
     )
-    with progress_bar("export", len(tracks), "tracks") as bar:
-        return FORMATS[form](out, described, _parts(project, wanted, run, described, choice, bar))
+    return wanted, run, described
 
 
 def _check_out(out: Path) -> None:
@@ -132,14 +144,16 @@ def _above_mean_sea_level(chain: Lineage) -> bool:
 
 
 def _parts(
-    project: Project, wanted: Source, run: str, described: Exported, choice: Choice, bar: Bar
+    project: Project, wanted: Source, run: str, described: Exported, choice: Choice, bar: Bar | None
 ) -> Iterator[pa.Table]:
     bounded = (choice.start, choice.stop) != (ALL.start, ALL.stop)
     for granule, beam in described.tracks:
-        bar.advance(0, f"{granule} {beam}")
+        if bar:
+            bar.advance(0, f"{granule} {beam}")
         table = wanted.read(project, granule, beam, run)
         if bounded:
             x = table["x_atc"]
             table = table.filter(pc.and_(pc.greater_equal(x, choice.start), pc.less_equal(x, choice.stop)))
         yield table.select(described.fields.names)
-        bar.advance(1)
+        if bar:
+            bar.advance(1)

@@ -24,6 +24,7 @@ from processing.errors import InputError
 from processing.history import history
 from processing.io.atomic import write_text
 from processing.local import report_facts as facts
+from processing.local.agreement_rows import comparisons
 from processing.local.granule_view import GranuleView, granule_view
 from processing.local.lineage import Lineage, Link, lineage
 from processing.local.shape_tables import THICKNESS_STEP, Shapes, shapes, summary
@@ -163,7 +164,7 @@ def _own_figures(view: GranuleView) -> dict[str, Any]:
 
 
 def _products(project: Project, view: GranuleView) -> dict[str, Any]:
-    found, refused = facts.comparisons(project, view)
+    found, refused = comparisons(project, view.granule, view.run)
     drawn = comparison_figures(found, synthetic=view.synthetic) if found else {}
     return {
         "products": list(facts.beside(found)),

@@ -12,14 +12,13 @@ from processing.core.agreement import block_numbers
 from processing.core.block_means import NOTHING, block_sum
 from processing.core.product_agreement import mode
 from processing.core.product_comparison import GranuleComparison
-from processing.errors import LeadlineError
-from processing.local.against_products import agreement, compare_granule, products_of
+from processing.local.against_products import agreement
 from processing.local.granule_view import GranuleView
 from processing.local.measured import MeasuredTrack
 from processing.local.shapes import track_thickness
 from processing.project import Project
 from processing.schema import FreeboardFlag, Quality, SeaSurfaceSource, SurfaceClass
-from processing.stages import Aggregate, Compare
+from processing.stages import Aggregate
 
 Mask = npt.NDArray[np.bool_]
 
@@ -153,17 +152,6 @@ def flag_counts(view: GranuleView) -> list[tuple[str, str, int, float]]:
             if number:
                 found.append((table, str(flag.name).lower().replace("_", " "), number, number / total))
     return found
-
-
-def comparisons(project: Project, view: GranuleView) -> tuple[list[GranuleComparison], list[str]]:
-    """The granule beside each product of its pass, and in words what could not be compared."""
-    found, refused = [], []
-    for product in products_of(project, view.granule):
-        try:
-            found.append(compare_granule(project, view.granule, product, project.stage(Compare), view.run))
-        except LeadlineError as error:
-            refused.append(error.line)
-    return found, refused
 
 
 def beside(found: Sequence[GranuleComparison]) -> Iterator[Beside]:
