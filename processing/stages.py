@@ -358,8 +358,8 @@ class Shape(Stage):
     )
     floe_lead = _number(10.0, "Least width of a lead that parts two floes", "m", (0.0, 1e5))
     ridge_height = _number(0.6, "Least height of a ridge sail above level ice", "m", (0.05, 10.0))
-    ridge_confidence = _number(
-        3.0, "Standard errors that a height must stand above level ice to tell a ridge sail", "1", (0.0, 20.0)
+    ridge_smoothing = _number(
+        6.0, "Length over which heights are averaged before sails are sought; half a footprint", "m", (0.0, 100.0)
     )
     level_window = _number(2000.0, "Length of track whose most common height is level ice", "m", (100.0, 1e5))
     roughness_length = _number(100.0, "Length of track over which roughness is taken", "m", (10.0, 1e5))

@@ -111,16 +111,16 @@ def _floes(project: Project, track: MeasuredTrack) -> dict[str, Any]:
 
 
 def _ridges(project: Project, track: MeasuredTrack) -> dict[str, Any]:
-    found, level = track_ridges(project, track)
-    row = found.row
+    of_track = track_ridges(project, track)
+    found, row = of_track.sails, of_track.sails.row
     return {
         **_at(track, row, track.x_atc[row]),
         "height": found.height,
-        "height_sigma": track.height_sigma[row],
+        "height_sigma": of_track.sigma[row],
         "width": found.width,
         "spacing": found.spacing,
-        "freeboard": track.freeboard[row],
-        "level_freeboard": level[row] - track.sea_surface[row],
+        "freeboard": found.height + of_track.level[row] - track.sea_surface[row],
+        "level_freeboard": of_track.level[row] - track.sea_surface[row],
     }
 
 
@@ -142,7 +142,7 @@ def _along(project: Project, track: MeasuredTrack) -> dict[str, Any]:
     cells = along.cells_along(x, stage.length)
     how = stage.common_length, stage.mode_width, stage.least
     freeboard, thick = (along.means(each, x, cells, *how) for each in over_ice(track, track_thickness(project, track)))
-    rough, (sails, _) = track_roughness(project, track), track_ridges(project, track)
+    rough, sails = track_roughness(project, track), track_ridges(project, track).sails
     classed = track.label != SurfaceClass.UNLABELLED
     seen = (cells.stop - cells.first) * track.segment_length / 1000.0
     few = freeboard.count < stage.least

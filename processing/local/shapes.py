@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from processing.core import along_means as along
 from processing.core.openings import Openings, OverOpenings, openings
-from processing.core.ridges import Ridges, level_ice, ridges
+from processing.core.ridges import Ridges, level_ice, ridges, smoothed
 from processing.core.roughness import Roughness, roughness
 from processing.core.thickness import Densities, Thickness, thickness
 from processing.errors import InputError
@@ -87,19 +89,28 @@ def track_leads(project: Project, track: MeasuredTrack) -> Openings:
     return openings(seen, track.segment_length, stage.gap, stage.least_lead)
 
 
-def track_ridges(project: Project, track: MeasuredTrack) -> tuple[Ridges, F8]:
-    """Ridge sails of a track, and the height of the level ice around each segment (m above the reference surface).
+@dataclass(frozen=True)
+class TrackRidges:
+    """Ridge sails of a track; ``level`` and ``sigma`` are of each segment.
 
-    Segments whose height is too uncertain to tell a sail (``ridge_confidence`` standard errors are more than it stands
-    above level ice, and than half a least sail) are passed over.
+    Attributes
+    ----------
+    sails : the sails. level : f8 m, height of the level ice around, above the reference surface.
+    sigma : f8 m, standard error of the smoothed heights that sails were sought in.
     """
+
+    sails: Ridges
+    level: F8
+    sigma: F8
+
+
+def track_ridges(project: Project, track: MeasuredTrack) -> TrackRidges:
+    """Ridge sails of a track, sought in heights that are averaged over ``ridge_smoothing`` m."""
     stage = project.stage(Shape)
     height = track.height.astype(np.float64)
     level = level_ice(track.x_atc, height, ~is_water(track), stage.level_window)
-    above = height - level
-    unsure = stage.ridge_confidence * track.height_sigma > np.maximum(above, 0.5 * stage.ridge_height)
-    above[unsure] = np.nan
-    return ridges(track.x_atc, above, stage.ridge_height, stage.gap), level
+    mean, sigma = smoothed(track.x_atc, height, track.height_sigma.astype(np.float64), stage.ridge_smoothing)
+    return TrackRidges(ridges(track.x_atc, mean - level, stage.ridge_height, stage.gap), level, sigma)
 
 
 def track_roughness(project: Project, track: MeasuredTrack) -> Roughness:

@@ -10,7 +10,7 @@ import pytest
 from processing.core.floes import floes
 from processing.core.leads import SECTION
 from processing.core.openings import Openings, OverOpenings, openings
-from processing.core.ridges import level_ice, mode_of, ridges
+from processing.core.ridges import level_ice, mode_of, ridges, smoothed
 from processing.core.roughness import roughness
 from processing.core.stretches import over_runs, runs
 from processing.schema import FreeboardFlag
@@ -116,6 +116,14 @@ def test_sails_by_the_rayleigh_criterion(above: list[float], crests: list[int], 
     assert found.row.tolist() == crests
     assert found.width.tolist() == widths
     assert found.height.tolist() == [above[row] for row in crests]
+
+
+@pytest.mark.kernel
+def test_heights_are_averaged_by_their_precision() -> None:
+    x = np.array([1.0, 3.0, 5.0, 9.0])
+    mean, sigma = smoothed(x, np.array([1.0, 2.0, np.nan, 4.0]), np.array([0.1, 0.2, 0.1, 0.3]), 6.0)
+    assert mean.tolist() == pytest.approx([1.2, 1.2, 2.0, 4.0])
+    assert sigma.tolist() == pytest.approx([0.2 / np.sqrt(5), 0.2 / np.sqrt(5), 0.2, 0.3])
 
 
 @pytest.mark.kernel
