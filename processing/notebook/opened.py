@@ -220,7 +220,7 @@ def _with_class(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     names = [each.name.lower().replace("_", " ") for each in sorted(SurfaceClass)]
-    places = frame[code].to_numpy() - min(SurfaceClass)
+    places = (frame[code].to_numpy() - min(SurfaceClass)).tolist()
     frame["class"] = pd.Categorical.from_codes(places, categories=pd.Index(names))
     return frame
 
