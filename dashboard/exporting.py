@@ -46,7 +46,7 @@ _TYPES = {
     "zip": "application/zip",
 }
 _CHUNK = 1 << 20
-_WORD = re.compile(r"[\w.@+-]{1,200}")
+_WORD = re.compile(r"[\w.,@+-]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Asked:
 
     @property
     def beams(self) -> tuple[str, ...]:
-        """Beams that are asked for, several joined by +; none where all are meant."""
-        return tuple(beam for beam in self.beam.split("+") if beam)
+        """Beams that are asked for, several joined by commas; none where all are meant."""
+        return tuple(beam for beam in self.beam.split(",") if beam)
 
     def name(self, suffix: str) -> str:
         """The name of the file that is downloaded."""
