@@ -14,7 +14,7 @@ from matplotlib.patches import Polygon
 from pyproj import Transformer
 
 from processing.charts.coast import Bounds, graticule, outline
-from processing.charts.product_parts import differences, note, numbers, scatter, told
+from processing.charts.product_parts import OURS, differences, note, numbers, scatter, told
 from processing.charts.style import COLUMN, WIDTH, colour, drawing, sheet
 from processing.core.matches import Matches
 
@@ -80,7 +80,9 @@ def _differences(matches: Matches) -> Figure:
     panels = figure.subplots(1, 2)
     differences(panels[0], matches.difference)
     panels[0].set(xlabel="ours minus theirs [m]", ylabel="matches")
-    note(panels[0], "\n".join(numbers(matches.agreement).splitlines()[:4]))
+    found = matches.agreement
+    spread = f"RMS {found.rms.value:.3f} m, centred {found.centred_rms.value:.3f} m"
+    note(panels[0], f"n = {found.count:,}\nbias {told(found.bias, sign=True)} m\n{spread}")
     if has_scores:
         _scores(panels[1], matches)
     else:
@@ -93,7 +95,7 @@ def _scores(axes: Axes, matches: Matches) -> None:
     score = matches.normalised_difference
     score = score[np.isfinite(score)]
     edges = np.linspace(-5.0, 5.0, 51)
-    axes.hist(np.clip(score, -4.999, 4.999), bins=edges.tolist(), color=colour("accent"), alpha=0.85)
+    axes.hist(np.clip(score, -4.999, 4.999), bins=edges.tolist(), color=OURS, alpha=0.85)
     middle = np.linspace(-5.0, 5.0, 201)
     expected = len(score) * (edges[1] - edges[0]) * np.exp(-(middle**2) / 2) / np.sqrt(2 * np.pi)
     axes.plot(middle, expected, color=colour("ink"), linewidth=0.9)
@@ -116,8 +118,8 @@ def _by_class(axes: Axes, matches: Matches) -> None:
     for place, (_, found) in enumerate(groups):
         low, high = found.bias.low, found.bias.high
         if np.isfinite(low):
-            axes.plot([low, high], [place, place], color=colour("accent"), linewidth=1.4)
-        axes.plot(found.bias.value, place, "o", color=colour("accent"), markersize=4)
+            axes.plot([low, high], [place, place], color=OURS, linewidth=1.4)
+        axes.plot(found.bias.value, place, "o", color=OURS, markersize=4)
     axes.axvline(0.0, color=colour("soft"), linewidth=0.7, linestyle=":")
     axes.set_yticks(range(len(groups)), [f"{name}\nn = {found.count:,}" for name, found in groups])
     axes.set(xlabel="bias by class [m]", ylim=(-0.6, len(groups) - 0.4))
@@ -202,7 +204,7 @@ def _course(axes: Axes, at: npt.NDArray[Any], value: F8) -> None:
         at[shown],
         value[shown],
         ".",
-        color=colour("accent"),
+        color=OURS,
         markersize=2,
         alpha=0.35,
         markeredgewidth=0,
