@@ -198,6 +198,7 @@ def sea_level_figure(comparison: GranuleComparison) -> Figure:
     if sampled:
         at, sigma = (track.x_atc - start) / 1000.0, np.nan_to_num(track.product_sea_surface_sigma)
         look: dict[str, Any] = {"color": part.THEIRS, "markersize": 3, "elinewidth": 0.6}
+        look["rasterized"] = len(at) > 3000
         axes.errorbar(at, theirs, sigma, fmt="o", label=f"{name} segments that carry sea level", **look)
     else:
         part.draw_steps(axes, start, track, theirs, colors=part.THEIRS, linewidths=1.6)
@@ -221,12 +222,13 @@ def freeboard_figure(comparison: GranuleComparison) -> Figure:
     grid = figure.add_gridspec(3, 2, height_ratios=(0.9, 0.9, 1.1))
     whole, zoom = figure.add_subplot(grid[0, :]), figure.add_subplot(grid[1, :])
     ours, theirs = pairs(track, "freeboard")
+    step = part.step_for(track.x_atc, _BLOCK)
     for values, colour, label in ((theirs, part.THEIRS, name), (ours, part.OURS, "ours over its segments")):
-        x, mean = part.block_means(track.x_atc, np.where(np.isfinite(ours + theirs), values, np.nan), _BLOCK)
+        x, mean = part.block_means(track.x_atc, np.where(np.isfinite(ours + theirs), values, np.nan), step)
         whole.plot((x - start) / 1000.0, mean, color=colour, linewidth=1.2, label=label)
     low, high = whole.get_ylim()
     whole.set(ylabel="freeboard [m]", ylim=(low, high + 0.2 * (high - low)))
-    whole.set_title(f"{track.beam}, means over {_BLOCK:.0f} m of what both measured")
+    whole.set_title(f"{track.beam}, means over {step / 1000:g} km of what both measured")
     whole.legend(loc="upper right", ncols=2, frameon=True, framealpha=0.85, edgecolor="none")
     whole.grid(axis="y")
     _freeboard_stretch(zoom, track, name, start)
@@ -333,15 +335,16 @@ def density_figure(comparison: GranuleComparison) -> Figure:
     _lengths(figure.add_subplot(grid[0, 1]), comparison, name)
     axes = figure.add_subplot(grid[1, :])
     if len(track):
-        edges = np.arange(np.ceil(track.x_atc[0] / 1000.0), np.floor(track.x_atc[-1] / 1000.0) + 1) * 1000.0
+        step = part.step_for(track.x_atc, 1000.0)
+        edges = np.arange(np.ceil(track.x_atc[0] / step), np.floor(track.x_atc[-1] / step) + 1) * step
         middle = (edges[:-1] + edges[1:] - 2 * start) / 2000.0
         for x, colour, label in ((track.fine.x, part.OURS, "ours, 2 m"), (track.x_atc, part.THEIRS, name)):
             axes.plot(
                 middle, density_profile(x, edges), color=colour, drawstyle="steps-mid", linewidth=1.1, label=label
             )
+        axes.set_title(f"{track.beam}, over each {step / 1000:g} km")
     axes.set(yscale="log", ylim=(1, 1000), ylabel="segments a km")
-    axes.set_title(f"{track.beam}, each kilometre")
-    axes.legend(loc="center right", frameon=True, framealpha=0.85, edgecolor="none")
+    axes.legend(loc="lower left", ncols=2, frameon=True, framealpha=0.85, edgecolor="none")
     part.along(axes, start)
     return figure
 

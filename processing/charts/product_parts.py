@@ -58,9 +58,9 @@ def along(axes: Axes, start: float) -> None:
     axes.grid(axis="y")
 
 
-def parted(x: F8, *columns: npt.NDArray[np.floating]) -> tuple[F8, ...]:
-    """Columns with NaN put in where segments lie more than GAP apart, so that lines break there."""
-    breaks = np.flatnonzero(np.diff(x) > GAP) + 1
+def parted(x: F8, *columns: npt.NDArray[np.floating], gap: float = GAP) -> tuple[F8, ...]:
+    """Columns with NaN put in where segments lie more than ``gap`` m apart, so that lines break there."""
+    breaks = np.flatnonzero(np.diff(x) > gap) + 1
     return tuple(np.insert(np.asarray(column, np.float64), breaks, np.nan) for column in (x, *columns))
 
 
@@ -91,10 +91,20 @@ def block_means(x: F8, values: F8, length: float) -> tuple[F8, F8]:
     return (first + np.arange(size) + 0.5) * length, mean
 
 
+def step_for(x: F8, least: float) -> float:
+    """A round distance (1, 2 or 5 times a power of ten, m), at least ``least``, that cuts a track into some 200."""
+    span = float(x[-1] - x[0]) if len(x) else 0.0
+    rough = max(span / 200.0, least)
+    power = 10.0 ** np.floor(np.log10(rough))
+    return float(next(each * power for each in (1.0, 2.0, 5.0, 10.0) if each * power >= rough * (1 - 1e-9)))
+
+
 def draw_line(axes: Axes, start: float, x: F8, values: npt.NDArray[np.floating], **look: object) -> None:
     """A line along the track in km from ``start``, thinned and broken where segments are missing."""
     if len(x):
-        at, height = parted(*thinned(x, values))
+        at, means = thinned(x, values)
+        # Means of a thinned line lie evenly apart and are NaN in gaps.
+        at, height = parted(at, means, gap=GAP if len(at) == len(x) else np.inf)
         axes.plot((at - start) / 1000.0, height, **look)  # type: ignore[arg-type]
 
 
@@ -104,6 +114,7 @@ def draw_steps(axes: Axes, start: float, track: TrackComparison, values: F8, **l
     x, half = track.x_atc[known], track.length[known] / 2
     ends = np.stack([(x - half - start) / 1000.0, (x + half - start) / 1000.0], axis=1)
     lines = np.stack([ends, np.repeat(values[known, None], 2, axis=1)], axis=2)
+    look.setdefault("rasterized", len(x) > _MOST)
     axes.add_collection(LineCollection(list(lines), **look))  # type: ignore[arg-type]
     axes.autoscale_view()
 
@@ -153,9 +164,9 @@ def differences(axes: Axes, difference: F8, unit: str = "m") -> None:
         low, high = np.percentile(known, [0.5, 99.5])
         reach = max(abs(low), abs(high), 0.01)
         axes.hist(known, bins=np.linspace(-reach, reach, 61).tolist(), color=OURS, alpha=0.85)
-        axes.axvline(float(known.mean()), color=paper.colour("ink"), linewidth=0.9)
+        axes.axvline(float(known.mean()), ymax=0.6, color=paper.colour("ink"), linewidth=0.9)
         axes.set_ylim(0.0, 1.75 * axes.get_ylim()[1])
-    axes.axvline(0.0, color=paper.colour("soft"), linewidth=0.7, linestyle=":")
+    axes.axvline(0.0, ymax=0.6, color=paper.colour("soft"), linewidth=0.7, linestyle=":")
     axes.set(xlabel=f"ours minus product [{unit}]", ylabel="segments")
 
 

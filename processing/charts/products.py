@@ -31,7 +31,7 @@ Compared = GranuleComparison | TrackComparison
 
 
 def comparison_figures(
-    comparison: Compared | Sequence[Compared], *, synthetic: bool = False, rules: Rules = Rules()
+    comparison: Compared | Sequence[Compared], *, synthetic: bool = False, rules: Rules | None = None
 ) -> dict[str, Figure]:
     """Every figure that the comparisons of one granule allow, by name; the sea surface with both products where given.
 
@@ -42,7 +42,7 @@ def comparison_figures(
     synthetic, rules : of a single beam, whether its inputs are, and what counts; a granule's comparison knows both.
     """
     given = [comparison] if isinstance(comparison, GranuleComparison | TrackComparison) else list(comparison)
-    usable = [each for each in (_whole(one, rules, synthetic=synthetic) for one in given) if each.tracks]
+    usable = [each for each in (_whole(one, rules or Rules(), synthetic=synthetic) for one in given) if each.tracks]
     found: dict[str, Figure] = {}
     with drawing():
         for name, (figure, kinds) in FIGURES.items():

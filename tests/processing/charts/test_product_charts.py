@@ -11,7 +11,7 @@ from made_products import ATL07, ATL10, GRANULE, make_project, segments, write_a
 from matplotlib.figure import Figure
 
 from processing.charts.product_alone import product_figures
-from processing.charts.product_parts import block_means, parted, thinned, told
+from processing.charts.product_parts import block_means, parted, step_for, thinned, told
 from processing.charts.products import FIGURES, comparison_figures
 from processing.core.paired import Interval
 from processing.core.product_comparison import TrackComparison
@@ -99,5 +99,7 @@ def test_lines_break_at_gaps_and_thin_without_bias() -> None:
     assert len(some) == 1500
     np.testing.assert_allclose(mean, some, atol=1.0)
     assert block_means(np.array([1.0, 2.0, 25.0]), np.array([1.0, 3.0, 9.0]), 10.0)[1].tolist()[::2] == [2.0, 9.0]
+    steps = [step_for(np.array([0.0, span]), 500.0) for span in (0.0, 60e3, 140e3, 2.4e6)]
+    assert steps == [500.0, 500.0, 1000.0, 20_000.0]
     assert told(Interval(-0.01, -0.02, 0.0), sign=True) == "−0.010 [−0.020, +0.000]"
     assert told(Interval(np.nan, np.nan, np.nan)) == "–"
