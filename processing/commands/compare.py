@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from processing.local.against_products import ProductGranule
 
 
+_dots = click.option(
+    "--dots",
+    type=click.IntRange(30, 1200),
+    default=300,
+    show_default=True,
+    help="Resolution of PNG figures [dots an inch]; they are 7.2 inches wide.",
+)
+
+
 @click.command("compare")
 @click.argument("project", type=PLACE)
 @click.option("--granule", "granules", multiple=True, help="Only this granule; may be given more than once.")
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw the figures.")
+@_dots
 @stage_options(Compare)
 def compare_command(
     project: Path,
@@ -42,6 +52,7 @@ def compare_command(
     products: tuple[Path, ...],
     out: Path,
     figures: bool,
+    dots: int,
     **options: Any,
 ) -> None:
     """Compare freeboard of PROJECT with ATL07 and ATL10: figures with intervals, a table of segments, pictures.
@@ -61,15 +72,15 @@ def compare_command(
             _say(_comparison_table(each), each.left_out, {note for track in each.tracks for note in track.notes})
         folder = out / granule if len(chosen) > 1 else out
         written = written_comparison(opened, found, files, stage, folder)
-        written += _drawn(found, folder) if figures else []
+        written += _drawn(found, folder, dots) if figures else []
         click.echo(f"{folder}: {', '.join(path.name for path in written)}")
 
 
-def _drawn(found: list[GranuleComparison], folder: Path) -> list[Path]:
+def _drawn(found: list[GranuleComparison], folder: Path, dots: int) -> list[Path]:
     from processing.charts.products import comparison_figures
-    from processing.charts.style import PRINT_DOTS, written_all
+    from processing.charts.style import written_all
 
-    return written_all(folder, comparison_figures(found), dots=PRINT_DOTS)
+    return written_all(folder, comparison_figures(found), dots=dots)
 
 
 def _say(table: Table, *more: Any) -> None:
@@ -146,7 +157,8 @@ def _told(found: Any, digits: int = 3, *, sign: bool = False) -> str:
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to draw a figure of each granule into."
 )
-def product_command(files: tuple[Path, ...], out: Path | None) -> None:
+@_dots
+def product_command(files: tuple[Path, ...], out: Path | None, dots: int) -> None:
     """Read ATL07 or ATL10 FILES, print what each beam holds, and draw it with --out."""
     from processing.local.against_products import read_product
 
@@ -155,9 +167,9 @@ def product_command(files: tuple[Path, ...], out: Path | None) -> None:
         _say(_product_table(found))
         if out is not None:
             from processing.charts.product_alone import product_figures
-            from processing.charts.style import PRINT_DOTS, written_all
+            from processing.charts.style import written_all
 
-            for file in written_all(out, product_figures(found.info, found.beams), dots=PRINT_DOTS):
+            for file in written_all(out, product_figures(found.info, found.beams), dots=dots):
                 click.echo(file)
 
 

@@ -52,11 +52,11 @@ def test_everything_is_written_and_says_what_it_is(
     project: Project, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert command("compare", project.root, "--out", out, "--draws", "200") == 0
+    assert command("compare", project.root, "--out", out, "--draws", "200", "--dots", "60") == 0
     printed = capsys.readouterr().out
     assert "against ATL10 release 006, synthetic" in printed
     assert {path.stem for path in out.glob("*.png")} == {path.stem for path in out.glob("*.svg")} == FIGURES
-    assert imread(out / "figure_09_freeboard.png").shape[1] == 2160, "7.2 inches at 300 dots"
+    assert imread(out / "figure_09_freeboard.png").shape[1] == 432, "7.2 inches"
     report = json.loads((out / "comparison.json").read_text())
     assert report["synthetic"] is True
     assert report["parameters"]["draws"] == 200
@@ -106,7 +106,7 @@ def test_products_on_their_own(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     files = sorted(shared_data.glob("atl[01][07]/*.h5"))
-    assert command("product", *files, "--out", tmp_path) == 0
+    assert command("product", *files, "--out", tmp_path, "--dots", "60") == 0
     printed = capsys.readouterr().out
     for words in ("ATL07 release 003", "ATL10 release 006", "0.198", "0.213", "0.406", "0/625/79/170"):
         assert words in printed
