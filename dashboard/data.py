@@ -290,10 +290,10 @@ class Workspace:
 
     def sea_inputs(self, granule: str, beam: str, height: str) -> dict[str, NDArray[Any]]:
         """What sea level is found from, row for row with the Track: ``height`` (m, the ``median`` or ``mean`` as
-        asked), ``height_std`` (m) and ``photon_count``.
+        asked), ``height_std`` (m), ``photon_count``, ``photon_rate`` (photons a shot) and ``quality`` (u4).
         """
         path = self.project.table_path("segments", granule, beam)
-        names = (f"height_{height}", "height_std", "photon_count")
+        names = (f"height_{height}", "height_std", "photon_count", "photon_rate", "quality")
 
         def read() -> dict[str, NDArray[Any]]:
             table = tables.read(path, SEGMENT, names, command=self.command("resample"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from processing.core.effect import Effect, Survey, effects_of, revise, survey
+from processing.core.freeboard import rules_of
 from processing.core.sea_surface import Rules
 from processing.stages import Freeboard
 
@@ -54,15 +55,16 @@ class Effects:
     def _look(self, view: View, stage: Freeboard) -> Survey:
         track = self.workspace.track(view.granule, view.beam)
         columns = self.workspace.sea_inputs(view.granule, view.beam, str(stage.height))
-        rules = Rules(float(stage.window), float(stage.stride), int(stage.minimum_lead_segments), track.window)
         return survey(
             track.x_atc,
             columns["height"],
             columns["height_std"],
             columns["photon_count"],
             self.workspace.current.get(view).label,
-            rules,
+            rules_of(stage, track.window),
             str(stage.estimator),
+            columns["photon_rate"],
+            columns["quality"],
         )
 
 
@@ -75,5 +77,6 @@ def warm() -> None:
         np.full(len(x), 0.02, np.float32),
         np.full(len(x), 9, np.int32),
     )
-    before = survey(x, height, spread, count, label, Rules(1_000.0, 500.0, 1, 2.0), "robust")
+    rate, quality = np.full(len(x), 3, np.float32), np.zeros(len(x), np.uint32)
+    before = survey(x, height, spread, count, label, Rules(1_000.0, 500.0, 1, 2.0), "robust", rate, quality)
     effects_of(before, np.arange(30))

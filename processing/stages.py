@@ -242,7 +242,7 @@ class Freeboard(Stage):
         (0, 100),
     )
     cloud_rate = _number(
-        3.0, "Photons a shot (likewise) that bright ice within 1 km returns under a clear sky at least", "1", (0, 100)
+        2.5, "Photons a shot (likewise) that bright ice within 1 km returns under a clear sky at least", "1", (0, 100)
     )
     wave_least = _number(0.02, "Standard deviation of waves along a lead from which it is flagged", "m", (0.001, 10.0))
     wave_most = _number(

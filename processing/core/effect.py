@@ -5,6 +5,7 @@ computes only what can change:
 
 - leads: those that meet a segment which becomes open water or ceases to be it. A lead ends at the first segment that
   is no open water, however long it is, so the reach is found by walking to its ends;
+- trust: of the leads within reach of these, by the ice around and by waves along their neighbours (``lead_trust``);
 - windows: those within half a window of such a lead (``sea_surface.Rules``);
 - the surface of the published estimators: from the held window before those to the held window behind them;
 - the surface of ``robust``: all leads of a piece of track are weighed against one another in repeated passes, so there
@@ -25,6 +26,7 @@ import numpy.typing as npt
 from numba import njit
 
 from processing.core.freeboard import freeboard, sea_level_mask
+from processing.core.lead_trust import BLOCK, REACH, Signal, judge_leads, signal_of, under_cloud
 from processing.core.leads import FOOTPRINT, Floats, Leads, find_leads, height_sigma
 from processing.core.sea_surface import (
     Evidence,
@@ -96,16 +98,21 @@ class Effect:
 
 @dataclass(frozen=True)
 class Segments:
-    """The segments of one track: position (f8 m), height and spread of its photons (m) and their number."""
+    """The segments of one track: position (f8 m), height and spread of its photons (m) and their number.
+
+    ``median`` says whether the heights are medians; ``signal`` is None where nothing is known against any lead.
+    """
 
     x: Floats
     height: npt.NDArray[Any]
     height_std: npt.NDArray[Any]
     photon_count: npt.NDArray[Any]
+    median: bool = True
+    signal: Signal | None = None
 
     def part(self, rows: slice) -> tuple[Floats, Floats, Floats]:
         """Position, height and standard error of the height of some rows, f8 m."""
-        sigma = height_sigma(self.height_std[rows], self.photon_count[rows])
+        sigma = height_sigma(self.height_std[rows], self.photon_count[rows], median=self.median)
         return self.x[rows], np.ascontiguousarray(self.height[rows], np.float64), sigma
 
 
@@ -140,6 +147,8 @@ def survey(
     label: npt.ArrayLike,
     rules: Rules,
     estimator: str,
+    photon_rate: npt.ArrayLike | None = None,
+    quality: npt.ArrayLike | None = None,
 ) -> Survey:
     """Survey a whole track; arguments as ``freeboard_of_track``, with the class (i1) of each segment.
 
@@ -148,9 +157,11 @@ def survey(
     place = np.ascontiguousarray(x, np.float64)
     if not bool(np.all(np.diff(place) > 0.0)):
         raise ValueError("segments must ascend along the track")
-    segments = Segments(place, np.asarray(height), np.asarray(height_std), np.asarray(photon_count))
+    columns = np.asarray(height), np.asarray(height_std), np.asarray(photon_count)
+    segments = Segments(place, *columns, rules.median, signal_of(photon_rate, quality))
     codes = np.array(label, np.int8)
     leads = find_leads(place, _water(segments, codes, slice(None)), rules.minimum_lead_segments, rules.segment_length)
+    leads = _judged(segments, codes, leads, rules, slice(0, len(place)))
     evidence = sea_level_evidence(*segments.part(slice(None)), leads, rules)
     pieces = find_pieces(place, rules.window)
     lines = tuple(surface_line(evidence, begin, end, rules, estimator) for begin, end in pieces)
@@ -221,12 +232,14 @@ def effect_of(
     after: npt.ArrayLike,
     rules: Rules,
     estimator: str,
+    photon_rate: npt.ArrayLike | None = None,
+    quality: npt.ArrayLike | None = None,
 ) -> Effect:
     """What a change of the classes ``before`` to ``after`` (i1) does; other arguments as :func:`survey`.
 
     Whoever asks more than once keeps the survey and calls :func:`effects_of`.
     """
-    known = survey(x, height, height_std, photon_count, before, rules, estimator)
+    known = survey(x, height, height_std, photon_count, before, rules, estimator, photon_rate, quality)
     return effect_between(known, revise(known, after))
 
 
@@ -257,20 +270,59 @@ def _walk(x: Floats, height: Any, label: Classes, joined: float, row: int, step:
 
 
 def _leads_after(before: Survey, label: Classes, reach: slice) -> tuple[Leads, tuple[float, float] | None]:
-    """The leads with those in ``reach`` found anew, and the lowest and highest middle among old and new of them."""
+    """The leads with those in ``reach`` found anew and those near it judged anew, and the lowest and highest middle
+    among those that were found, went or are judged otherwise; None where there are none."""
     rules, old = before.rules, before.leads
     x, water = before.segments.x[reach], _water(before.segments, label, reach)
-    new = find_leads(x, water, rules.minimum_lead_segments, rules.segment_length)
-    begin, end = np.searchsorted(old.first, [reach.start, reach.stop])
-    middles = np.concatenate([old.middle[begin:end], new.middle])
-    if len(middles) == 0:
-        return old, None
-    moved = replace(new, first=new.first + reach.start, stop=new.stop + reach.start)
-    columns = []
-    for field in fields(Leads):
-        whole = getattr(old, field.name)
-        columns.append(np.concatenate([whole[:begin], getattr(moved, field.name), whole[end:]]))
-    return Leads(*columns), (float(middles.min()), float(middles.max()))
+    found = find_leads(x, water, rules.minimum_lead_segments, rules.segment_length)
+    begin, end = np.searchsorted(old.first, [reach.start, reach.stop]).tolist()
+    moved = replace(found, first=found.first + reach.start, stop=found.stop + reach.start)
+    leads = _joined(old.rows(slice(None, begin)), moved, old.rows(slice(end, None)))
+    leads, near = _judged_near(before.segments, label, leads, rules, reach)
+    shift = len(moved) - (end - begin)
+    # Of those judged anew the ones that are neither found nor gone: where they stand now, and where they stood.
+    beside = slice(near.start, max(near.start, begin)), slice(min(begin + len(moved), near.stop), near.stop)
+    stood = beside[0], slice(beside[1].start - shift, beside[1].stop - shift)
+    differing = [_otherwise(old.rows(was), leads.rows(now)) for was, now in zip(stood, beside, strict=True)]
+    middles = np.concatenate([old.middle[begin:end], moved.middle, *differing])
+    return leads, (float(middles.min()), float(middles.max())) if len(middles) else None
+
+
+def _joined(*parts: Leads) -> Leads:
+    return Leads(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Leads)))
+
+
+def _otherwise(was: Leads, now: Leads) -> Floats:
+    """Middles of the leads whose judgement differs between two states of the same leads."""
+    return now.middle[(was.trusted != now.trusted) | (was.extra != now.extra) | (was.flags != now.flags)]
+
+
+def _judged_near(segments: Segments, label: Classes, leads: Leads, rules: Rules, reach: slice) -> tuple[Leads, slice]:
+    """The leads, those that the rows of ``reach`` may bear on judged; which leads these are."""
+    spread = REACH + BLOCK
+    low, high = segments.x[reach.start] - spread, segments.x[reach.stop - 1] + spread
+    near = slice(*np.searchsorted(leads.middle, [low, np.nextafter(high, np.inf)]).tolist())
+    # What these are judged by: leads whose middle is within REACH of theirs, whole, and ice as far around.
+    around = slice(*np.searchsorted(leads.middle, [low - spread, high + spread]).tolist())
+    first, stop = np.searchsorted(segments.x, [low - 2.0 * spread, high + 2.0 * spread]).tolist()
+    if near.start == near.stop or segments.signal is None:
+        return leads, slice(0, 0)
+    rows = slice(min(first, int(leads.first[around.start])), max(stop, int(leads.stop[around.stop - 1])))
+    judged = _judged(segments, label, leads.rows(around), rules, rows)
+    own = judged.rows(slice(near.start - around.start, near.stop - around.start))
+    return _joined(leads.rows(slice(None, near.start)), own, leads.rows(slice(near.stop, None))), near
+
+
+def _judged(segments: Segments, label: Classes, leads: Leads, rules: Rules, rows: slice) -> Leads:
+    """Leads of the track judged by what is in ``rows``."""
+    if segments.signal is None:
+        return leads
+    x, height, sigma = segments.part(rows)
+    signal = segments.signal.rows(rows)
+    cloudy = under_cloud(x, _water(segments, label, rows), signal, rules.trust)
+    inside = replace(leads, first=leads.first - rows.start, stop=leads.stop - rows.start)
+    judged = judge_leads(x, height, sigma, inside, cloudy, signal, rules.trust, rules.segment_length)
+    return replace(judged, first=leads.first, stop=leads.stop)
 
 
 def _evidence_after(before: Survey, leads: Leads, middles: tuple[float, float]) -> Evidence:
@@ -278,7 +330,7 @@ def _evidence_after(before: Survey, leads: Leads, middles: tuple[float, float]) 
     margin = 0.5 * before.rules.window + 1.0
     core = (middles[0] - margin, middles[1] + margin)
     begin, end = np.searchsorted(leads.middle, [core[0] - margin, core[1] + margin])
-    near = Leads(*(getattr(leads, field.name)[begin:end] for field in fields(Leads)))
+    near = leads.rows(slice(begin, end))
     ahead, behind = outside(before.evidence, core, before.rules)
     if len(near) == 0:
         return join_evidence([ahead, behind])

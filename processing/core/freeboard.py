@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from processing.core.lead_trust import TrustRules, judge_leads, segment_flags, signal_of, under_cloud
 from processing.core.leads import Floats, Leads, find_leads, height_sigma, lead_numbers
 from processing.core.sea_surface import (
     ESTIMATORS,
@@ -31,6 +32,7 @@ from processing.core.sea_surface import (
     surface_lines,
 )
 from processing.schema import FreeboardFlag, SurfaceClass
+from processing.stages import Freeboard
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,15 @@ class Stretch:
     ----------
     x : f8 m, strictly ascending window centres.
     height, sigma : f8 m, surface height and its standard error.
+    leads : all of them, trusted or not.
+    flags : u4, schema.FreeboardFlag, all but NEGATIVE.
     """
 
     x: Floats
     height: Floats
     sigma: Floats
     leads: Leads
+    flags: npt.NDArray[np.uint32]
 
     def within(self, core: tuple[float, float]) -> slice:
         """The segments in ``core[0] <= x < core[1]``, m."""
@@ -91,6 +96,19 @@ class TrackFreeboard:
         return TrackFreeboard(sea, *parts)
 
 
+def rules_of(stage: Freeboard, segment_length: float) -> Rules:
+    """The rules of ``stage`` for segments of ``segment_length`` m; ValueError for a stride longer than the window."""
+    trust = TrustRules(
+        bool(stage.dark_leads),
+        float(stage.dark_rate),
+        float(stage.cloud_rate),
+        float(stage.wave_least),
+        float(stage.wave_most),
+    )
+    windows = float(stage.window), float(stage.stride), int(stage.minimum_lead_segments)
+    return Rules(*windows, segment_length, stage.height == "median", trust)
+
+
 def sea_level_mask(
     label: npt.ArrayLike, height: npt.ArrayLike, p_water: npt.ArrayLike | None = None, least: float = 0.0
 ) -> npt.NDArray[np.bool_]:
@@ -109,6 +127,8 @@ def freeboard_of_track(
     water: npt.NDArray[np.bool_],
     rules: Rules,
     estimator: str,
+    photon_rate: npt.ArrayLike | None = None,
+    quality: npt.ArrayLike | None = None,
 ) -> TrackFreeboard:
     """Sea surface and freeboard of one track from its segments.
 
@@ -119,10 +139,13 @@ def freeboard_of_track(
     photon_count : photons of each segment.
     water : bool, from :func:`sea_level_mask`.
     estimator : one of ``sea_surface.ESTIMATORS``.
+    photon_rate, quality : photons a shot, and schema.Quality (u4), of each segment; without them there is no evidence
+        against any lead.
 
     Raises ValueError when ``x`` does not ascend.
     """
-    return freeboard_of_whole(stretch_of(x, height, height_std, photon_count, water, rules), rules, estimator)
+    columns = x, height, height_std, photon_count, water
+    return freeboard_of_whole(stretch_of(*columns, rules, photon_rate, quality), rules, estimator)
 
 
 def freeboard_of_whole(whole: Stretch, rules: Rules, estimator: str) -> TrackFreeboard:
@@ -138,6 +161,8 @@ def stretch_of(
     photon_count: npt.ArrayLike,
     water: npt.NDArray[np.bool_],
     rules: Rules,
+    photon_rate: npt.ArrayLike | None = None,
+    quality: npt.ArrayLike | None = None,
 ) -> Stretch:
     """Segments, as :func:`freeboard_of_track` takes them, ready to work on.
 
@@ -148,8 +173,15 @@ def stretch_of(
     place = np.require(x, np.float64, ["C", "W"])
     if not _ascends(place):
         raise ValueError("segments must ascend along the track")
+    level = np.ascontiguousarray(height, np.float64)
+    sigma = height_sigma(height_std, photon_count, median=rules.median)
     leads = find_leads(place, water, rules.minimum_lead_segments, rules.segment_length)
-    return Stretch(place, np.ascontiguousarray(height, np.float64), height_sigma(height_std, photon_count), leads)
+    signal = signal_of(photon_rate, quality)
+    if signal is None:
+        return Stretch(place, level, sigma, leads, np.zeros(len(place), np.uint32))
+    cloudy = under_cloud(place, water, signal, rules.trust)
+    leads = judge_leads(place, level, sigma, leads, cloudy, signal, rules.trust, rules.segment_length)
+    return Stretch(place, level, sigma, leads, segment_flags(place, leads, cloudy, signal))
 
 
 def sea_level_of(stretch: Stretch, rules: Rules, core: tuple[float, float] = EVERYWHERE) -> SeaLevel:
@@ -185,7 +217,7 @@ def freeboard_of_stretch(
     chosen = sea.surface[ESTIMATORS.index(estimator)]
     above, above_sigma = freeboard(stretch.height[own], stretch.sigma[own], chosen, sea.sigma)
     numbers = lead_numbers(stretch.leads, stretch.x, rules.segment_length)
-    flags = np.where(above < 0.0, np.uint32(FreeboardFlag.NEGATIVE), np.uint32(0))
+    flags = stretch.flags[own] | np.where(above < 0.0, np.uint32(FreeboardFlag.NEGATIVE), np.uint32(0))
     return TrackFreeboard(sea, above, above_sigma, numbers[own], flags)
 
 

@@ -6,7 +6,7 @@ Sources: the ICESat-2 sea-ice ATBD (ATL07/ATL10, "the ATBD") for the weighted he
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,15 @@ SECTION = 1000.0
 PULSE_SPREAD = 0.10
 """Spread of single photons over a flat surface, m: the transmitted pulse, about 0.65 ns standard deviation."""
 
-SPREAD_WEIGHT = 2.0
-"""Degrees of freedom with which PULSE_SPREAD enters a segment's own photon spread."""
+PHOTON_SPREAD = 0.12
+"""Spread of single photons of a usual segment, m: PULSE_SPREAD together with roughness of 7 cm within the footprint."""
 
-HEIGHT_FLOOR = 0.01
-"""Least standard error of a segment's height, m: precision over flat leads (Farrell et al. 2020)."""
+SPREAD_WEIGHT = 4.0
+"""Degrees of freedom with which PHOTON_SPREAD enters a segment's own photon spread."""
+
+RELIEF = 0.02
+"""What a segment's height departs from the mean of its window beyond photon noise, m, however many photons there are:
+the footprint is five windows long, and the snow beside the track and the next windows shares it."""
 
 EDGE = 6.0
 """Distance from a lead's border within which the footprint also sees the ice beside it, m: about half a footprint."""
@@ -52,6 +56,9 @@ class Leads:
     first, stop : i8, the segments ``first:stop`` make the lead.
     open_left, open_right : bool, whether that end is a cut inside a longer lead and not a border with ice.
     middle : f8 m, middle of the lead along the track.
+    flags : u4, schema.FreeboardFlag. trusted : bool, whether the lead carries sea level. extra : f8 m, uncertainty of
+        its height that its segments' own errors do not show. Where not given: 0, True and 0.
+        ``lead_trust.judge_leads`` tells them.
     """
 
     first: Ints
@@ -59,9 +66,22 @@ class Leads:
     open_left: npt.NDArray[np.bool_]
     open_right: npt.NDArray[np.bool_]
     middle: Floats
+    flags: npt.NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
+    trusted: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    extra: Floats = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if len(self.flags) != len(self.first):
+            object.__setattr__(self, "flags", np.zeros(len(self.first), np.uint32))
+            object.__setattr__(self, "trusted", np.ones(len(self.first), np.bool_))
+            object.__setattr__(self, "extra", np.zeros(len(self.first)))
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def rows(self, some: slice | npt.NDArray[Any]) -> Leads:
+        """Some of the leads."""
+        return Leads(*(getattr(self, each.name)[some] for each in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -86,15 +106,17 @@ class LeadHeights:
     robust_x: Floats
 
 
-def height_sigma(height_std: npt.ArrayLike, photon_count: npt.ArrayLike) -> Floats:
-    """Standard error of a segment's mean height, m (f8).
+def height_sigma(height_std: npt.ArrayLike, photon_count: npt.ArrayLike, *, median: bool = True) -> Floats:
+    """Standard error of a segment's height, the median or mean of its photons, m (f8).
 
-    ``sqrt((n s^2 + v s0^2) / (n - 1 + v) / n)`` with n photons of population standard deviation s: the segment's own
-    spread pooled with PULSE_SPREAD (s0) at SPREAD_WEIGHT (v) degrees of freedom, so that one or two photons that
-    happen to agree do not pass for certainty; tends to ``s / sqrt(n)``. Not below HEIGHT_FLOOR.
+    ``sqrt(e (n s^2 + v s0^2) / (n - 1 + v) / n + r^2)`` with n photons of population standard deviation s: the
+    segment's own spread pooled with PHOTON_SPREAD (s0) at SPREAD_WEIGHT (v) degrees of freedom, so that one or two
+    photons that happen to agree do not pass for certainty; and RELIEF (r). e is 1 for the mean, and for the median of n
+    normal values, from three on, ``(pi/2) n / (n + 0.5)`` (n odd) or ``(pi/2) n / (n + 1.3)`` (n even): within 2 % of
+    the exact variance ratio, which tends to pi/2 (Kendall and Stuart, *The Advanced Theory of Statistics* 1, 14).
     """
     std = np.ascontiguousarray(height_std, np.float64)
-    return _height_sigma(std, np.ascontiguousarray(photon_count, np.float64))
+    return _height_sigma(std, np.ascontiguousarray(photon_count, np.float64), median)
 
 
 def find_leads(x: Floats, water: npt.NDArray[np.bool_], minimum: int, segment_length: float) -> Leads:
@@ -131,24 +153,27 @@ def lead_heights(x: Floats, h: Floats, s: Floats, leads: Leads, segment_length: 
     the precision-weighted median and iterates a biweight on ``r / (b s)``, where b is the Birge ratio from the median
     absolute residual, never below 1. What scatters beyond photon noise is taken to be common to a footprint, so its
     part of the variance is multiplied by the segments in a footprint. A lead narrower than two footprints carries in
-    addition NARROW_SPREAD times the missing share.
+    addition NARROW_SPREAD times the missing share. Both uncertainties hold the lead's ``extra``.
 
     Parameters
     ----------
     x, h, s : f8 m, position, height and standard error of every segment of the track.
     """
     columns = np.empty((6, len(leads)))
-    _lead_heights(x, h, s, leads.first, leads.stop, leads.open_left, leads.open_right, segment_length, columns)
+    open_ends = leads.open_left, leads.open_right
+    _lead_heights(x, h, s, leads.first, leads.stop, *open_ends, leads.extra, segment_length, columns)
     return LeadHeights(leads.middle, *columns)
 
 
 @njit(cache=True)
-def _height_sigma(std: Floats, count: Floats) -> Floats:
+def _height_sigma(std: Floats, count: Floats, median: bool) -> Floats:
     out = np.empty(len(std))
     for i in range(len(std)):
         n = max(count[i], 1.0)
-        variance = (n * std[i] ** 2 + SPREAD_WEIGHT * PULSE_SPREAD**2) / (n - 1.0 + SPREAD_WEIGHT)
-        out[i] = max(np.sqrt(variance / n), HEIGHT_FLOOR)
+        variance = (n * std[i] ** 2 + SPREAD_WEIGHT * PHOTON_SPREAD**2) / (n - 1.0 + SPREAD_WEIGHT)
+        if median and n > 2.0:
+            variance *= 0.5 * np.pi * n / (n + (0.5 if n % 2.0 == 1.0 else 1.3))
+        out[i] = np.sqrt(variance / n + RELIEF**2)
     return out
 
 
@@ -193,13 +218,24 @@ def _number(number: Any, x: Floats, first: Ints, stop: Ints, segment_length: flo
 
 @njit(cache=True)
 def _lead_heights(
-    x: Floats, h: Floats, s: Floats, first: Ints, stop: Ints, left: Any, right: Any, length: float, out: Floats
+    x: Floats,
+    h: Floats,
+    s: Floats,
+    first: Ints,
+    stop: Ints,
+    left: Any,
+    right: Any,
+    extra: Floats,
+    length: float,
+    out: Floats,
 ) -> None:
     for lead in range(len(first)):
         a, b = first[lead], stop[lead]
-        out[0, lead], out[1, lead] = _weighted(h[a:b], s[a:b])
+        out[0, lead], sigma = _weighted(h[a:b], s[a:b])
+        out[1, lead] = np.hypot(sigma, extra[lead])
         low, high = _inner(x, a, b, left[lead], right[lead], length)
         height, noise, centre = _robust(x[low:high], h[low:high], s[low:high], length)
+        noise = np.hypot(noise, extra[lead])
         missing = 1.0 - (x[b - 1] - x[a] + length) / (2.0 * FOOTPRINT)
         narrow = 0.0 if left[lead] or right[lead] else NARROW_SPREAD * max(0.0, missing)
         out[2, lead], out[3, lead], out[4, lead], out[5, lead] = height, np.hypot(noise, narrow), noise, centre

@@ -17,14 +17,15 @@ for the weighted leads. ``robust`` is described in :mod:`processing.core.lead_le
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from processing.core.lead_levels import WANDER, held_windows, lead_levels
+from processing.core.lead_levels import LENGTH, SPREAD, held_windows, lead_levels, levels_at
+from processing.core.lead_trust import HALO, TrustRules
 from processing.core.leads import FOOTPRINT, SECTION, Floats, Ints, LeadHeights, Leads, lead_heights
 from processing.schema import SeaSurfaceSource
 
@@ -36,6 +37,9 @@ LOWEST = 10
 
 EVERYWHERE = (-np.inf, np.inf)
 """A core, m, that is the whole track."""
+
+NODE = 1000.0
+"""Distance, m, between places for which ``robust`` is found between leads: sea level bends little over it."""
 
 FIXED = 0.05
 """Standard uncertainty, m, to which the leads of a window must fix the sea surface for ``robust`` to rest on them."""
@@ -50,12 +54,16 @@ class Rules:
     window, stride : m, length of a window and distance between centres; ``stride <= window``.
     minimum_lead_segments : open-water segments that make a lead.
     segment_length : m, length of a segment's window.
+    median : whether the heights are medians of the photons, else means.
+    trust : which leads may carry sea level.
     """
 
     window: float = 10_000.0
     stride: float = 5_000.0
     minimum_lead_segments: int = 1
     segment_length: float = 2.0
+    median: bool = True
+    trust: TrustRules = field(default_factory=TrustRules)
 
     def __post_init__(self) -> None:
         if not 0.0 < self.stride <= self.window:
@@ -68,8 +76,9 @@ class Rules:
 
     @property
     def lead_halo(self) -> float:
-        """Track needed either side of a segment, m, to tell its lead: to be cut or to count, a run is seen so far."""
-        return SECTION + self.minimum_lead_segments * (FOOTPRINT + self.segment_length)
+        """Track needed either side of a segment, m, to tell its lead: to be cut or to count, a run is seen so far; and
+        what the lead's trust depends on."""
+        return SECTION + self.minimum_lead_segments * (FOOTPRINT + self.segment_length) + HALO
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,8 @@ class Windows:
     index : i8, window number; its centre is ``index * stride``.
     lead_count : i8, leads in the window.
     minimum, average, nearest, weighted : f8 m, sea surface by the published estimators, at the window's centre.
-    minimum_sigma, average_sigma, nearest_sigma, weighted_sigma : f8 m, standard uncertainty from the segments'.
+    minimum_sigma, average_sigma, nearest_sigma, weighted_sigma : f8 m, standard uncertainty from the segments' and
+        the leads' ``extra``.
     """
 
     index: Ints
@@ -168,7 +178,8 @@ def sea_level_evidence(
     ----------
     x : f8 m, ascending positions of the segments.
     h, s : f8 m, surface height and its standard error. Open water must have finite values.
-    leads : from :func:`processing.core.leads.find_leads`; ice of any kind never stands in for open water.
+    leads : from :func:`processing.core.leads.find_leads`, judged or not; ice of any kind never stands in for open
+        water. Leads that are not trusted are left out of everything.
     core : only leads whose middle and windows whose centre lie in ``core[0] <= x < core[1]`` are returned; segments
         ``Rules.halo`` either side of it must be among ``x``.
 
@@ -179,6 +190,7 @@ def sea_level_evidence(
       minimum" without a formula; this reading gives one height a window, as the other estimators do.
     - ``weighted``: the ATBD's ``sum b_l h_l``, ``b_l = s_l^-2 / sum s^-2``, ``s_ref^2 = sum b_l^2 s_l^2``.
     """
+    leads = leads if leads.trusted.all() else leads.rows(leads.trusted)
     heights = lead_heights(x, h, s, leads, rules.segment_length)
     index = _window_numbers(leads, rules, core)
     low = np.searchsorted(leads.middle, index * rules.stride - 0.5 * rules.window, "left")
@@ -186,7 +198,8 @@ def sea_level_evidence(
     held = high > low
     index, low, high = index[held], low[held], high[held]
     lowest, mean, nearest = np.empty((3, 2, len(index)))
-    _published(x, h, s, leads.first, leads.stop, low, high, index * rules.stride, lowest, mean, nearest)
+    columns = x, h, s, leads.first, leads.stop, leads.extra
+    _published(*columns, low, high, index * rules.stride, lowest, mean, nearest)
     weighted, sigma = _combine_weighted(heights, low, high)
     surfaces = (lowest[0], mean[0], nearest[0], weighted)
     windows = Windows(index, high - low, *surfaces, lowest[1], mean[1], nearest[1], sigma)
@@ -197,10 +210,10 @@ def sea_level_evidence(
 def sea_surface_at(x: Floats, evidence: Evidence, pieces: Floats, rules: Rules, estimator: str) -> SeaSurface:
     """The sea surface at ascending positions ``x`` (f8 m), continuous within each piece.
 
-    A published estimator holds at the centres of the windows with leads, ``robust`` at the leads; between them each
-    is linear, before the first and after the last of a piece constant. The uncertainty is that of ``estimator``: its
-    variance linear between those places, plus what a random walk of variance WANDER a metre gathers between (at
-    distances d1 and d2 from them ``d1 d2 / (d1 + d2)``, beyond the outermost the distance from it).
+    A published estimator holds at the centres of the windows with leads, ``robust`` at the leads and every NODE;
+    between them each is linear, before the first and after the last of a piece constant. The uncertainty is that of
+    ``estimator``: its variance linear between those places, plus what sea level gathers (``lead_levels.gathered``)
+    over ``d1 d2 / (d1 + d2)`` at distances d1 and d2 from them, beyond the outermost over the distance from it.
 
     The source is LEADS where the window with the nearest centre holds a lead (for ``robust``, leads that fix the
     surface to FIXED), else INTERPOLATED.
@@ -250,7 +263,7 @@ def surface_lines(evidence: Evidence, pieces: Floats, rules: Rules, estimator: s
         known = _within(evidence, begin, end, rules)
         if len(known.leads.robust):
             published = _published_line(known.windows, rules, estimator)
-            found.append(PieceLines(begin, end, published, _robust_line(known.leads, rules)))
+            found.append(PieceLines(begin, end, published, _robust_line(known.leads, begin, end, rules)))
     return found
 
 
@@ -284,7 +297,7 @@ def surface_line(evidence: Evidence, begin: float, end: float, rules: Rules, est
     if len(known.leads.robust) == 0:
         return None
     if estimator == ESTIMATORS[_ROBUST]:
-        line = _robust_line(known.leads, rules)
+        line = _robust_line(known.leads, begin, end, rules)
     else:
         published = _published_line(known.windows, rules, estimator)
         line = replace(published, height=published.height[[ESTIMATORS.index(estimator)]])
@@ -316,7 +329,7 @@ def _read_piece(
     _interpolate(x, robust.place, robust.height, surface[_ROBUST:])
     chosen = robust if estimator == ESTIMATORS[_ROBUST] else published
     if len(chosen.place):
-        _carry_sigma(x, chosen.place, chosen.sigma, WANDER, sigma)
+        _carry_sigma(x, chosen.place, chosen.sigma, sigma)
         _mark_source(x, chosen.held, rules.stride, source)
 
 
@@ -326,11 +339,14 @@ def _published_line(windows: Windows, rules: Rules, estimator: str) -> Line:
     return Line(np.asarray(windows.index * rules.stride, np.float64), height, sigma, windows.index)
 
 
-def _robust_line(leads: LeadHeights, rules: Rules) -> Line:
-    parts = (leads.robust_x, leads.robust, leads.robust_sigma, leads.robust_noise)
-    found = lead_levels(*parts, rules.window, rules.stride)
+def _robust_line(leads: LeadHeights, begin: float, end: float, rules: Rules) -> Line:
+    parts = (leads.robust_x, leads.robust, leads.robust_sigma)
+    found = lead_levels(*parts, leads.robust_noise, rules.window, rules.stride)
     held = held_windows(leads.robust_x, leads.robust_sigma, found.trust, rules.window, rules.stride, FIXED)
-    return Line(leads.robust_x, found.level[None], found.sigma, held)
+    nodes = NODE * np.arange(np.ceil(begin / NODE), np.floor(end / NODE) + 1.0)
+    place = np.unique(np.concatenate([[begin, end], nodes, leads.robust_x]))
+    level, sigma = levels_at(place, *parts, found)
+    return Line(place, level[None], sigma, held)
 
 
 def _within(evidence: Evidence, begin: float, end: float, rules: Rules) -> Evidence:
@@ -347,12 +363,12 @@ _Columns = TypeVar("_Columns", LeadHeights, Windows)
 
 
 def _select(table: _Columns, keep: npt.NDArray[np.bool_]) -> _Columns:
-    return type(table)(*(getattr(table, field.name)[keep] for field in fields(table)))
+    return type(table)(*(getattr(table, each.name)[keep] for each in fields(table)))
 
 
 def _join(tables: Sequence[_Columns]) -> _Columns:
     kind = type(tables[0])
-    return kind(*(np.concatenate([getattr(table, field.name) for table in tables]) for field in fields(kind)))
+    return kind(*(np.concatenate([getattr(table, each.name) for table in tables]) for each in fields(kind)))
 
 
 def _window_numbers(leads: Leads, rules: Rules, core: tuple[float, float]) -> Ints:
@@ -382,6 +398,7 @@ def _published(
     s: Floats,
     first: Ints,
     stop: Ints,
+    extra: Floats,
     low: Ints,
     high: Ints,
     centre: Floats,
@@ -389,11 +406,15 @@ def _published(
     mean: Floats,
     near: Floats,
 ) -> None:
-    """Height and uncertainty (two rows) of the three estimators that take segments, for each window."""
+    """Height and uncertainty (two rows) of the three estimators that take segments, for each window.
+
+    The leads' ``extra`` counts in the mean over their segments, for each of the three.
+    """
     values, places = np.empty(LOWEST), np.empty(LOWEST, np.int64)
     for window in range(len(low)):
-        found, count, total, variance = 0, 0, 0.0, 0.0
+        found, count, total, variance, common = 0, 0, 0.0, 0.0, 0.0
         for lead in range(low[window], high[window]):
+            common += extra[lead] * (stop[lead] - first[lead])
             for i in range(first[lead], stop[lead]):
                 count += 1
                 total += h[i]
@@ -403,9 +424,10 @@ def _published(
         for rank in range(1, found):
             if abs(x[places[rank]] - centre[window]) < abs(x[nearest] - centre[window]):
                 nearest = places[rank]
-        lowest[0, window], lowest[1, window] = values[0], s[places[0]]
-        mean[0, window], mean[1, window] = total / count, np.sqrt(variance) / count
-        near[0, window], near[1, window] = h[nearest], s[nearest]
+        common /= count
+        lowest[0, window], lowest[1, window] = values[0], np.hypot(s[places[0]], common)
+        mean[0, window], mean[1, window] = total / count, np.hypot(np.sqrt(variance) / count, common)
+        near[0, window], near[1, window] = h[nearest], np.hypot(s[nearest], common)
 
 
 @njit(cache=True)
@@ -438,19 +460,26 @@ def _interpolate(x: Floats, spots: Floats, values: Floats, out: Any) -> None:
 
 
 @njit(cache=True)
-def _carry_sigma(x: Floats, spots: Floats, sigma: Floats, wander: float, out: Any) -> None:
+def _carry_sigma(x: Floats, spots: Floats, sigma: Floats, out: Any) -> None:
     right = 0
     for i in range(len(x)):
         while right < len(spots) and spots[right] <= x[i]:
             right += 1
         if right == 0 or right == len(spots):
             edge = 0 if right == 0 else right - 1
-            out[i] = np.sqrt(sigma[edge] ** 2 + wander * abs(x[i] - spots[edge]))
+            out[i] = np.sqrt(sigma[edge] ** 2 + _gathered(abs(x[i] - spots[edge])))
         else:
             before, after = x[i] - spots[right - 1], spots[right] - x[i]
             share = before / (before + after)
             carried = (1.0 - share) * sigma[right - 1] ** 2 + share * sigma[right] ** 2
-            out[i] = np.sqrt(carried + wander * before * after / (before + after))
+            out[i] = np.sqrt(carried + _gathered(before * after / (before + after)))
+
+
+@njit(cache=True)
+def _gathered(distance: float) -> float:
+    """``lead_levels.gathered`` of one distance."""
+    ratio = distance / LENGTH
+    return 2.0 * SPREAD**2 * (1.0 - (1.0 + ratio) * np.exp(-ratio))
 
 
 @njit(cache=True)

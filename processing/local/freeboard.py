@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from processing.core.freeboard import Stretch, TrackFreeboard, freeboard_of_whole, sea_level_mask, stretch_of
+from processing.core.freeboard import (
+    Stretch,
+    TrackFreeboard,
+    freeboard_of_whole,
+    rules_of,
+    sea_level_mask,
+    stretch_of,
+)
 from processing.core.sea_surface import ESTIMATORS, EVERYWHERE, Rules
 from processing.errors import InputError, LeadlineError, MissingError, StaleError
 from processing.io import tables
@@ -147,18 +154,18 @@ def read_part(job: Job, track: Track, rows: tuple[int, int], halo: float = 0.0) 
     Raises StaleError when the classes there are not those of the track's segments.
     """
     height = f"height_{job.stage.height}"
-    columns = ("segment", "x_atc", height, "height_std", "photon_count")
+    columns = ("segment", "x_atc", height, "height_std", "photon_count", "photon_rate", "quality")
     # Segments are no closer than they are long, so this many rows reach at least as far.
     reach = int(np.ceil(halo / track.rules.segment_length)) + 1
     first, stop = max(rows[0] - reach, 0), min(rows[1] + reach, track.rows)
     command = f"leadline resample {job.project.root}"
     table = tables.read_rows(track.segments, SEGMENT, columns, first, stop, command)
-    segment, x, level, std, count = (table[name].to_numpy() for name in columns)
+    segment, x, level, std, count, rate, quality = (table[name].to_numpy() for name in columns)
     span = segment[0] if first > 0 else -np.inf, segment[-1] if stop < track.rows else np.inf
     water = _water(job, track, segment, level, span)
     low = float(x[rows[0] - first]) if rows[0] > 0 else -np.inf
     high = float(x[rows[1] - first]) if rows[1] < track.rows else np.inf
-    return Part(segment, stretch_of(x, level, std, count, water, track.rules), (low, high))
+    return Part(segment, stretch_of(x, level, std, count, water, track.rules, rate, quality), (low, high))
 
 
 def as_table(track: Track, segment: npt.NDArray[np.int64], result: TrackFreeboard) -> pa.Table:
@@ -226,7 +233,7 @@ def _stamp(path: Path) -> Stamp:
 
 def _rules(stage: Freeboard, segment_length: float) -> Rules:
     try:
-        return Rules(float(stage.window), float(stage.stride), int(stage.minimum_lead_segments), segment_length)
+        return rules_of(stage, segment_length)
     except ValueError as error:
         raise InputError(str(error), where="freeboard", mend="choose --stride at most --window") from None
 

@@ -39,12 +39,18 @@ def made_track(track: tuple[str, str]) -> dict[str, np.ndarray]:
     water &= track[1] != "gt1r"
     height = np.where(water, 0.1, 0.4) + 0.1 * np.sin(index / 700.0) + rng.normal(0, 0.03, len(index))
     height[rng.random(len(index)) < 0.001] = np.nan
+    bank = ((index > 1000) & (index < 2500)) | (index > 12_000)
+    dark = np.repeat(rng.random(len(index) // 10 + 1) < 0.5, 10)[: len(index)]
+    rate = np.where(water, np.where(dark, 0.5, 8.0), 6.0) * np.where(bank, 0.3, 1.0)
+    full = rng.random(len(index)) < np.where(index > 9500, 0.7, 0.1)
     return {
         "segment": index + 4_000_000,
         "height_median": height.astype(np.float32),
         "height_mean": (height + rng.normal(0, 0.01, len(index))).astype(np.float32),
         "height_std": rng.uniform(0.05, 0.2, len(index)).astype(np.float32),
         "photon_count": rng.integers(1, 20, len(index), np.int32),
+        "photon_rate": rate.astype(np.float32),
+        "quality": np.where(full, 2, 0).astype(np.uint32) | np.where(index < 3000, 64, 0).astype(np.uint32),
         "label": np.where(water, 2, 0).astype(np.int8),
         "p_water": np.where(long, 0.9, np.where(water, rng.uniform(0.4, 1.0, len(index)), 0.1)).astype(np.float32),
         "has_class": rng.random(len(index)) > 0.02,
@@ -53,7 +59,7 @@ def made_track(track: tuple[str, str]) -> dict[str, np.ndarray]:
 
 def write_track(project: Project, track: tuple[str, str]) -> None:
     made = made_track(track)
-    names = ("segment", "height_median", "height_mean", "height_std", "photon_count")
+    names = ("segment", "height_median", "height_mean", "height_std", "photon_count", "photon_rate", "quality")
     columns = {name: made[name] for name in names} | {"x_atc": 2.0 * made["segment"] + 1.0}
     stamp = Stamp("resample", {"window": 2.0}, {"granule": track[0]})
     tables.write(project.table_path("segments", *track), SEGMENT, table_of(SEGMENT, track, columns), stamp)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from processing.core.effect import NOTICED, Effect, Shift, Survey, effect_of, effects_of, revise, survey
 from processing.core.freeboard import TrackFreeboard, freeboard_of_track, sea_level_mask
 from processing.core.sea_surface import ESTIMATORS, Rules
+from processing.schema import Quality
 
 RULES = Rules(window=1000.0, stride=500.0)
 
@@ -30,9 +31,22 @@ def made_track(seed: int, segments: int = 3000) -> tuple[np.ndarray, ...]:
     return x, height.astype(np.float32), rng.uniform(0.02, 0.15, len(x)).astype(np.float32), count, label.astype("i1")
 
 
-def whole(track: tuple[np.ndarray, ...], label: np.ndarray, rules: Rules, estimator: str) -> TrackFreeboard:
+def returns_of(track: tuple[np.ndarray, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Photons a shot and quality beside a track's columns: a bank of cloud, dark and bright leads, saturation."""
+    rng, x = np.random.default_rng(seed), track[0]
+    bank = np.abs(x - rng.uniform(x[0], x[-1])) < rng.uniform(500.0, 2000.0)
+    lead = np.repeat(rng.choice([0.5, 2.0, 9.0], len(x) // 40 + 1), 40)[: len(x)]
+    rate = np.where(track[4] == 2, lead, rng.uniform(4.0, 8.0, len(x))) * np.where(bank, 0.3, 1.0)
+    quality = np.full(len(x), int(Quality.FIRST_PHOTON_CORRECTED), np.uint32)
+    quality[np.repeat(rng.random(len(x) // 60 + 1) < 0.2, 60)[: len(x)]] |= np.uint32(Quality.FULLY_SATURATED)
+    return rate.astype(np.float32), quality
+
+
+def whole(
+    track: tuple[np.ndarray, ...], label: np.ndarray, rules: Rules, estimator: str, returns: tuple[np.ndarray, ...] = ()
+) -> TrackFreeboard:
     x, height, spread, count, _ = track
-    return freeboard_of_track(x, height, spread, count, sea_level_mask(label, height), rules, estimator)
+    return freeboard_of_track(x, height, spread, count, sea_level_mask(label, height), rules, estimator, *returns)
 
 
 def shift_of(before: np.ndarray, after: np.ndarray, length: float) -> Shift:
@@ -49,10 +63,12 @@ def runs(lead_id: np.ndarray) -> list[set[int]]:
     return [set(np.flatnonzero(lead_id == ident)) for ident in np.unique(lead_id[lead_id >= 0])]
 
 
-def whole_effect(track: tuple[np.ndarray, ...], label: np.ndarray, rules: Rules, estimator: str) -> Effect:
+def whole_effect(
+    track: tuple[np.ndarray, ...], label: np.ndarray, rules: Rules, estimator: str, returns: tuple[np.ndarray, ...] = ()
+) -> Effect:
     """By definition: the whole track before and after, side by side."""
     row, length = ESTIMATORS.index(estimator), rules.segment_length
-    old, new = whole(track, track[4], rules, estimator), whole(track, label, rules, estimator)
+    old, new = (whole(track, each, rules, estimator, returns) for each in (track[4], label))
     was, now = old.sea.surface[row], new.sea.surface[row]
     before, after = runs(old.lead_id), runs(new.lead_id)
     kept, there = set().union(*after), set().union(*before)
@@ -103,20 +119,22 @@ def assert_equal_surveys(found: Survey, expected: Survey) -> None:
     st.sampled_from([-1, 0, 2]),
     st.sampled_from([1, 4]),
     st.sampled_from(ESTIMATORS),
+    st.booleans(),
 )
 def test_an_effect_equals_the_whole_track_computed_twice(
-    seed: int, place: float, count: int, scattered: bool, given_label: int, minimum: int, estimator: str
+    seed: int, place: float, count: int, scattered: bool, given_label: int, minimum: int, estimator: str, told: bool
 ) -> None:
     track = made_track(seed)
+    returns = returns_of(track, seed) if told else ()
     rules = Rules(1000.0, 500.0, minimum)
     rows = int(place * (len(track[0]) - 1)) + np.arange(count) * (3 if scattered else 1)
     rows = rows[rows < len(track[0])]
-    known = survey(*track, rules, estimator)
+    known = survey(*track, rules, estimator, *returns)
     label = track[4].copy()
     label[rows] = given_label
     revised = revise(known, label)
-    assert_equal_surveys(revised, survey(*track[:4], label, rules, estimator))
-    assert_equal_effects(effects_of(known, rows)[given_label], whole_effect(track, label, rules, estimator))
+    assert_equal_surveys(revised, survey(*track[:4], label, rules, estimator, *returns))
+    assert_equal_effects(effects_of(known, rows)[given_label], whole_effect(track, label, rules, estimator, returns))
     back = revise(revised, track[4])
     assert_equal_surveys(back, known)
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processing.core.freeboard import (
+    Stretch,
     freeboard,
     freeboard_of_stretch,
     freeboard_of_track,
@@ -19,6 +20,7 @@ from processing.core.freeboard import (
     track_lines,
 )
 from processing.core.sea_surface import ESTIMATORS, Rules, lines_near
+from processing.schema import Quality
 
 
 @pytest.mark.kernel
@@ -95,6 +97,23 @@ def made_track(seed: int, spacing: int) -> Columns:
     return tuple(each[keep] for each in (*columns, rng.integers(1, 20, len(x), np.int32), water))
 
 
+def returns_of(track: Columns, seed: int) -> Columns:
+    """Photons a shot and quality beside a track's columns: a bank of cloud, dark and bright leads, saturation."""
+    rng, x = np.random.default_rng(seed), track[0]
+    bank = np.abs(x - rng.uniform(x[0], x[-1])) < rng.uniform(500.0, 4000.0)
+    lead = np.repeat(rng.choice([0.5, 2.0, 9.0], len(x) // 40 + 1), 40)[: len(x)]
+    rate = np.where(track[4], lead, rng.uniform(4.0, 8.0, len(x))) * np.where(bank, 0.3, 1.0)
+    quality = np.full(len(x), int(Quality.FIRST_PHOTON_CORRECTED), np.uint32)
+    quality[np.repeat(rng.random(len(x) // 60 + 1) < 0.2, 60)[: len(x)]] |= np.uint32(Quality.FULLY_SATURATED)
+    quality[np.repeat(rng.random(len(x) // 60 + 1) < 0.1, 60)[: len(x)]] = 0
+    return rate.astype(np.float32), quality
+
+
+def stretch_from(columns: Columns, rules: Rules) -> Stretch:
+    """A stretch of columns that end with photon rate and quality, or do not."""
+    return stretch_of(*columns[:5], rules, *columns[5:])
+
+
 def by_stretches(track: Columns, edges: list[float], rules: Rules, estimator: str) -> Result:
     """What the track's stretches between ``edges`` give one after another, each seeing no more than its halo."""
 
@@ -103,11 +122,11 @@ def by_stretches(track: Columns, edges: list[float], rules: Rules, estimator: st
         return tuple(each[near] for each in track)
 
     cores = list(pairwise([-np.inf, *edges, np.inf]))
-    levels = [sea_level_of(stretch_of(*stretch(core, rules.halo), rules), rules, core) for core in cores]
+    levels = [sea_level_of(stretch_from(stretch(core, rules.halo), rules), rules, core) for core in cores]
     lines = track_lines(levels, rules, estimator)
     parts = [
         freeboard_of_stretch(
-            stretch_of(*stretch(core, rules.lead_halo), rules), lines_near(lines, core, rules), rules, estimator, core
+            stretch_from(stretch(core, rules.lead_halo), rules), lines_near(lines, core, rules), rules, estimator, core
         )
         for core in cores
     ]
@@ -118,7 +137,7 @@ def by_stretches(track: Columns, edges: list[float], rules: Rules, estimator: st
     )
 
 
-_COLUMNS = ("freeboard", "freeboard_sigma", "lead_id")
+_COLUMNS = ("freeboard", "freeboard_sigma", "lead_id", "flags")
 
 
 @settings(max_examples=60, deadline=None)
@@ -128,12 +147,14 @@ _COLUMNS = ("freeboard", "freeboard_sigma", "lead_id")
     st.lists(st.floats(29_000.0, 49_000.0), max_size=6, unique=True),
     st.sampled_from([Rules(1000.0, 500.0), Rules(400.0, 300.0, 3), Rules(1500.0, 100.0, 40), Rules(6000.0, 6000.0)]),
     st.sampled_from(ESTIMATORS),
+    st.booleans(),
 )
 def test_a_track_stretch_by_stretch_is_the_whole_track_bit_for_bit(
-    seed: int, spacing: int, edges: list[float], rules: Rules, estimator: str
+    seed: int, spacing: int, edges: list[float], rules: Rules, estimator: str, told: bool
 ) -> None:
     track = made_track(seed, spacing)
-    whole = freeboard_of_track(*track, rules, estimator)
+    track = (*track, *returns_of(track, seed)) if told else track
+    whole = freeboard_of_track(*track[:5], rules, estimator, *track[5:])
     expected = (whole.sea.surface, whole.sea.sigma, whole.sea.source, *(getattr(whole, name) for name in _COLUMNS))
     for one, other in zip(expected, by_stretches(track, sorted(edges), rules, estimator), strict=True):
         assert one.dtype == other.dtype
@@ -149,5 +170,5 @@ def test_a_lead_of_sparse_segments_counts_on_either_side_of_a_border() -> None:
     whole = freeboard_of_track(*track, rules, "average")
     assert set(whole.lead_id.tolist()) == {-1, 1003, 1501, 2005}
     for edge in (2007.0, 2100.0, 3003.0, 4400.0):
-        *_, number = by_stretches(track, [edge], rules, "average")
+        *_, number, _ = by_stretches(track, [edge], rules, "average")
         assert number.tolist() == whole.lead_id.tolist(), f"a border at {edge} m"

@@ -1,4 +1,4 @@
-"""Sea level through the leads: exact cases of the random walk, rejection of what is no lead, which windows are held."""
+"""Sea level through the leads: exact cases of the process, rejection of what is no lead, which windows are held."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processing.core.lead_levels import LEVEL_SPREAD, WANDER, held_windows, lead_levels
+from processing.core.lead_levels import LENGTH, LEVEL_SPREAD, SPREAD, gathered, held_windows, lead_levels, levels_at
 from processing.io import atl10
 
 WINDOW, STRIDE = 10_000.0, 5000.0
@@ -23,30 +23,48 @@ def levels(x: list[float], height: list[float], sigma: list[float], noise: list[
 @pytest.mark.kernel
 def test_one_lead_gives_its_own_height() -> None:
     found = levels([3000.0], [0.25], [0.04])
-    assert (found.level[0], found.trust[0]) == (0.25, 1.0)
+    assert (found.level[0], found.trust[0]) == (pytest.approx(0.25), 1.0)
     assert found.sigma[0] == pytest.approx(0.04)
 
 
+def covariance(x: np.ndarray, other: np.ndarray) -> np.ndarray:
+    ratio = np.abs(x[:, None] - other) / LENGTH
+    return SPREAD**2 * (1.0 + ratio) * np.exp(-ratio)
+
+
 @pytest.mark.kernel
-def test_two_leads_by_hand() -> None:
-    # 40 km apart the walk gathers 1e-7 * 4e4 = 0.0040 m2. Seen from the first, the second's height has variance
-    # 0.0009 / trust + 0.0040; heights that agree are trusted fully and need no iteration.
-    found = levels([0.0, 40_000.0], [0.1, 0.1], [0.03, 0.03])
-    assert found.level.tolist() == [0.1, 0.1]
-    precision = 1 / 0.03**2 + 1 / (0.03**2 + WANDER * 40_000.0)
-    assert found.sigma == pytest.approx(precision**-0.5)
+def test_what_sea_level_gathers_is_its_slope_at_first_and_twice_its_variance_at_last() -> None:
+    assert gathered([0.0, 24.0, 1e7]) == pytest.approx([0.0, (SPREAD * 24.0 / LENGTH) ** 2, 2.0 * SPREAD**2], rel=2e-3)
 
 
-def test_the_level_minimises_its_own_quadratic_form() -> None:
-    # With its final trust the level is the minimum of sum t (h - f)^2 / s^2 + sum (df)^2 / (WANDER dx): solve directly.
+def test_the_level_is_the_conditional_mean_of_the_process() -> None:
+    # Universal kriging solved directly, with the trust that it ends with.
     rng = np.random.default_rng(4)
     x = np.cumsum(rng.uniform(50, 4000, 40))
-    height, sigma = np.cumsum(rng.normal(0, 0.01, 40)) + rng.normal(0, 0.03, 40), rng.uniform(0.01, 0.1, 40)
+    height, sigma = 0.1 * np.sin(x / 9000.0) + rng.normal(0, 0.03, 40), rng.uniform(0.01, 0.1, 40)
     found = lead_levels(x, height, sigma, sigma, WINDOW, STRIDE)
-    weight, stiff = found.trust / sigma**2, 1 / (WANDER * np.diff(x))
-    matrix = np.diag(weight + np.r_[stiff, 0] + np.r_[0, stiff]) - np.diag(stiff, 1) - np.diag(stiff, -1)
-    np.testing.assert_allclose(np.linalg.solve(matrix, weight * height), found.level, atol=2e-5)
-    np.testing.assert_allclose(np.sqrt(np.diag(np.linalg.inv(matrix))), found.sigma, rtol=2e-2)
+    counts = found.trust > 1e-6
+    noise = np.diag(sigma[counts] ** 2 / found.trust[counts])
+    for places, level, error in (
+        (x, found.level, found.sigma),
+        (grid := np.arange(0.0, 90_000.0, 700.0), *levels_at(grid, x, height, sigma, found)),
+    ):
+        inverse = np.linalg.inv(covariance(x[counts], x[counts]) + noise)
+        gain = covariance(places, x[counts]) @ inverse
+        mean = inverse.sum(axis=0) @ height[counts] / inverse.sum()
+        np.testing.assert_allclose(mean + gain @ (height[counts] - mean), level, atol=2e-4)
+        left = SPREAD**2 - np.einsum("ij,ji->i", gain, covariance(x[counts], places))
+        left += (1.0 - gain.sum(axis=1)) ** 2 / inverse.sum()
+        np.testing.assert_allclose(np.sqrt(left), error, rtol=2e-2)
+
+
+def test_leads_far_from_all_others_are_not_dropped_for_what_sea_level_gathers() -> None:
+    x = [0.0, 300.0, 600.0, 30_000.0, 30_300.0]
+    found = levels(x, [0.0, 0.0, 0.0, 0.15, 0.15], [0.02] * 5)
+    assert found.trust.min() > 0.5
+    assert found.level[3:] == pytest.approx(0.15, abs=0.01)
+    below = levels([*x[:3], 20_000.0], [0.0, 0.0, 0.0, -0.12], [0.02] * 4)
+    assert below.trust[3] > 0.5
 
 
 def test_what_is_no_lead_loses_its_weight() -> None:
@@ -68,20 +86,21 @@ def test_a_narrow_lead_is_outweighed_but_serves_where_it_is_alone() -> None:
     wide_and_narrow = levels([0.0, 100.0], [0.0, 0.06], [0.01, 0.25], [0.01, 0.03])
     assert wide_and_narrow.level[0] < 0.001
     alone = levels([0.0], [0.06], [0.25], [0.03])
-    assert (alone.level[0], alone.sigma[0]) == (0.06, pytest.approx(0.25))
+    assert (alone.level[0], alone.sigma[0]) == (pytest.approx(0.06), pytest.approx(0.25))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 20_000), st.floats(-3, 3), st.floats(0.001, 0.5)), min_size=1, max_size=25))
-def test_any_leads_give_finite_levels_between_their_heights(drawn: list[tuple[int, float, float]]) -> None:
+def test_any_leads_give_finite_levels_about_their_heights(drawn: list[tuple[int, float, float]]) -> None:
     x = np.cumsum([float(step) for step, _, _ in drawn])
     height, sigma = np.array([h for _, h, _ in drawn]), np.array([s for _, _, s in drawn])
     found = lead_levels(x, height, sigma, sigma, WINDOW, STRIDE)
     assert np.isfinite(found.level).all()
     assert np.isfinite(found.sigma).all()
     assert (found.sigma > 0).all()
-    assert found.level.min() >= height.min() - 1e-9
-    assert found.level.max() <= height.max() + 1e-9
+    reach = 0.25 * np.ptp(height) + 1e-9  # a smooth surface may swing beyond its outermost leads
+    assert found.level.min() >= height.min() - reach
+    assert found.level.max() <= height.max() + reach
     assert ((found.trust >= 0) & (found.trust <= 1)).all()
 
 
@@ -106,5 +125,5 @@ def test_the_sea_wanders_as_between_real_leads(shared_data: Path) -> None:
     assert np.sqrt(nugget / 2) == pytest.approx(LEVEL_SPREAD, rel=0.3)
     for low, high in ((4000, 7000), (7000, 13_000), (13_000, 25_000)):
         near = (distance >= low) & (distance < high)
-        gathered = float(difference[near].mean()) - nugget
-        assert 0.5 < gathered / (WANDER * float(distance[near].mean())) < 2.0
+        seen = float(difference[near].mean()) - nugget
+        assert 0.25 < seen / float(gathered(distance[near].mean())) < 1.0

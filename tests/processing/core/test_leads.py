@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processing.core.leads import (
-    HEIGHT_FLOOR,
     NARROW_SPREAD,
-    PULSE_SPREAD,
+    PHOTON_SPREAD,
+    RELIEF,
     SECTION,
     biweight,
     find_leads,
@@ -27,10 +27,18 @@ def segments(*windows: int) -> np.ndarray:
     return 2.0 * np.array(windows, float) + 1.0
 
 
-def test_height_sigma_pools_the_pulse_with_the_photons() -> None:
-    # n = 1: the spread is the pulse's. n = 4, s = 0.2: (4 * 0.04 + 2 * 0.01) / 5 = 0.036, / 4 = 0.009.
-    found = height_sigma([0.0, 0.2, 0.0], [1, 4, 100_000])
-    assert found == pytest.approx([PULSE_SPREAD, np.sqrt(0.009), HEIGHT_FLOOR])
+def test_height_sigma_pools_the_usual_spread_with_the_photons() -> None:
+    # n = 1: the spread is the usual one. n = 4, s = 0.2: (4 * 0.04 + 4 * 0.0144) / 7 / 4 = 0.0077714.
+    found = height_sigma([0.0, 0.2, 0.0], [1, 4, 10_000_000], median=False)
+    assert found == pytest.approx(np.hypot(RELIEF, [PHOTON_SPREAD, np.sqrt(0.0077714), 0.0]), abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 9, 10, 40])
+def test_a_median_is_less_sure_than_a_mean_as_normal_heights_say(count: int) -> None:
+    spread = np.random.default_rng(count).normal(size=(40_000, count))
+    ratio = np.median(spread, axis=1).std() / spread.mean(axis=1).std()
+    mean, median = (height_sigma([0.3], [count], median=kind)[0] ** 2 - RELIEF**2 for kind in (False, True))
+    assert np.sqrt(median / mean) == pytest.approx(ratio, rel=0.02)
 
 
 def test_a_lead_ends_at_ice_and_at_a_distance_of_more_than_a_footprint() -> None:

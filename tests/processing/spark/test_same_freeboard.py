@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from processing.errors import InputError, StaleError
@@ -16,7 +17,7 @@ from processing.local.freeboard import freeboard as on_one_machine
 from processing.local.freeboard import job_of, outdated
 from processing.progress import watched
 from processing.project import Project
-from processing.schema import FREEBOARD, PREDICTION, SeaSurfaceSource
+from processing.schema import FREEBOARD, PREDICTION, FreeboardFlag, SeaSurfaceSource
 from processing.spark import freeboard as spark
 from processing.spark import granules
 from processing.spark.standalone import Standalone
@@ -41,7 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def twins(made: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Project, Project]:
     """The same project twice; tracks are cut into pieces of a few kilometres, so that borders fall inside leads."""
-    for name, value in (("_FEWEST", 1), ("_MOST", 1), ("_UNIT", UNIT)):
+    for name, value in (("_FEWEST", 1), ("_MOST", 1), ("_UNIT", UNIT), ("_least", lambda _: 1600.0)):
         monkeypatch.setattr(spark, name, value)
     whole, cut = (Project(shutil.copytree(made.root, tmp_path / name)) for name in ("whole", "cut"))
     return whole, cut
@@ -55,6 +56,7 @@ def twins(made: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
         ("local", "predictions", {"estimator": "weighted", "height": "mean", "stride": 500.0}),
         ("local", "labels", {"estimator": "average", "minimum_lead_segments": 30}),
         ("local", "labels", {"estimator": "nearest", "height": "mean"}),
+        ("local", "predictions", {"estimator": "robust", "dark_leads": True, "wave_least": 0.001}),
         ("cluster", "predictions", {"estimator": "robust"}),
     ],
     indirect=["engine"],
@@ -74,6 +76,11 @@ def test_freeboard_is_the_same(
     lead = found["lead_id"].to_numpy()
     assert any(lead[row - 1] == lead[row] >= 0 for row in borders), "a border falls inside a lead"
     assert set(found["sea_surface_source"].to_pylist()) >= {SeaSurfaceSource.NONE, SeaSurfaceSource.LEADS}
+    seen = int(np.bitwise_or.reduce(found["flags"].to_numpy()))
+    wanted = FreeboardFlag.UNDER_CLOUD | FreeboardFlag.SATURATED | FreeboardFlag.NO_FIRST_PHOTON
+    if stage.minimum_lead_segments == 1:
+        wanted |= FreeboardFlag.DARK_LEAD | (0 if stage.dark_leads else FreeboardFlag.NOT_TRUSTED)
+    assert seen & wanted == wanted, "the flags have something to say"
 
 
 def test_an_executor_killed_between_the_steps_changes_nothing(

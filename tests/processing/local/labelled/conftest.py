@@ -57,6 +57,7 @@ def write_segments(project: Project, track: tuple[str, str], kilometres: int, se
         "lat": np.linspace(-74.0, -74.2, length),
         "lon": np.full(length, -160.0),
         "photon_count": np.full(length, 10, np.int32),
+        "photon_rate": np.full(length, 10 / 3, np.float32),
         "height_mean": height.astype(np.float32) - np.float32(0.01),
         "height_median": height.astype(np.float32),
         "height_std": np.full(length, 0.1, np.float32),

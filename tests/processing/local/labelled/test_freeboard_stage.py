@@ -40,13 +40,15 @@ def test_the_table_holds_what_the_core_computes(made: SimpleNamespace, project: 
             tables.read(project.table_path("predictions", *track, made.run), PREDICTION)["predicted"].to_numpy() == 2
         )
         names = ("x_atc", "height_median", "height_std", "photon_count")
-        expected = freeboard_of_track(*(segments[name].to_numpy() for name in names), water, Rules(), "weighted")
+        known, returns = ([segments[name].to_numpy() for name in some] for some in (names, ("photon_rate", "quality")))
+        expected = freeboard_of_track(*known, water, Rules(), "weighted", *returns)
         assert found["segment"].equals(segments["segment"])
         for row, name in enumerate(ESTIMATORS):
             np.testing.assert_array_equal(found[f"sea_surface_{name}"].to_numpy(), expected.sea.surface[row])
         np.testing.assert_array_equal(found["freeboard"].to_numpy(), expected.freeboard)
         np.testing.assert_array_equal(found["freeboard_sigma"].to_numpy(), expected.freeboard_sigma)
         np.testing.assert_array_equal(found["lead_id"].to_numpy(), expected.lead_id)
+        np.testing.assert_array_equal(found["flags"].to_numpy(), expected.flags)
         assert found["sea_surface_robust"].to_numpy() == pytest.approx(0.1, abs=0.01)
 
 
