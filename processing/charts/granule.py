@@ -233,7 +233,8 @@ def distribution(tracks: Sequence[Profile], foot: str) -> Figure:
     left.set_ylim(bottom=0.0)
     left.set_xlabel("freeboard (m)")
     left.set_ylabel("share of segments in 2 cm (%)")
-    left.legend(loc="lower left", bbox_to_anchor=(0.03, 1.0), borderaxespad=0.2)
+    if left.get_legend_handles_labels()[0]:
+        left.legend(loc="lower left", bbox_to_anchor=(0.03, 1.0), borderaxespad=0.2)
     _draw_beams(right, tracks)
     for letter, axes in zip("ab", (left, right), strict=True):
         lettered(axes, letter)

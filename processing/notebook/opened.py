@@ -152,7 +152,7 @@ class Opened:
 
         >>> import leadline
         >>> [len(track.freeboard) for track in leadline.open("PROJECT").tracks(beam="gt1l")]
-        [957]
+        [955]
         """
         from processing.local.measured import measured_tracks
 
