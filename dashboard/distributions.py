@@ -81,8 +81,13 @@ class Distributions:
     def project(self) -> Project:
         return self.workspace.project
 
-    def of(self, wanted: Wanted) -> Parts:
-        """The distributions asked for; takes seconds for a project. Raises LeadlineError for damaged tables."""
+    def of(self, wanted: Wanted, shown: NDArray[np.float32] | None = None) -> Parts:
+        """The distributions asked for; takes seconds for a project. Raises LeadlineError for damaged tables.
+
+        ``shown`` is the freeboard (m) of the beam at hand where that is known already.
+        """
+        if wanted.by == "class" and wanted.scope not in WHOLE and shown is not None:
+            return _by_class(self._summed(wanted, wanted.beam, self._places(wanted), shown))
         if wanted.by == "class":
             total = sum_of([found for _, found in self._each(wanted)])
             return _by_class(total)
@@ -137,7 +142,14 @@ class Distributions:
         """Freeboard of a stretch, or all, of one beam of the granule at hand."""
         own = self.levels.settings(wanted.granule, beam, run)
         settings = own if wanted.by == "run" else wanted.settings
-        x, freeboard = self.levels.freeboard_alone(wanted.granule, beam, run, settings)
+        return self._summed(wanted, beam, *self.levels.freeboard_alone(wanted.granule, beam, run, settings))
+
+    def _places(self, wanted: Wanted) -> NDArray[np.float64]:
+        return self.workspace.track(wanted.granule, wanted.beam).x_atc
+
+    def _summed(
+        self, wanted: Wanted, beam: str, x: NDArray[np.float64], freeboard: NDArray[np.float32]
+    ) -> FreeboardSums:
         rows = slice(0, len(x)) if wanted.ends is None else rows_in(x, *wanted.ends)
         codes = self._codes(wanted, beam, len(x))[rows]
         none = np.zeros(0, np.int32)

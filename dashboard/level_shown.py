@@ -15,6 +15,10 @@ ASKED = ("granule", "beam", "run", "method", "window_km", "stride_km", "height")
 """Parts of the state that say which level is shown."""
 
 
+_ROOM = 1.5
+"""How many lengths of the view either side of it are computed first."""
+
+
 class ShownLevel:
     """The level at hand at a ``Place``; ``on_found`` is called, on the page's thread, when one that was asked for is
     there. Until then the one before stays, unless it is of another track."""
@@ -69,16 +73,52 @@ class ShownLevel:
         if found is not None:
             self._reading.drop()
             self._take(found)
-        elif change.touches(*ASKED) or self._level is None:
+        elif change.touches(*ASKED) or self._level is None or not self._level.holds(*self._needed()):
             self._ask(track, settings)
 
     def _ask(self, track: tuple[str, str, str], settings: Settings) -> None:
+        """Have what is in sight computed, where that is a small part, and all of the track where more is told."""
         self.waits = True
+        span, (low, high) = self.place.state.span, self.place.extent
+        if _ROOM * span < 0.5 * (high - low):
+            start, end = self.place.state.window
+            core = start - _ROOM * span, end + _ROOM * span
+            self._reading.ask(
+                lambda: self.levels.near(*track, settings, core),
+                lambda found: self._show_near(track, found),
+                self._fail,
+            )
+        else:
+            self._ask_whole(track, settings)
+
+    def _ask_whole(self, track: tuple[str, str, str], settings: Settings) -> None:
         self._reading.ask(lambda: self.levels.level(*track, settings), self._show, self._fail)
+
+    def _show_near(self, track: tuple[str, str, str], found: Level) -> None:
+        self._take(found)
+        self.waits = not found.holds(*self._needed())
+        self.on_found()
+        if self.waits:
+            self._ask_whole(track, found.settings)
 
     def _show(self, found: Level) -> None:
         self._take(found)
         self.on_found()
+
+    def _drawn(self) -> tuple[float, float]:
+        """What views draw of the track, m: the window and a margin."""
+        start, end = self.place.state.window
+        low, high = self.place.extent
+        margin = 0.5 * (end - start)
+        return min(max(start - margin, low), high), max(min(end + margin, high), low)
+
+    def _needed(self) -> tuple[float, float]:
+        """What is drawn or told of the track, m."""
+        state, drawn = self.place.state, self._drawn()
+        if state.scope == "beam" or state.together != "one":
+            return self.place.extent
+        ends = state.stretch if state.scope == "stretch" else None
+        return (min(drawn[0], ends[0]), max(drawn[1], ends[1])) if ends else drawn
 
     def _take(self, found: Level) -> None:
         self.waits = False

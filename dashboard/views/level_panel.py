@@ -43,7 +43,7 @@ class LevelPanel:
         self.side = controls.html("side-card", sizing_mode="stretch_width")
         self.binned = 0.0
         self._reading = Reading(place, later)
-        self._told: Any = None
+        self._told: tuple[Any, Level | None] | None = None
         self._found: tuple[Parts, StretchFigures | None] | None = None
         self._scope = controls.select(place.state, "scope", "Distribution of", 128)
         self._by = controls.select(place.state, "by", "by", 96)
@@ -82,7 +82,12 @@ class LevelPanel:
         shows: tuple[Any, ...] = (state.scope, state.by, self.shown.track, source.key if source else "", self.theme)
         shows += (self._ends(), round(binned), self.place.events_seen)
         level = self.shown.level
-        if (shows, level) == self._told and not change.touches("source"):
+        if (
+            self._told is not None
+            and self._told[0] == shows
+            and self._told[1] is level
+            and not change.touches("source")
+        ):
             return
         self._told = None
         try:
@@ -142,6 +147,8 @@ class LevelPanel:
         wanted = Wanted(*self.shown.track, level.settings, source.key if source else "", state.scope, state.by,
                         self._ends())  # fmt: skip
         rows = self._rows()
+        if not level.holds(*(self._ends() or self.place.extent)) and self.shown.waits:
+            return
         cheap = state.scope not in WHOLE and state.by == "class" and rows.stop - rows.start <= _AT_ONCE
         codes = self._codes() if source is not None else None
         if cheap:
@@ -162,7 +169,7 @@ class LevelPanel:
     def _work(
         self, wanted: Wanted, level: Level, rows: slice, codes: NDArray[np.int8] | None
     ) -> tuple[Parts, StretchFigures | None]:
-        parts = self.sums.of(wanted)
+        parts = self.sums.of(wanted, level.sea.freeboard)
         if wanted.scope != "stretch":
             return parts, None
         sea, x = level.sea, self.place.workspace.track(wanted.granule, wanted.beam).x_atc

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from dashboard import detail, palette
 from dashboard.level_shown import ShownLevel
+from dashboard.live_level import Level
 from dashboard.place import Place
 from dashboard.state import Change
 from dashboard.views import figure as looks
 from dashboard.views.along_track import NO_IMAGE
 from dashboard.views.review_rows import Cells, ClassRows, Row
+from dashboard.views.sea_level import same_picture
 from processing.schema import FreeboardFlag, SeaSurfaceSource
 
 SOURCE, DOUBT = "sea source", "doubt"
@@ -55,11 +57,12 @@ def source_colours(estimator: str, theme: str) -> dict[str, str]:
 class LevelRows(ClassRows):
     """The class rows, and two of the level that ``shown`` holds."""
 
-    drawn_anew_by = ("granule", "beam", "source", "run", "level")
+    drawn_anew_by = ("granule", "beam", "source", "run", "opinion")
     name = "level-rows"
 
     def __init__(self, place: Place, theme: str, x_range: Range1d, shown: ShownLevel) -> None:
         self.shown = shown
+        self._level_drawn: Level | None = None
         super().__init__(place, theme, x_range)
 
     def paint(self, theme: str) -> None:
@@ -71,8 +74,12 @@ class LevelRows(ClassRows):
 
     def update(self, change: Change) -> None:
         """Follow the state; the sea surface's row has the colour of the method in use."""
-        if self.shown.level is not None:
-            self._colour_source(self.shown.level.sea.estimator)
+        level = self.shown.level
+        if level is not None:
+            self._colour_source(level.sea.estimator)
+        if not same_picture(self._level_drawn, level, self.drawn):
+            self.drawn = None
+        self._level_drawn = level
         super().update(change)
 
     def _colour_source(self, estimator: str) -> None:

@@ -61,7 +61,7 @@ class Layer:
 class SeaLevelView(AlongTrack):
     """``heights`` and ``freeboard`` are figures that share the along-track axis; ``shown`` says what they show."""
 
-    drawn_anew_by = ("granule", "beam", "source", "run", "theme", "level")
+    drawn_anew_by = ("granule", "beam", "source", "run", "theme")
 
     def __init__(self, place: Place, theme: str, x_range: Range1d, shown: ShownLevel) -> None:
         super().__init__(place, theme, x_range)
@@ -95,8 +95,9 @@ class SeaLevelView(AlongTrack):
         self.marks.paint(theme)
 
     def update(self, change: Change) -> None:
-        if self.shown.level is not self._level_drawn:
+        if not same_picture(self._level_drawn, self.shown.level, self.drawn):
             self.drawn = None
+        self._level_drawn = self.shown.level
         super().update(change)
         if self.place.opened:
             self.marks.follow(self.shown)
@@ -254,6 +255,14 @@ def sampled(x: NDArray[np.float64], start: float, end: float, bins: int) -> NDAr
     middles = start + (np.arange(bins) + 0.5) * ((end - start) / bins)
     rows = np.clip(np.searchsorted(x, middles), inside.start, inside.stop - 1)
     return np.unique(np.r_[inside.start, rows, inside.stop - 1])
+
+
+def same_picture(drawn: Level | None, level: Level | None, stretch: Stretch | None) -> bool:
+    """Whether a level shows on a stretch what is drawn there: it is the same, or the whole of what was a part."""
+    if drawn is None or level is None or drawn is level or stretch is None:
+        return drawn is level
+    same = drawn.settings == level.settings and drawn.leads is level.leads
+    return same and drawn.holds(stretch.start, stretch.end)
 
 
 def _hole(width: float) -> float:
