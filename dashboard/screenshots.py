@@ -48,6 +48,7 @@ PICTURES = (
     Picture("review", "review", ("n",)),
     Picture("drift", "review", ("n", "d", "Shift+ArrowRight", "m")),
     Picture("freeboard", "freeboard"),
+    Picture("products", "products"),
     Picture("jobs", "jobs", query="launch=train"),
     Picture("compare", "compare", query="aspect=differences"),
 )

@@ -232,10 +232,11 @@ class ProductsPage(Page):
             return
         self._shown, self._pairs = shown, found.pairs
         one, title = found.matches, f"{found.matches.quantity} (m)"
-        self.layout.scatter.show(self._pairs, one.agreement, "class", (f"Measured {title}", f"Our {title}"))
+        names = (f"Measured {title}", f"Our {title}")
+        self.layout.scatter.show(self._pairs, one.agreement, "class", names, list(one.beam), 0.0)
         values = {"ours": one.ours, "theirs": one.theirs}
-        names = {"ours": "ours", "theirs": "measured"}
-        self.layout.histogram.show(values, {}, names, title.capitalize())
+        told = {"ours": "ours", "theirs": "measured"}
+        self.layout.histogram.show(values, {}, told, title.capitalize())
         self.layout.map.show(found)
         self._choose_matches(found)
 
@@ -267,7 +268,12 @@ class ProductsPage(Page):
         pairs = self._pairs = found.pairs(quantity)
         title = product_looks.TITLES[quantity]
         self.layout.scatter.show(
-            pairs, found.agreements[quantity], self.place.state.shade, (f"{name} {title.lower()}", "Ours (m)")
+            pairs,
+            found.agreements[quantity],
+            self.place.state.shade,
+            (f"{name} {title.lower()}", "Ours (m)"),
+            [found.tracks[number].beam for number in pairs.track.tolist()],
+            self.place.origin,
         )
         freeboard = quantity == "freeboard"
         modes = {"ours": found.modes.ours.value, "theirs": found.modes.theirs.value} if freeboard else {}

@@ -161,7 +161,7 @@ class ProductProfile(AlongTrack):
         good = np.isfinite(values.fine[rows])
         x, y = values.fine_x[rows][good], values.fine[rows][good]
         top = detail.raster(x, y, np.ones(len(x), np.int8), view)
-        if len(x) < 2 * view.width:
+        if len(x) < 6 * view.width:
             top = detail.thicken(top, 1)
         lut = np.array([0, palette.rgba(palette.theme(self.theme)["soft"], 120)], np.uint32)
         self.image.data = self._picture(lut[top], view)

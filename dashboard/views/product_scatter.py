@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ MANY = 4_000
 
 _CELLS = 140
 _REACH = 10.0
-_POINTS: dict[str, list[Any]] = {"x": [], "y": [], "colour": []}
+_POINTS: dict[str, list[Any]] = {"x": [], "y": [], "colour": [], "beam": [], "km": []}
 _LINE: dict[str, list[Any]] = {"x": [], "y": []}
 _TEXT: dict[str, list[Any]] = {"x": [], "y": [], "text": []}
 
@@ -55,8 +55,13 @@ class Scatter:
         self._chosen.glyph.update(fill_color=product_looks.chosen(theme), line_color=ink["card"])
         self._told.glyph.update(text_color=ink["ink"], background_fill_color=ink["card"])
 
-    def show(self, found: Pairs, told: Agreement, shade: str, names: tuple[str, str]) -> None:
-        """Draw pairs coloured by our ``class`` or the product's ``type``; ``names`` are those of the axes."""
+    def show(
+        self, found: Pairs, told: Agreement, shade: str, names: tuple[str, str], beams: Sequence[str], origin: float
+    ) -> None:
+        """Draw pairs coloured by our ``class`` or the product's ``type``.
+
+        ``names`` are those of the axes, ``beams`` of each pair's beam; ``origin`` is what distances are told from, m.
+        """
         self._pairs = found
         self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = names
         low, high = self._fit(found)
@@ -65,7 +70,8 @@ class Scatter:
             self.image.data = self._density(found, low, high)
         else:
             self.image.data = dict(NO_IMAGE)
-            self.points.data = {"x": found.theirs, "y": found.ours, "colour": self._colours(found, shade)}
+            place = {"beam": list(beams), "km": (found.x - origin) / 1000.0}
+            self.points.data = {"x": found.theirs, "y": found.ours, "colour": self._colours(found, shade), **place}
         self.same.data = {"x": [low, high], "y": [low, high]} if len(found) else dict(_LINE)
         slope, line = told.slope.value, np.array([low, high])
         known = np.isfinite(slope) and len(found) > 0
@@ -98,8 +104,15 @@ class Scatter:
         self.chosen = ColumnDataSource(dict(_LINE), name="scatter-chosen")
         self.same, self.slope = ColumnDataSource(dict(_LINE)), ColumnDataSource(dict(_LINE))
         plot.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
-        looks.draw(plot, "scatter", "x", "y", source=self.points, size=5, fill_color="colour", line_color=None,
-                   fill_alpha=0.7)  # fmt: skip
+        points = looks.draw(plot, "scatter", "x", "y", source=self.points, size=5, fill_color="colour", line_color=None,
+                            fill_alpha=0.7)  # fmt: skip
+        facts = [
+            ("Beam", "@beam"),
+            ("Along track", "@km{0,0.00} km"),
+            ("Theirs", "@x{0.000} m"),
+            ("Ours", "@y{0.000} m"),
+        ]
+        plot.add_tools(looks.hover(points, facts))
         self._same = looks.draw(plot, "line", "x", "y", source=self.same, line_dash="dashed", line_width=1.3)
         self._slope = looks.draw(plot, "line", "x", "y", source=self.slope, line_width=1.8)
         self._chosen = looks.draw(plot, "scatter", "x", "y", source=self.chosen, size=7, line_width=0.8)
