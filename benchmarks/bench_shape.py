@@ -15,7 +15,7 @@ from benchmarks.harness import Row, best_of
 from processing.core.along_means import OverIce, cells_along, freeboard_of_ice, means
 from processing.core.floes import floes
 from processing.core.leads import height_sigma
-from processing.core.openings import OverOpenings, openings
+from processing.core.openings import OverOpenings, lengths_stood_for, openings
 from processing.core.polar_grid import track_sums
 from processing.core.ridges import level_ice, ridges, smoothed
 from processing.core.roughness import roughness
@@ -130,7 +130,8 @@ def _places(track: Track) -> tuple[np.ndarray, np.ndarray]:
 def _grid(track: Track) -> None:
     classed = np.ones(len(track.x), bool)
     both = _freeboard(track), _thickness(track)
-    track_sums(*_places(track), track.x, CELL, *both, track.water, classed, 10_000.0)
+    length = lengths_stood_for(track.x, track.water, LENGTH)
+    track_sums(*_places(track), track.x, CELL, *both, length, track.water, classed, 10_000.0)
 
 
 def _grid_peer(track: Track) -> None:

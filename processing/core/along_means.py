@@ -15,7 +15,7 @@ from numba import njit
 
 from processing.core.mean_freeboard import group_means
 from processing.core.ridges import mode_of
-from processing.core.stretches import Floats, Ints, Mask, mean_over_runs
+from processing.core.stretches import Floats, Ints, Mask, mean_over_runs, over_runs
 from processing.schema import SurfaceClass
 
 
@@ -118,13 +118,11 @@ def means(what: OverIce, x: Floats, cells: Cells, common_length: float, mode_wid
     return Means(count, *figures)
 
 
-def share(which: Mask, cells: Cells, of: Mask | None = None) -> Floats:
-    """Share (f8, 0 to 1) of each cell's segments, or of those in ``of``; NaN where there are none."""
-    counted = np.ones(len(which), np.bool_) if of is None else of
-    total = np.concatenate([[0], np.cumsum(counted)])
-    part = np.concatenate([[0], np.cumsum(which & counted)])
-    n = (total[cells.stop] - total[cells.first]).astype(np.float64)
-    return np.divide(part[cells.stop] - part[cells.first], n, out=np.full(len(cells), np.nan), where=n > 0)
+def share(which: Mask, cells: Cells, of: Mask, length: Floats) -> Floats:
+    """Share (f8, 0 to 1) of ``which`` in the ``length`` (m) of each cell's segments in ``of``; NaN where none is."""
+    whole = over_runs(np.add, np.where(of, length, 0.0), cells.first, cells.stop)
+    part = over_runs(np.add, np.where(of & which, length, 0.0), cells.first, cells.stop)
+    return np.divide(part, whole, out=np.full(len(cells), np.nan), where=whole > 0)
 
 
 def count_in(x: Floats, cells: Cells, length: float) -> Ints:

@@ -104,6 +104,19 @@ def openings(track: OverOpenings, segment_length: float, gap: float, least: floa
     )
 
 
+def lengths_stood_for(x: Floats, water: Mask, segment_length: float) -> Floats:
+    """Length of track that each segment stands for, f8 m: its window, and over water its part of the empty windows.
+
+    Dark water returns few photons, so that windows without any lie in leads above all: those between two segments of
+    open water, no further apart than one footprint and one window, count as open water.
+    """
+    length = np.full(len(x), segment_length)
+    first, stop = runs(x, water, FOOTPRINT + segment_length)
+    if len(first):
+        length[water] = np.repeat((x[stop - 1] - x[first] + segment_length) / (stop - first), stop - first)
+    return length
+
+
 def _beside(x: Floats, row: Ints, side: int, reach: float) -> Mask:
     """Whether there is a segment within ``reach`` before (-1) or after (1) each row."""
     if len(x) == 0:

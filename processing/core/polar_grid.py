@@ -16,9 +16,10 @@ from processing.core.stretches import Floats, Ints, Mask, over_runs
 F4 = npt.NDArray[np.float32]
 
 _ICE = ("count", "total", "squares", "noise", "surface", "common")
-COLUMNS = ("segments", "water", "tracks", *(f"f_{name}" for name in _ICE), *(f"t_{name}" for name in _ICE))
-"""What is summed in a cell: segments that have a class, those of open water, tracks; of freeboard and thickness the
-segments, their sum and squares, variances of random errors, variance of the sums' surface errors, common errors."""
+COLUMNS = ("classed", "length", "water", "tracks", *(f"f_{name}" for name in _ICE), *(f"t_{name}" for name in _ICE))
+"""What is summed in a cell: segments that have a class, track of them (m) and open water of it (m), tracks; of
+freeboard and thickness the segments, their sum and squares, variances of random errors, variance of the sums' surface
+errors, common errors."""
 
 _SHIFT = 1 << 30
 
@@ -38,7 +39,7 @@ LAYERS: Mapping[str, Layer] = MappingProxyType(
         "freeboard_spread": Layer("m", "standard deviation of the segments' freeboard, noise included"),
         "segments": Layer("1", "segments of ice with freeboard"),
         "tracks": Layer("1", "tracks that brought freeboard"),
-        "lead_fraction": Layer("1", "share of open water among the segments that have a class"),
+        "lead_fraction": Layer("1", "share of open water in the track that has a class"),
         "thickness": Layer("m", "mean thickness of ice"),
         "thickness_sigma": Layer("m", "standard uncertainty of the mean thickness"),
         "thickness_sigma_common": Layer("m", "the part of it from snow and densities, alike everywhere"),
@@ -99,6 +100,7 @@ def track_sums(
     cell: float,
     freeboard: OverIce,
     thickness: OverIce,
+    length: Floats,
     water: Mask,
     classed: Mask,
     common_length: float,
@@ -110,7 +112,8 @@ def track_sums(
     Parameters
     ----------
     x, y : (n,) f8 m, in the grid's projection; not finite where the place is unknown. x_atc : f8 m, ascending.
-    cell : m. water : bool, open water. classed : bool, has a class.
+    cell : m. length : f8 m, of track that each segment stands for.
+    water : bool, open water. classed : bool, has a class.
     """
     placed = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
     if len(placed) == 0:
@@ -119,11 +122,9 @@ def track_sums(
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
     stop = np.append(first[1:], len(key))
     apart = np.maximum(1.0, (x_atc[placed][stop - 1] - x_atc[placed][first]) / common_length)
-    columns = [
-        _count(classed[placed], first, stop),
-        _count((water & classed)[placed], first, stop),
-        np.zeros(len(first)),
-    ]
+    known, wet = np.where(classed, length, 0.0), np.where(classed & water, length, 0.0)
+    columns = [over_runs(np.add, each[placed], first, stop) for each in (known, wet)]
+    columns = [_count(classed[placed], first, stop), *columns, np.zeros(len(first))]
     for each in (freeboard, thickness):
         columns += _of_ice(each, placed, first, stop, apart)
     found = _gathered(key[first], np.column_stack(columns))
@@ -162,7 +163,7 @@ def _values(of: dict[str, Floats], least: int) -> dict[str, Floats]:
         "freeboard_spread": spread,
         "segments": of["f_count"],
         "tracks": of["tracks"],
-        "lead_fraction": np.divide(of["water"], of["segments"], out=none, where=of["segments"] >= max(least, 1)),
+        "lead_fraction": np.divide(of["water"], of["length"], out=none, where=of["classed"] >= max(least, 1)),
         "thickness": thickness,
         "thickness_sigma": thickness_sigma,
         "thickness_sigma_common": common,

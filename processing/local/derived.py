@@ -17,6 +17,8 @@ import pyarrow as pa
 from processing.core import along_means as along
 from processing.core.floes import floes
 from processing.core.mean_freeboard import group_means
+from processing.core.openings import lengths_stood_for
+from processing.core.stretches import over_runs
 from processing.local.measured import MeasuredTrack
 from processing.local.shapes import (
     is_water,
@@ -143,7 +145,6 @@ def _along(project: Project, track: MeasuredTrack) -> dict[str, Any]:
     how = stage.common_length, stage.mode_width, stage.least
     freeboard, thick = (along.means(each, x, cells, *how) for each in over_ice(track, track_thickness(project, track)))
     rough, sails = track_roughness(project, track), track_ridges(project, track).sails
-    classed = track.label != SurfaceClass.UNLABELLED
     seen = (cells.stop - cells.first) * track.segment_length / 1000.0
     few = freeboard.count < stage.least
     shapes = {
@@ -158,14 +159,26 @@ def _along(project: Project, track: MeasuredTrack) -> dict[str, Any]:
         "freeboard_median": freeboard.median,
         "freeboard_mode": freeboard.mode,
         "freeboard_spread": freeboard.spread,
-        "thick_ice_share": along.share(track.label == SurfaceClass.THICK_ICE, cells, classed),
-        "thin_ice_share": along.share(track.label == SurfaceClass.THIN_ICE, cells, classed),
-        "lead_fraction": along.share(is_water(track), cells, classed),
+        **_shares(track, cells, stage.least),
         "thickness": thick.mean,
         "thickness_sigma": thick.sigma,
         "thickness_sigma_common": thick.sigma_common,
         **{name: np.where(few, np.nan, values) for name, values in shapes.items()},
     }
+
+
+def _shares(track: MeasuredTrack, cells: along.Cells, least: int) -> dict[str, F8]:
+    """Share of each class in the track of a cell that has one."""
+    classed = track.label != SurfaceClass.UNLABELLED
+    length = lengths_stood_for(track.x_atc, is_water(track), track.segment_length)
+    few = over_runs(np.add, classed.astype(np.int64), cells.first, cells.stop) < least
+    found = {
+        "thick_ice_share": SurfaceClass.THICK_ICE,
+        "thin_ice_share": SurfaceClass.THIN_ICE,
+        "lead_fraction": SurfaceClass.OPEN_WATER,
+    }
+    shares = {name: along.share(track.label == code, cells, classed, length) for name, code in found.items()}
+    return {name: np.where(few, np.nan, values) for name, values in shares.items()}
 
 
 def _at(track: MeasuredTrack, row: npt.NDArray[np.int64], x: F8) -> dict[str, Any]:
@@ -263,7 +276,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[Project, MeasuredTrack], dict[str, Any]
             Column("freeboard_median", _F4, "m", "median freeboard of the cell's segments"),
             Column("freeboard_mode", _F4, "m", "modal freeboard: middle of the fullest interval"),
             Column("freeboard_spread", _F4, "m", "standard deviation of the segments, noise included"),
-            Column("thick_ice_share", _F4, "1", "share of thick ice among segments that have a class"),
+            Column("thick_ice_share", _F4, "1", "share of thick ice in the track that has a class"),
             Column("thin_ice_share", _F4, "1", "share of thin ice"),
             Column("lead_fraction", _F4, "1", "share of open water"),
             *_THICKNESS,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from pyproj import Transformer
 
+from processing.core.openings import lengths_stood_for
 from processing.core.polar_grid import GridMaps, GridSums, grid_maps, track_sums
 from processing.errors import InputError, MissingError
 from processing.io.map_raster import write_map_raster
@@ -87,6 +88,7 @@ def _sums(project: Project, stage: Aggregate, track: MeasuredTrack, to_grid: Tra
         stage.cell,
         freeboard,
         thickness,
+        lengths_stood_for(track.x_atc, is_water(track), track.segment_length),
         is_water(track),
         track.label != SurfaceClass.UNLABELLED,
         stage.common_length,

@@ -32,7 +32,9 @@ def made_sums(seed: int, n: int) -> GridSums:
     x, y = rng.uniform(-300, 300, (2, n))
     classed = rng.random(n) < 0.9
     water = rng.random(n) < 0.1
-    return track_sums(x, y, np.arange(n) * 2.0, CELL, over_ice(rng, n), over_ice(rng, n), water, classed, 10_000.0)
+    length = rng.uniform(2.0, 4.0, n)
+    both = over_ice(rng, n), over_ice(rng, n)
+    return track_sums(x, y, np.arange(n) * 2.0, CELL, *both, length, water, classed, 10_000.0)
 
 
 @pytest.mark.kernel
@@ -77,9 +79,10 @@ def test_shares_and_counts() -> None:
     cells = cells_along(x, CELL)
     assert cells.x.tolist() == [50.0, 150.0, 350.0]
     water = np.array([1, 0, 0, 0, 1, 0], bool)
-    assert share(water, cells) == pytest.approx([1 / 3, 0.5, 0.0])
-    assert share(water, cells, of=x < 200).tolist()[:2] == pytest.approx([1 / 3, 0.5])
-    assert np.isnan(share(water, cells, of=x < 200)[2])
+    length = np.array([4.0, 2, 2, 2, 2, 2])
+    assert share(water, cells, x > 0, length) == pytest.approx([0.5, 0.5, 0.0])
+    assert share(water, cells, x < 200, length).tolist()[:2] == pytest.approx([0.5, 0.5])
+    assert np.isnan(share(water, cells, x < 200, length)[2])
     assert count_in(np.array([0.0, 99, 100, 320]), cells, CELL).tolist() == [2, 1, 1]
     rms = root_mean_square(np.array([10.0, 20, 350]), np.array([3.0, 4, 2]), cells, CELL)
     assert rms[[0, 2]].tolist() == pytest.approx([np.sqrt(12.5), 2.0])
@@ -94,7 +97,9 @@ def test_grid_equals_brute_force() -> None:
     x, y = rng.uniform(-250, 250, (2, n))
     what, water, classed = over_ice(rng, n), rng.random(n) < 0.1, rng.random(n) < 0.9
     x[:20] = np.nan
-    found = grid_maps(track_sums(x, y, np.arange(n) * 2.0, CELL, what, what, water, classed, 1e9), 3413, CELL, 5)
+    length = rng.uniform(2.0, 4.0, n)
+    sums = track_sums(x, y, np.arange(n) * 2.0, CELL, what, what, length, water, classed, 1e9)
+    found = grid_maps(sums, 3413, CELL, 5)
     assert found.x.tolist() == [-250.0, -150.0, -50.0, 50.0, 150.0, 250.0]
     assert found.y.tolist() == found.x.tolist()[::-1]
     for row, top in enumerate(found.y):
@@ -106,7 +111,9 @@ def test_grid_equals_brute_force() -> None:
             assert at["tracks"] == 1
             assert at["freeboard"] == pytest.approx(what.value[ice].mean(), rel=1e-5)
             assert at["freeboard_spread"] == pytest.approx(what.value[ice].std(), rel=1e-4)
-            assert at["lead_fraction"] == pytest.approx((water & classed & inside).sum() / (classed & inside).sum())
+            assert at["lead_fraction"] == pytest.approx(
+                length[water & classed & inside].sum() / length[classed & inside].sum()
+            )
 
 
 def test_errors_of_two_tracks_are_independent_but_those_of_snow_are_not() -> None:
@@ -114,7 +121,7 @@ def test_errors_of_two_tracks_are_independent_but_those_of_snow_are_not() -> Non
         n = 100
         what = OverIce(np.full(n, 1.5), np.zeros(n), np.full(n, 0.2), np.full(n, 0.3))
         spot = np.full(n, 50.0)
-        return track_sums(spot, spot, np.arange(n) * 2.0, CELL, what, what, spot < 0, spot > 0, 1e9)
+        return track_sums(spot, spot, np.arange(n) * 2.0, CELL, what, what, spot, spot < 0, spot > 0, 1e9)
 
     maps = grid_maps(one(0) + one(1), 3031, CELL, 1).maps
     assert maps["tracks"].tolist() == [[2.0]]

@@ -9,7 +9,7 @@ import pytest
 
 from processing.core.floes import floes
 from processing.core.leads import SECTION
-from processing.core.openings import Openings, OverOpenings, openings
+from processing.core.openings import Openings, OverOpenings, lengths_stood_for, openings
 from processing.core.ridges import level_ice, mode_of, ridges, smoothed
 from processing.core.roughness import roughness
 from processing.core.stretches import over_runs, runs
@@ -59,6 +59,13 @@ def test_leads_that_the_sea_surface_takes_in_sections_are_whole() -> None:
     track = drawn("II" + 700 * "~" + "II")
     track = replace(track, lead_id=np.where(track.lead_id >= 0, np.floor(track.x / SECTION), -1).astype(np.int32))
     assert openings(track, LENGTH, GAP).width.tolist() == [1400.0]
+
+
+def test_empty_windows_in_leads_are_water() -> None:
+    track = drawn("II~..~~II..II~" + 20 * "." + "~I")
+    length = lengths_stood_for(track.x, track.lead_id >= 0, LENGTH)
+    assert length[2:5] == pytest.approx(10.0 / 3.0)
+    assert np.delete(length, [2, 3, 4]).tolist() == [2.0] * 9
 
 
 def test_a_lead_at_the_end_of_the_data_may_be_wider() -> None:
