@@ -26,23 +26,40 @@ colour-blind."""
 
 _PIXELS = 1.5
 _LEAST, _MOST = 40, 2_400
-_SAMPLE = 200_000
+_SAMPLE = 50_000
 _TAIL = 2.0
 
 
 @dataclass(frozen=True)
 class BeamFreeboard:
-    """Freeboard of one beam and where its leads are.
+    """Freeboard of one beam and where its leads are, ready for means over any stretches.
 
-    ``run`` it is of; ``x_atc`` f8 m, ascending; ``freeboard`` f4 m, NaN where there is none; ``leads`` (n, 2) f8 m,
-    along-track ends of the leads; ``window`` m, length of a segment.
+    Attributes
+    ----------
+    run : it is of. x_atc : (n,) f8 m, ascending.
+    total : (n + 1,) f8 m, running sum of the freeboard of the segments before. known : (n + 1,) i8, how many have one.
+    sample : f4 m, some of the freeboards. leads : (k, 2) f8 m, along-track ends of the leads.
+    window : m, length of a segment.
     """
 
     run: str
     x_atc: NDArray[np.float64]
-    freeboard: NDArray[np.float32]
+    total: NDArray[np.float64]
+    known: NDArray[np.int64]
+    sample: NDArray[np.float32]
     leads: NDArray[np.float64]
     window: float
+
+    @classmethod
+    def of(
+        cls, run: str, x: NDArray[np.float64], freeboard: NDArray[np.float32], leads: NDArray[np.float64], window: float
+    ) -> BeamFreeboard:
+        """From ``freeboard`` f4 m of each segment, NaN where it has none."""
+        good = np.isfinite(freeboard)
+        total = np.cumsum(np.where(good, freeboard, 0.0), dtype=np.float64)
+        known = np.cumsum(good, dtype=np.int64)
+        sample = freeboard[good][:: max(1, len(freeboard) // _SAMPLE)].copy()
+        return cls(run, x, np.r_[0.0, total], np.r_[0, known], sample, leads, window)
 
 
 def read_beam(workspace: Workspace, granule: str, beam: str, run: str) -> BeamFreeboard:
@@ -59,7 +76,7 @@ def read_beam(workspace: Workspace, granule: str, beam: str, run: str) -> BeamFr
             raise StaleError("freeboard is not of the track's present segments", where=path, mend=f"run: {again}")
         window = float(x[-1] / (segment[-1] + 0.5)) if len(x) else 2.0
         leads = lead_ends(x, level["lead_id"].to_numpy(), window)
-        return BeamFreeboard(run, x, level["freeboard"].to_numpy(), leads, window)
+        return BeamFreeboard.of(run, x, level["freeboard"].to_numpy(), leads, window)
 
     found: BeamFreeboard = workspace.kept(("map freeboard", workspace.modified(owner)), path, read)
     return found
@@ -77,10 +94,7 @@ def lead_ends(x: NDArray[np.float64], lead: NDArray[np.int32], window: float) ->
 
 def limits(beams: Sequence[BeamFreeboard]) -> tuple[float, float]:
     """Ends of the colours, m: the 2nd and the 98th percentile of all beams, on a round number."""
-    total = sum(len(beam.freeboard) for beam in beams)
-    every = max(1, total // _SAMPLE)
-    values = np.concatenate([beam.freeboard[::every] for beam in beams]) if beams else np.zeros(0, np.float32)
-    values = values[np.isfinite(values)]
+    values = np.concatenate([np.zeros(0, np.float32), *(beam.sample for beam in beams)])
     if len(values) == 0:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(values, (_TAIL, 100.0 - _TAIL)))
@@ -102,10 +116,10 @@ def runs_in_sight(beam: BeamFreeboard, sight: Sight, ends: tuple[float, float]) 
     start, end, number = detail.cells(sight.start, sight.end, beam.window, bins)
     bounds = np.searchsorted(beam.x_atc, np.linspace(start, end, number + 1))
     there = (bounds[1:] > bounds[:-1]).astype(np.int64)
-    mean = detail.column_means(beam.x_atc, beam.freeboard, start, end, number)
-    share = (np.nan_to_num(mean, nan=ends[0]) - ends[0]) / (ends[1] - ends[0])
+    count, total = np.diff(beam.known[bounds]), np.diff(beam.total[bounds])
+    share = (total / np.maximum(count, 1) - ends[0]) / (ends[1] - ends[0])
     level = 2 + np.clip((share * LEVELS).astype(np.int64), 0, LEVELS - 1)
-    rank = np.where(np.isfinite(mean), level, there)
+    rank = np.where(count > 0, level, there)
     cuts = np.flatnonzero(np.diff(rank)) + 1
     first, stop = np.concatenate([[0], cuts]), np.concatenate([cuts, [number]])
     known = rank[first] > 0

@@ -25,7 +25,7 @@ from dashboard.views.map_frame import Sight
 
 
 def beam(x: list[float], freeboard: list[float]) -> BeamFreeboard:
-    return BeamFreeboard("r", np.array(x, float), np.array(freeboard, np.float32), np.zeros((0, 2)), 2.0)
+    return BeamFreeboard.of("r", np.array(x, float), np.array(freeboard, np.float32), np.zeros((0, 2)), 2.0)
 
 
 def sight(start: float, end: float, scale: float) -> Sight:
