@@ -191,9 +191,9 @@ def sea_level_figure(comparison: GranuleComparison) -> Figure:
     start = part.origin(track)
     axes = figure.add_subplot(grid[0, :])
     ours, theirs = pairs(track, "sea_surface")
-    part.draw_line(
-        axes, start, track.x_atc, ours, color=part.OURS, linewidth=1.5, label=f"ours ({track.fine.estimator})"
-    )
+    label = f"ours ({track.fine.estimator}), ±1σ"
+    part.draw_band(axes, start, track.x_atc, ours, track.ours.sea_surface_sigma, color=part.OURS, alpha=0.18)
+    part.draw_line(axes, start, track.x_atc, ours, color=part.OURS, linewidth=1.5, label=label)
     sampled = comparison.product_kind == "atl07"
     if sampled:
         at, sigma = (track.x_atc - start) / 1000.0, np.nan_to_num(track.product_sea_surface_sigma)

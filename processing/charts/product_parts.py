@@ -102,10 +102,23 @@ def step_for(x: F8, least: float) -> float:
 def draw_line(axes: Axes, start: float, x: F8, values: npt.NDArray[np.floating], **look: object) -> None:
     """A line along the track in km from ``start``, thinned and broken where segments are missing."""
     if len(x):
-        at, means = thinned(x, values)
-        # Means of a thinned line lie evenly apart and are NaN in gaps.
-        at, height = parted(at, means, gap=GAP if len(at) == len(x) else np.inf)
+        at, height = _drawn(x, values)
         axes.plot((at - start) / 1000.0, height, **look)  # type: ignore[arg-type]
+
+
+def draw_band(axes: Axes, start: float, x: F8, middle: F8, sigma: F8, **look: object) -> None:
+    """A band of one ``sigma`` either side of a line along the track, as ``draw_line`` draws it."""
+    if len(x):
+        at, centre = _drawn(x, middle)
+        _, half = _drawn(x, sigma)
+        axes.fill_between((at - start) / 1000.0, centre - half, centre + half, linewidth=0, **look)  # type: ignore[arg-type]
+
+
+def _drawn(x: F8, values: npt.NDArray[np.floating]) -> tuple[F8, F8]:
+    at, means = thinned(x, values)
+    # Means of a thinned line lie evenly apart and are NaN in gaps.
+    at, means = parted(at, means, gap=GAP if len(at) == len(x) else np.inf)
+    return at, means
 
 
 def draw_steps(axes: Axes, start: float, track: TrackComparison, values: F8, **look: object) -> None:

@@ -247,7 +247,7 @@ class Aggregated:
         cover, 0 to 1.
     freeboard : f8 m, mean. freeboard_sigma : f8 m, its standard uncertainty: the heights' errors are independent, the
         sea surface's is common to all.
-    sea_surface, height, reference : f8 m, means.
+    sea_surface, height, reference : f8 m, means. sea_surface_sigma : f8 m, mean uncertainty of the sea surface.
     label : i1, the class most segments have (the lower code of two equal ones); -1 where none has a class.
     shares : f8 (n, 3), share of the segments with a class in each of CLASSES.
     """
@@ -257,6 +257,7 @@ class Aggregated:
     freeboard: F8
     freeboard_sigma: F8
     sea_surface: F8
+    sea_surface_sigma: F8
     height: F8
     reference: F8
     label: npt.NDArray[np.int8]
@@ -281,7 +282,7 @@ def aggregate(ours: Segments, middle: npt.ArrayLike, length: npt.ArrayLike) -> A
     begin, end = np.where(known, at - long / 2, 0.0), np.where(known, at + long / 2, 0.0)
     first, stop = (np.searchsorted(ours.x, edge) for edge in (begin, end))
     columns = (ours.freeboard, ours.height, ours.sea_surface, ours.reference, ours.height_sigma, ours.sea_surface_sigma)
-    means, sigma, counts = _gathered(first, stop, *columns, ours.label)
+    means, sigmas, counts = _gathered(first, stop, *columns, ours.label)
     with np.errstate(invalid="ignore"):
         covered = (_occupied(ours, end) - _occupied(ours, begin)) / np.where(known, long, np.nan)
     label, shares = _classes(counts)
@@ -289,9 +290,10 @@ def aggregate(ours: Segments, middle: npt.ArrayLike, length: npt.ArrayLike) -> A
         np.where(known, stop - first, 0),
         np.clip(np.nan_to_num(covered), 0.0, 1.0),
         freeboard=means[:, 0],
-        freeboard_sigma=sigma,
+        freeboard_sigma=sigmas[:, 0],
         height=means[:, 1],
         sea_surface=means[:, 2],
+        sea_surface_sigma=sigmas[:, 1],
         reference=means[:, 3],
         label=label,
         shares=shares,
@@ -310,12 +312,12 @@ def _gathered(
     sea_surface_sigma: Floats,
     label: npt.NDArray[np.int8],
 ) -> tuple[F8, F8, Ints]:
-    """Means (n, 4) of the first four columns, uncertainty (n,) of the first, and segments (n, 3) of each class.
+    """Means (n, 4) of the first four columns, sigmas (n, 2) of freeboard and sea surface, segments (n, 3) by class.
 
-    What is NaN counts in no mean; the uncertainty is of the segments with a freeboard.
+    What is NaN counts in no mean; the sigmas are of the segments with a freeboard.
     """
     size = len(first)
-    means, sigma = np.full((size, 4), np.nan), np.full(size, np.nan)
+    means, sigmas = np.full((size, 4), np.nan), np.full((size, 2), np.nan)
     counts = np.zeros((size, 3), np.int64)
     for row in range(size):
         total, count = np.zeros(4), np.zeros(4, np.int64)
@@ -334,8 +336,9 @@ def _gathered(
             if count[column]:
                 means[row, column] = total[column] / count[column]
         if count[0]:
-            sigma[row] = np.sqrt(noise / count[0] ** 2 + (common / count[0]) ** 2)
-    return means, sigma, counts
+            sigmas[row, 1] = common / count[0]
+            sigmas[row, 0] = np.sqrt(noise / count[0] ** 2 + sigmas[row, 1] ** 2)
+    return means, sigmas, counts
 
 
 def _occupied(ours: Segments, at: F8) -> F8:

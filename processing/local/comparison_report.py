@@ -57,6 +57,7 @@ _OURS = (
     ("freeboard", "m", "mean of our freeboard"),
     ("freeboard_sigma", "m", "standard uncertainty of that mean"),
     ("sea_surface", "m", "mean of our sea surface above our reference"),
+    ("sea_surface_sigma", "m", "mean of its standard uncertainty"),
     ("height", "m", "mean of our heights above our reference"),
     ("reference", "m", "our reference above the ellipsoid, tides and dynamic atmosphere included"),
     ("label", "1", "class that most of our segments have: 0 thick ice, 1 thin ice, 2 open water, -1 none"),

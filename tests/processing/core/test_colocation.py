@@ -37,6 +37,7 @@ def test_four_segments_by_hand() -> None:
     np.testing.assert_allclose(found.freeboard, [0.3, 0.4, 0.6, np.nan, np.nan], rtol=1e-6)
     np.testing.assert_allclose(found.freeboard_sigma[0], np.hypot(0.04 / np.sqrt(2), 0.03), rtol=1e-6)
     np.testing.assert_allclose(found.sea_surface, [0.1, 0.1, 0.1, np.nan, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(found.sea_surface_sigma, [0.03, 0.03, 0.03, np.nan, np.nan], rtol=1e-6)
     assert found.label.tolist() == [2, 2, -1, -1, -1]
     np.testing.assert_allclose(found.shares[0], [1 / 3, 0.0, 2 / 3])
     assert np.isnan(found.shares[2]).all(), "no class, no shares"
