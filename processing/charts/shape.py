@@ -26,6 +26,7 @@ def shape_figures(
     laws: Mapping[str, Fit],
     thickness: tuple[npt.NDArray[np.int64], float],
     about: str,
+    snow: str = "",
 ) -> dict[str, Figure]:
     """Figures by name; a distribution of which there is nothing has none.
 
@@ -34,7 +35,7 @@ def shape_figures(
     tables : ``leads``, ``floes``, ``ridges`` and ``roughness`` with the columns of ``processing.local.derived``.
     laws : fitted laws by ``table.column law``, such as ``leads.width power law``.
     thickness : segments in classes of thickness, the last of which is open, and the width of a class in m.
-    about : for the foot: what the figures are of, and whether it is synthetic.
+    about : for the foot: what the figures are of, and whether it is synthetic. snow : what thickness rests on.
     """
     leads, floes, ridges = tables["leads"], tables["floes"], tables["ridges"]
     found = {
@@ -51,7 +52,7 @@ def shape_figures(
             [_law(laws, "ridges.height exponential")], about, log_x=False,
         ),
         "roughness": _roughness(_column(tables["roughness"], "roughness"), laws, about),
-        "thickness": _thickness(*thickness, about),
+        "thickness": _thickness(*thickness, f"{snow}; {about}" if snow else about),
     }  # fmt: skip
     return {name: figure for name, figure in found.items() if figure is not None}
 

@@ -44,9 +44,9 @@ def shape_command(project: Path, out: Path, form: str, run: str, granules: tuple
         found = shapes(opened, run, granules or None)
         written = write_shapes(opened, found, folder, form)
         with drawing():
-            figures = shape_figures(
-                found.tables, found.laws, (found.thickness, THICKNESS_STEP), _about(opened, found.run)
-            )
+            thickness = found.thickness, THICKNESS_STEP
+            about = _about(opened, found.run)
+            figures = shape_figures(found.tables, found.laws, thickness, about, _snow(opened))
             written += written_all(folder, figures, PRINT_DOTS)
     click.echo(f"{out}: {len(written)} files of {len(found.tracks)} tracks, freeboard {found.run}")
 
@@ -125,7 +125,10 @@ def _draw(project: Project, out: Path, maps: Any, layers: tuple[str, ...], run: 
 
     title = f"Sea ice on cells of {maps.cell / 1000:g} km, EPSG:{maps.epsg}"
     with drawing():
-        figure = map_figure(maps, layers, title, _about(project, run))
+        about = _about(project, run)
+        if any(name.startswith("thickness") for name in layers):
+            about = f"{about}; thickness {_snow(project)}"
+        figure = map_figure(maps, layers, title, about)
         written_all(out.parent, {out.stem: figure}, PRINT_DOTS)
 
 
@@ -143,12 +146,16 @@ def _with_options(root: Path, options: dict[str, Any]) -> Iterator[Project]:
 
 def _about(project: Project, run: str) -> str:
     """What a figure is of, for its foot."""
+    return f"{'synthetic, ' if project.synthetic else ''}project {project.name}, freeboard {run}"
+
+
+def _snow(project: Project) -> str:
+    """What thickness rests on, for a figure's foot."""
     snow = project.stage(Thickness).snow_depth
     try:
-        told = f"thickness under {float(snow):g} m of snow"
+        return f"under {float(snow):g} m of snow"
     except ValueError:
-        told = f"thickness with snow from {Path(snow).name}" if snow else "snow unknown"
-    return f"{'synthetic, ' if project.synthetic else ''}project {project.name}, freeboard {run}; {told}"
+        return f"snow from {Path(snow).name}" if snow else "snow unknown"
 
 
 def _folder(out: Path) -> Path:

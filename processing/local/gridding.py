@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from processing.core.polar_grid import GridMaps, GridSums, grid_maps, track_sums
 from processing.errors import InputError, MissingError
 from processing.io.map_raster import write_map_raster
 from processing.io.netcdf_grid import write_grid
-from processing.local.lineage import lineage
 from processing.local.measured import MeasuredTrack, chosen_tracks, freeboard_run, measured_track
-from processing.local.shapes import is_water, over_ice, track_thickness
+from processing.local.shapes import is_water, over_ice, provenance, track_thickness
 from processing.progress import progress_bar
 from processing.project import Project
 from processing.schema import SurfaceClass
-from processing.stages import Aggregate, Thickness
+from processing.stages import Aggregate
 
 EPSG = (3413, 3031)
 """Polar stereographic grids, north and south."""
@@ -63,14 +61,12 @@ def write_grid_file(
 
     Where they come from stands in the file, and the parameters of ``aggregate`` and ``thickness`` with it.
     """
-    chain = json.loads(lineage(project, "freeboard", run, chosen_tracks(project, run, granules)).to_json())
-    chain["made_with"] = {kind.key: project.stage(kind).values_dict() for kind in (Aggregate, Thickness)}
-    provenance = json.dumps(chain, sort_keys=True)
+    chain = provenance(project, run, chosen_tracks(project, run, granules))
     institution = str(project.settings.get("institution", ""))
     if out.suffix.lower() == ".nc":
-        write_grid(out, maps, provenance, synthetic=project.synthetic, institution=institution)
+        write_grid(out, maps, chain, synthetic=project.synthetic, institution=institution)
     else:
-        facts = {"provenance": provenance, "institution": institution, "synthetic": str(project.synthetic).lower()}
+        facts = {"provenance": chain, "institution": institution, "synthetic": str(project.synthetic).lower()}
         write_map_raster(out, maps, facts)
 
 

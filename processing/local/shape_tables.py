@@ -14,9 +14,8 @@ import pyarrow.compute as pc
 from processing.core.distributions import Fit, exponential, log_normal, power_law_start
 from processing.io.exported import Exported, write_csv, write_parquet
 from processing.local.derived import DERIVED
-from processing.local.lineage import lineage
 from processing.local.measured import chosen_tracks, freeboard_run, measured_track
-from processing.local.shapes import track_thickness
+from processing.local.shapes import provenance, track_thickness
 from processing.progress import progress_bar
 from processing.project import Project
 from processing.stages import Shape
@@ -92,7 +91,7 @@ def shapes(project: Project, run: str = "", granules: Sequence[str] | None = Non
 def write_shapes(project: Project, found: Shapes, folder: Path, form: str) -> list[Path]:
     """Write each table and the summary into ``folder``, each whole or not at all, as ``csv`` or ``parquet``."""
     write = write_csv if form == "csv" else write_parquet
-    chain = lineage(project, "freeboard", found.run, found.tracks).to_json()
+    chain = provenance(project, found.run, found.tracks)
     written = []
     for name, table in {**found.tables, "summary": summary(found)}.items():
         title = DERIVED[name].title if name in DERIVED else "Shape of sea ice along ICESat-2 tracks, in figures"

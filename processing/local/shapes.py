@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +16,11 @@ from processing.core.roughness import Roughness, roughness
 from processing.core.thickness import Densities, Thickness, thickness
 from processing.errors import InputError
 from processing.io.gridded import Quantity, value_at
+from processing.local.lineage import lineage
 from processing.local.measured import MeasuredTrack
 from processing.project import Project
 from processing.schema import SurfaceClass
-from processing.stages import Shape
+from processing.stages import Aggregate, Shape
 from processing.stages import Thickness as ThicknessStage
 
 F8 = npt.NDArray[np.float64]
@@ -58,6 +61,14 @@ def track_thickness(project: Project, track: MeasuredTrack) -> Thickness:
         )
     except ValueError as error:
         raise InputError(str(error), where=project.root / "project.toml", mend="mend the densities") from None
+
+
+def provenance(project: Project, run: str, tracks: Sequence[tuple[str, str]]) -> str:
+    """Where what derives from some tracks of a freeboard run comes from, and the parameters it was made with; JSON."""
+    chain = json.loads(lineage(project, "freeboard", run, tracks).to_json())
+    kinds = (ThicknessStage, Shape, Aggregate)
+    chain["made_with"] = {kind.key: project.stage(kind).values_dict() for kind in kinds}
+    return json.dumps(chain, sort_keys=True)
 
 
 def is_water(track: MeasuredTrack) -> npt.NDArray[np.bool_]:
