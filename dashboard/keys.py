@@ -15,7 +15,7 @@ import numpy as np
 
 from dashboard import level_moves, tiles
 from dashboard.place import Place
-from dashboard.state import COLOURS, METHODS, OVERLAYS, PAGES, TOGETHER
+from dashboard.state import COLOURS, METHODS, OVERLAYS, PAGES, QUANTITIES, TOGETHER
 
 Action = Callable[[Place, bool], None]
 """Acts on the place; the flag says whether Shift was held."""
@@ -213,6 +213,7 @@ def _both(action: Action, *keys: str) -> dict[str, Action]:
 
 _REVIEW = ("review",)
 _FREEBOARD = ("freeboard",)
+_PRODUCTS = ("products",)
 _ALONG = ("review", "freeboard", "products", "compare")
 _LABELS = "thick ice, thin ice, open water, unlabelled"
 _REASONS = {code: why for key, why in REASON_KEYS.items() for code in (key, key.upper())}
@@ -240,11 +241,15 @@ KEYS = (
     Key(("N", "P"), "next lead, the lead before", "Select", {**_both(_lead(1), "n"), **_both(_lead(-1), "p")},
         pages=_FREEBOARD),
     Key(("Esc",), "clear the stretch, then the lead", "Select", {"Escape": _leave_level}, pages=_FREEBOARD),
+    Key(("Drag",), "choose a stretch, or a box of pairs", "Select", pages=_PRODUCTS),
+    Key(("Click",), "on a segment: open its place", "Select", pages=_PRODUCTS),
+    Key(("Esc",), "clear what is chosen", "Select",
+        {"Escape": _set(stretch_start=math.nan, stretch_end=math.nan, box=None)}, pages=_PRODUCTS),
     Key(("←", "→"), "move along the track (Shift: a whole view)", "Move",
         {"ArrowLeft": _step(-1), "ArrowRight": _step(1)}, pages=_ALONG),
     Key(("+", "−"), "zoom in, zoom out (or the wheel)", "Move",
         {"+": _zoom(0.5), "=": _zoom(0.5), "-": _zoom(2.0), "_": _zoom(2.0)}, pages=_ALONG),
-    Key(("Shift", "Drag"), "move the pictures", "Move", pages=("review", "freeboard")),
+    Key(("Shift", "Drag"), "move the pictures", "Move", pages=("review", "freeboard", "products")),
     Key(("Home",), "whole track", "Move", {"Home": _whole}, pages=_ALONG),
     Key(("B", "G"), "next beam, next granule (Shift: before)", "Move", {**_both(_beam, "b"), **_both(_granule, "g")},
         pages=_ALONG),
@@ -252,7 +257,9 @@ KEYS = (
     Key(("M",), "overlay: none, labels, cloud", "See", _both(_cycle("overlay", OVERLAYS), "m"), pages=_REVIEW),
     Key(("K",), "what colours the beams", "See", _both(_cycle("colour", COLOURS), "k"), pages=_REVIEW),
     Key(("M",), "next sea-surface method", "See", _both(_cycle("method", METHODS), "m"), pages=_FREEBOARD),
-    Key(("K",), "one beam, strong beams, all beams", "See", _both(_cycle("together", TOGETHER), "k"), pages=_FREEBOARD),
+    Key(("K",), "one beam, strong beams, all beams", "See", _both(_cycle("together", TOGETHER), "k"),
+        pages=_FREEBOARD + _PRODUCTS),
+    Key(("M",), "next quantity (Shift: before)", "See", _both(_cycle("quantity", QUANTITIES), "m"), pages=_PRODUCTS),
     Key(("D",), "set the drift by hand", "Drift", _both(_drift, "d"), pages=_REVIEW),
     Key(("←", "→", "↑", "↓"), "nudge it 10 m (Shift: 50 m)", "Drift", {"ArrowUp": _lift(1), "ArrowDown": _lift(-1)},
         pages=_REVIEW),

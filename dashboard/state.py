@@ -43,7 +43,7 @@ GROUNDS = ("clear", "labels", "truth")
 LAUNCHES = ("resample", "autolabel", "snapshot", "train", "classify", "freeboard", "evaluate")
 SPANS = (20.0, 4_000_000.0)
 PERSONAL = ("theme", "analyst")
-PASSING = ("selection", "edits", "zones", "shift", "lasso")
+PASSING = ("selection", "edits", "zones", "shift", "lasso", "box")
 """Parts that come and go with the work at hand: in no address."""
 
 
@@ -102,6 +102,7 @@ class State(param.Parameterized):
     product = param.String("", doc="What is compared with, by its identifier; ATL10 of the pass when empty")
     quantity = param.Selector(default="freeboard", objects=list(QUANTITIES), doc="What is compared with products")
     shade = param.Selector(default="class", objects=list(SHADES), doc="What colours the pairs: our class or its type")
+    box = param.Tuple(None, length=4, allow_None=True, doc="Pairs chosen in Products: least and most theirs, ours [m]")
     onto = param.Selector(default="freeboard", objects=list(ONTO), doc="Page that a place clicked in Products opens on")
     tint = param.Selector(default="strength", objects=list(TINTS), doc="What colours the tracks of the overview")
     models = param.String("", doc="Models that are compared, comma separated; in use and the newest other when empty")

@@ -47,7 +47,7 @@ class ProductsPage(Page):
         self._found: Found | None = None
         self._pairs: Pairs | None = None
         self._shown: Hashable = None
-        self._box: Box | None = None
+        self._boxed = ("", "")
         self._chosen: NDArray[np.bool_] | None = None
         self._told: tuple[str, Agreement] | None = None
         self._beam_alone = ""
@@ -101,13 +101,19 @@ class ProductsPage(Page):
         choice = self.choice
         return choice.item.kind if choice else ""
 
+    @property
+    def _axes(self) -> tuple[str, str]:
+        """What the scatter shows, which a box in it belongs to."""
+        choice = self.choice
+        return (choice.ident if choice else "", self.measured)
+
     def follow(self, change: Change) -> None:
         with self.place.guard("showing the choices"):
             self._follow_choices()
         if not self.place.opened:
             return
-        if change.touches("granule", "product", "together", "beam", "quantity") and self.place.state.together == "one":
-            self._box = None
+        if self.place.state.box is not None and self._boxed != self._axes:
+            self.place.state.move(box=None)
         with self.place.guard("comparing with a product"):
             self._ask()
         with self.place.guard("drawing the comparison"):
@@ -201,7 +207,7 @@ class ProductsPage(Page):
         if isinstance(found, Alone):
             self._draw_alone(found)
         elif isinstance(found, Matched):
-            self._draw_matched(found)
+            self._draw_matched(found, change)
         elif found is not None:
             self._draw_compared(found, change)
 
@@ -226,9 +232,11 @@ class ProductsPage(Page):
         self.layout.histogram.mark(None)
         self.layout.listing.content = product_tables.alone(found, self._beam_alone, self.theme)
 
-    def _draw_matched(self, found: Matched) -> None:
+    def _draw_matched(self, found: Matched, change: Change) -> None:
         shown = (id(found), self.theme)
         if shown == self._shown:
+            if change.touches("box"):
+                self._choose_matches(found)
             return
         self._shown, self._pairs = shown, found.pairs
         one, title = found.matches, f"{found.matches.quantity} (m)"
@@ -243,7 +251,8 @@ class ProductsPage(Page):
     def _choose_matches(self, found: Matched) -> None:
         """Mark the matches in the box drawn in the scatter, in every figure and in figures."""
         pairs = self._pairs
-        chosen = in_box(pairs, self._box) if pairs is not None and self._box is not None else None
+        box = self.place.state.box
+        chosen = in_box(pairs, box) if pairs is not None and box is not None else None
         self.layout.scatter.mark(chosen)
         self.layout.map.mark(chosen)
         picked = pairs.rows(chosen) if pairs is not None and chosen is not None else None
@@ -260,7 +269,7 @@ class ProductsPage(Page):
             self._draw_pairs(found)
         layout.profile.show(self._track(found), self.quantity)
         layout.profile.update(change)
-        if anew or change.touches("stretch_start", "stretch_end", "beam", "granule"):
+        if anew or change.touches("stretch_start", "stretch_end", "box", "beam", "granule"):
             self._choose(found)
 
     def _draw_pairs(self, found: Compared) -> None:
@@ -286,13 +295,8 @@ class ProductsPage(Page):
 
     def _choose_box(self, box: Box) -> None:
         with self.place.guard("choosing pairs"):
-            self._box = box
-            if isinstance(self._found, Matched):
-                self._choose_matches(self._found)
-            elif self.place.state.stretch is not None:
-                self.place.state.move(**_NO_STRETCH)
-            elif isinstance(self._found, Compared):
-                self._choose(self._found)
+            self._boxed = self._axes
+            self.place.state.move(box=box, **_NO_STRETCH)
 
     def _choose(self, found: Compared) -> None:
         """Mark what is chosen, by a stretch of the beam at hand or by a box in the scatter, in every figure."""
@@ -300,12 +304,11 @@ class ProductsPage(Page):
         if pairs is None:
             return
         if stretch is not None:
-            self._box = None
             beams = [track.beam for track in found.tracks]
             here = beams.index(self.place.state.beam) if self.place.state.beam in beams else -1
             chosen: Any = (pairs.track == here) & (pairs.x >= stretch[0]) & (pairs.x <= stretch[1])
-        elif self._box is not None:
-            chosen = in_box(pairs, self._box)
+        elif self.place.state.box is not None:
+            chosen = in_box(pairs, self.place.state.box)
         else:
             chosen = None
         self._chosen = chosen
@@ -318,7 +321,7 @@ class ProductsPage(Page):
     def _picked(self, found: Compared) -> list[tuple[float, float]]:
         """Stretches of the beam at hand, m, whose pairs lie in the box drawn in the scatter."""
         track, pairs = self._track(found), self._pairs
-        if self._box is None or self._chosen is None or track is None or pairs is None:
+        if self.place.state.stretch is not None or self._chosen is None or track is None or pairs is None:
             return []
         rows = pairs.row[self._chosen & (pairs.track == found.tracks.index(track))]
         half = track.length[rows] / 2
@@ -351,12 +354,7 @@ class ProductsPage(Page):
     def _go(self, values: dict[str, Any]) -> None:
         with self.place.guard("following the click"):
             if "clear" in values:
-                self._box = None
-                self.place.state.move(**_NO_STRETCH)
-                if isinstance(self._found, Compared):
-                    self._choose(self._found)
-                elif isinstance(self._found, Matched):
-                    self._choose_matches(self._found)
+                self.place.state.move(box=None, **_NO_STRETCH)
             elif "beam" in values and isinstance(self._found, Alone):
                 self._beam_alone = str(values["beam"])
                 self._draw_alone(self._found)

@@ -26,7 +26,7 @@ from dashboard.views.map_frame import Frame, Sight
 from dashboard.views.map_images import SceneImages
 
 ORIGIN = "freeboard-map"
-_FILL = 0.5
+_FILL = 0.6
 _AFAR = 2.2
 _NEVER_AFAR = 150_000.0
 """However small a scene, a map no wider than this (m) shows it."""

@@ -45,7 +45,7 @@ class FreeboardLayers:
         self._ticker = FixedTicker(ticks=[0.0, 1.0])
         self.figure.add_layout(self._colour_bar())
         self.figure.add_layout(scale_bar(x))
-        self._note = Label(x=10, y=10, x_units="screen", y_units="screen", text="", text_font=looks.FONT,
+        self._note = Label(x=10, y=80, x_units="screen", y_units="screen", text="", text_font=looks.FONT,
                            text_font_size="12px", padding=(14, 6), border_radius=4, visible=False)  # fmt: skip
         self.figure.add_layout(self._note)
 
@@ -123,7 +123,7 @@ class FreeboardLayers:
     def _colour_bar(self) -> ColorBar:
         white = {"title_text_color": "#ffffff", "major_label_text_color": "#ffffff", "major_tick_line_color": "#ffffff"}
         return ColorBar(
-            color_mapper=self._mapper, ticker=self._ticker, orientation="horizontal", location="top_left", width=_BAR,
+            color_mapper=self._mapper, ticker=self._ticker, orientation="horizontal", location="bottom_left", width=_BAR,
             height=9, title="Freeboard (m)", padding=8, margin=8, title_standoff=4, label_standoff=5,
             bar_line_color=None,
             title_text_font=looks.FONT, title_text_font_size="11px", title_text_font_style="normal",

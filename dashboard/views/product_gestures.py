@@ -43,7 +43,7 @@ class StretchGestures(Gestures):
         start, end = sorted((drawn.start + self.place.origin, drawn.end + self.place.origin))
         try:
             if end - start >= _SHORT:
-                self.place.state.move(stretch_start=start, stretch_end=end)
+                self.place.state.move(stretch_start=start, stretch_end=end, box=None)
         finally:
             self.later(self._answer)
 

@@ -18,6 +18,7 @@ from small_project import GRANULE, START
 from dashboard.application import Application
 from dashboard.beside_products import Alone, Compared, Matched
 from dashboard.data import Workspace
+from dashboard.keys import press
 from dashboard.pages.products import ProductsPage
 from dashboard.views.product_tables import number
 from processing.core.product_comparison import class_table
@@ -91,19 +92,25 @@ def test_a_stretch_is_chosen_in_every_figure(root: Path, monkeypatch: pytest.Mon
 
 
 def test_a_box_in_the_scatter_marks_its_segments_along_the_track(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, page = opened(root, monkeypatch, together="all")
+    app, page = opened(root, monkeypatch, together="all")
     box = {"type": "rect", "x0": -1.0, "x1": 0.15, "y0": -1.0, "y1": 0.15}
     page.layout.scatter._selected(SelectionGeometry(None, geometry=box, final=True))
     pairs = page._pairs
     assert pairs is not None
     low = (pairs.ours <= 0.15) & (pairs.theirs <= 0.15)
     assert 0 < low.sum() < len(pairs)
+    assert app.state.box == (-1.0, 0.15, -1.0, 0.15)
     assert len(page.layout.scatter.chosen.data["x"]) == low.sum()
     picked = page.layout.profile.picked.data
     here = pairs.x[low & (pairs.track == 0)] - page.place.origin
     within = (here[:, None] > np.array(picked["x0"])) & (here[:, None] < np.array(picked["x1"]))
     assert within.any(axis=1).all()
     assert np.sum(np.subtract(picked["x1"], picked["x0"])) == pytest.approx(40.0 * len(here), abs=1.0)
+    app.state.move(quantity="height")
+    assert app.state.box is None
+    page.layout.scatter._selected(SelectionGeometry(None, geometry=box, final=True))
+    press(app.place, "Escape", shift=False)
+    assert (app.state.box, len(page.layout.scatter.chosen.data["x"])) == (None, 0)
 
 
 def test_atl07_is_compared_by_height_and_its_types_by_class(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
