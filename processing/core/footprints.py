@@ -7,7 +7,7 @@ it from the distance along the track, and no list of pairs is ever held.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,10 @@ class Footprints:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def rows(self, some: Ints) -> Footprints:
+        """Those of some rows."""
+        return Footprints(*(getattr(self, field.name)[some] for field in fields(self)))
 
 
 @dataclass(frozen=True)

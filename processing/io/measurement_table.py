@@ -22,6 +22,7 @@ NETCDF = (".nc", ".nc4", ".cdf")
 _CSV = (".csv", ".csv.gz", ".txt", ".dat", ".tsv")
 _PARQUET = (".parquet", ".geoparquet", ".pq")
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_CLASSIC_MAGIC = b"CDF"
 _HEAD = 1 << 16
 
 
@@ -111,13 +112,16 @@ class _Text:
         units = {field.strip(): unit for field, (_, unit) in zip(fields, told, strict=True) if unit}
         title = next((remark for remark in remarks if remark.startswith("SYNTHETIC")), "")
         skipped = comments if is_commented else comments + 1
-        return Heading(tuple(field.strip() for field in fields), units, {}, title, (separator, skipped))
+        data = body[0 if is_commented else 1 :]
+        # Between semicolons a comma is where others write a point.
+        decimal = "," if separator == ";" and data and "," in data[0] else "."
+        return Heading(tuple(field.strip() for field in fields), units, {}, title, (separator, skipped, decimal))
 
     @staticmethod
     def rows(path: Path, heading: Heading, names: list[str]) -> dict[str, npt.NDArray[Any]]:
         import pandas as pd
 
-        separator, skipped = heading.layout
+        separator, skipped, decimal = heading.layout
         with readable(path) as source:
             frame = pd.read_csv(
                 source,
@@ -128,6 +132,7 @@ class _Text:
                 header=None,
                 index_col=False,
                 skipinitialspace=True,
+                decimal=decimal,
                 low_memory=False,
                 compression="gzip" if path.name.lower().endswith(".gz") else None,
             )
@@ -191,7 +196,10 @@ def _dataset(path: Path, source: Any) -> Any:
     import xarray
 
     with opened(path) as stream:
-        engine: Any = "h5netcdf" if stream.read(8) == _HDF5_MAGIC else "scipy"
+        head = stream.read(len(_HDF5_MAGIC))
+    if head != _HDF5_MAGIC and not head.startswith(_CLASSIC_MAGIC):
+        raise UnreadableError("table cannot be read (it is no NetCDF file)", where=path)
+    engine: Any = "h5netcdf" if head == _HDF5_MAGIC else "scipy"
     return xarray.open_dataset(source, engine=engine, decode_times=False, decode_coords=False)
 
 

@@ -51,6 +51,18 @@ def times_of(values: Any, unit: str, column: str, where: str) -> Times:
     return _text(series, column, where)
 
 
+def clock_seconds(values: Any) -> npt.NDArray[np.float64] | None:
+    """Seconds of the day of clock times such as ``12:30:05.5``; None for a column of anything else."""
+    import pandas as pd
+
+    series = pd.Series(values)
+    text = series.astype("string").str.strip() if series.dtype.kind == "O" else pd.Series([], dtype="string")
+    if not text.str.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?Z?").any():
+        return None
+    whole = text.str.removesuffix("Z").str.replace(r"^(\d{1,2}:\d{2})$", r"\1:00", regex=True)
+    return np.asarray(pd.to_timedelta(whole, errors="coerce").dt.total_seconds(), np.float64)
+
+
 def times_of_day(dates: Any, seconds: Any, column: str, where: str) -> Times:
     """Times of dates (``20191104`` or ISO, a column or one) and seconds of the day, which may go on past midnight."""
     import pandas as pd
@@ -73,7 +85,8 @@ def _text(series: Any, column: str, where: str) -> Times:
     found = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
     if found.isna().all() and text.notna().any():
         shown = str(text[text.notna()].iloc[0])[:40]
-        raise InputError(f"column {column!r} holds no time in ISO 8601 ({shown!r})", where=where, mend=_MEND)
+        mend = "write times as 2019-11-04T12:30:00Z"
+        raise InputError(f"column {column!r} holds no time in ISO 8601 ({shown!r})", where=where, mend=mend)
     return np.asarray(found.dt.tz_localize(None).to_numpy(), _NS)
 
 

@@ -21,7 +21,7 @@ from processing.io.found import Found
 from processing.io.granule_name import identifier
 from processing.io.measurement_names import LENGTHS, NAMES, QUANTITIES, RADAR, chosen_columns, metres, plain
 from processing.io.measurement_table import NETCDF, Heading, can_hold, read_heading, read_table
-from processing.io.measurement_times import times_of, times_of_day
+from processing.io.measurement_times import clock_seconds, times_of, times_of_day
 from processing.io.photon_columns import missing_columns
 
 F8 = npt.NDArray[np.float64]
@@ -216,6 +216,9 @@ def _check_centimetres(
 def _times(
     raw: Mapping[str, Any], chosen: Mapping[str, str], units: Mapping[str, str], path: Path
 ) -> npt.NDArray[np.datetime64]:
+    clock = clock_seconds(raw[chosen["time"]]) if {"time", "date"} <= set(chosen) else None
+    if clock is not None:
+        return times_of_day(raw[chosen["date"]], clock, chosen["date"], str(path))
     if "time" in chosen and not ("date" in chosen and "seconds" in chosen):
         return times_of(raw[chosen["time"]], units["time"], chosen["time"], str(path))
     if "seconds" in chosen and "date" in chosen:

@@ -17,7 +17,7 @@ from processing.errors import InputError, MissingError
 from processing.io.measurements import KIND, Measurements
 from processing.io.measurements import read as read_measurements
 from processing.local.drift_velocity import drift_velocity
-from processing.local.match_footprints import lay_footprints
+from processing.local.match_footprints import LaidOut, lay_footprints, with_drift
 from processing.local.match_quantities import Theirs, in_thickness, theirs_of
 from processing.local.measured import MeasuredTrack, chosen_tracks, freeboard_run, measured_track
 from processing.local.meetings import courses
@@ -87,6 +87,7 @@ def _matched(project: Project, wanted: list[tuple[Measurements, Theirs]], run: s
     run = freeboard_run(project, run)
     tracks = chosen_tracks(project, run)
     gatherings = [Gathering(len(theirs)) for _, theirs in wanted]
+    laid: list[dict[PolarPlane, LaidOut]] = [{} for _ in wanted]
     drifts: dict[str, tuple[float, float]] = {}
     near = np.zeros((len(wanted),), np.int64)
     with progress_bar("match", len(tracks), "tracks") as bar:
@@ -95,7 +96,7 @@ def _matched(project: Project, wanted: list[tuple[Measurements, Theirs]], run: s
             if _may_meet(project, granule, beam, [theirs for _, theirs in wanted], stage.hours):
                 track = measured_track(project, granule, beam, run)
                 for k, (_, theirs) in enumerate(wanted):
-                    near[k] += _gather(project, track, number, theirs, stage, gatherings[k], drifts)
+                    near[k] += _gather(project, track, number, theirs, laid[k], stage, gatherings[k], drifts)
             bar.advance(1)
     if stage.drift == "estimated" and near.any() and not drifts:
         raise MissingError(
@@ -129,6 +130,7 @@ def _gather(
     track: MeasuredTrack,
     number: int,
     theirs: Theirs,
+    laid: dict[PolarPlane, LaidOut],
     stage: Match,
     gathering: Gathering,
     drifts: dict[str, tuple[float, float]],
@@ -136,14 +138,15 @@ def _gather(
     """Add a track to the sums over the footprints of both hemispheres; returns how many it passes."""
     passed = 0
     for plane, part in _by_hemisphere(track):
-        rows = np.flatnonzero((theirs.lat >= 0) == (plane == PolarPlane.of(north=True)))
-        in_time = _in_time(theirs.time[rows], part, stage.hours)
-        rows = rows[in_time]
+        if plane not in laid:
+            laid[plane] = lay_footprints(theirs, stage, plane, _ZERO)
+        in_time = np.flatnonzero(_in_time(laid[plane].prints.time, part, stage.hours))
         points = _points(part, theirs.measure, stage, plane)
-        if not len(rows) or not len(points):
+        if not len(in_time) or not len(points):
             continue
+        rows, prints = laid[plane].rows[in_time], laid[plane].prints.rows(in_time)
         velocity = _velocity(project, track, stage, plane, drifts)
-        prints = lay_footprints(theirs, rows, stage, plane, velocity, _ZERO)
+        prints = prints if velocity is None else with_drift(prints, velocity)
         near = near_track(points, prints, stage.within, stage.hours * 3600.0)
         sums = average_track(points, prints, near, gaussian=stage.weights == "gaussian")
         whole = replace(sums, near=replace(near, index=rows[near.index]))
@@ -159,9 +162,9 @@ def _by_hemisphere(track: MeasuredTrack) -> Iterator[tuple[PolarPlane, MeasuredT
             yield PolarPlane.of(north=north), track if some.all() else track.rows(some)
 
 
-def _in_time(time: npt.NDArray[np.datetime64], track: MeasuredTrack, hours: float) -> npt.NDArray[np.bool_]:
-    reach = np.timedelta64(round(hours * 3.6e12), "ns")
-    inside: npt.NDArray[np.bool_] = (time >= track.time.min() - reach) & (time <= track.time.max() + reach)
+def _in_time(seconds: F8, track: MeasuredTrack, hours: float) -> npt.NDArray[np.bool_]:
+    begin, end = ((each - _ZERO) / np.timedelta64(1, "s") for each in (track.time.min(), track.time.max()))
+    inside: npt.NDArray[np.bool_] = (seconds >= begin - 3600 * hours) & (seconds <= end + 3600 * hours)
     return inside
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,31 +18,39 @@ _STEP = 60.0
 """Seconds between neighbouring rows beyond which they tell no heading."""
 
 
-def lay_footprints(
-    theirs: Theirs,
-    rows: npt.NDArray[np.int64],
-    stage: Match,
-    plane: PolarPlane,
-    velocity: tuple[float, float] | None,
-    zero: np.datetime64,
-) -> Footprints:
-    """Footprints of some rows.
+@dataclass(frozen=True)
+class LaidOut:
+    """Footprints of one hemisphere: the rows of the measurements that they are of, and where they lie in its plane."""
+
+    rows: npt.NDArray[np.int64]
+    prints: Footprints
+
+
+def lay_footprints(theirs: Theirs, stage: Match, plane: PolarPlane, zero: np.datetime64) -> LaidOut:
+    """Footprints of the measurements of a plane's hemisphere, their times counted in s from ``zero``.
 
     Axes come from the table, else from the stage; a heading from the table, the stage, or the way from row to row.
-    Where an ellipse has no heading a circle of its area stands for it. ``velocity`` (m/s in the plane) wins over the
-    stage's drift.
+    Where an ellipse has no heading a circle of its area stands for it. Ice moves as the stage was given.
     """
+    rows = np.flatnonzero((theirs.lat >= 0) == (plane == PolarPlane.of(north=True)))
     lon, lat = theirs.lon[rows], theirs.lat[rows]
     x, y = plane.places(lon, lat)
     length, width = _axes(theirs, rows, stage)
     time = (theirs.time[rows] - zero) / np.timedelta64(1, "s")
     angle = _angle(theirs.heading[rows], lon, stage, plane)
     angle = np.where(np.isnan(angle), _along(x, y, time), angle)
-    round_ = np.isnan(angle) & (length != width)
-    length, width = (np.where(round_, np.sqrt(length * width), each) for each in (length, width))
+    is_unsure = np.isnan(angle) & (length != width)
+    length, width = (np.where(is_unsure, np.sqrt(length * width), each) for each in (length, width))
     scale = plane.scale(lon, lat)
-    drift_x, drift_y = _drift(lon, scale, stage, plane, velocity)
-    return Footprints(x, y, time, length, width, np.nan_to_num(angle), scale, drift_x, drift_y)
+    speed = (stage.drift_east, stage.drift_north) if stage.drift == "given" else (0.0, 0.0)
+    drift_x, drift_y = plane.direction(lon, speed[0] * scale, speed[1] * scale)
+    return LaidOut(rows, Footprints(x, y, time, length, width, np.nan_to_num(angle), scale, drift_x, drift_y))
+
+
+def with_drift(prints: Footprints, velocity: tuple[float, float]) -> Footprints:
+    """The same on ice that moves alike everywhere, m/s along the plane's axes."""
+    drift_x, drift_y = (np.full(len(prints), each) for each in velocity)
+    return replace(prints, drift_x=drift_x, drift_y=drift_y)
 
 
 def _axes(theirs: Theirs, rows: npt.NDArray[np.int64], stage: Match) -> tuple[F8, F8]:
@@ -68,11 +78,3 @@ def _along(x: F8, y: F8, time: F8) -> F8:
     after = np.where(time[after] - time > _STEP, np.arange(len(x)), after)
     right, up = x[after] - x[before], y[after] - y[before]
     return np.where(np.hypot(right, up) > 0, np.arctan2(up, right), np.nan)
-
-
-def _drift(lon: F8, scale: F8, stage: Match, plane: PolarPlane, velocity: tuple[float, float] | None) -> tuple[F8, F8]:
-    """Motion of the ice along the plane's axes, in its metres a second."""
-    if velocity is not None:
-        return np.full(len(lon), velocity[0]), np.full(len(lon), velocity[1])
-    speed = (stage.drift_east, stage.drift_north) if stage.drift == "given" else (0.0, 0.0)
-    return plane.direction(lon, speed[0] * scale, speed[1] * scale)

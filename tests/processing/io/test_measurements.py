@@ -122,6 +122,14 @@ def test_airborne_layouts(tmp_path: Path) -> None:
     assert found.values["elevation"].tolist() == [-54.25]
 
 
+def test_dates_beside_clocks_and_commas_for_points(tmp_path: Path) -> None:
+    text = "lat;lon;date;time;freeboard\n80,5;10,5;2019-11-04;12:30:05.5;0,31\n80,5;10,5;2019-11-04;12:31;0,32\n"
+    found = read(table(tmp_path, text))
+    assert found.values["freeboard"].tolist() == [0.31, 0.32]
+    times = ["2019-11-04T12:30:05.500", "2019-11-04T12:31:00.000"]
+    assert np.datetime_as_string(found.time, "ms").tolist() == times
+
+
 @pytest.mark.parametrize(
     ("header", "row", "words"),
     [
