@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from processing.core.floes import floes
 from processing.core.leads import SECTION
@@ -85,6 +87,17 @@ def test_floes_lie_between_wide_leads_and_gaps_censor_them() -> None:
     assert found.censored.tolist() == [True, False, True, True, True]
     assert found.x.tolist() == [4.0, 24.0, 45.0, 133.0, 146.0]
     assert floes(track.x, leads, LENGTH, 100.0, GAP).censored.tolist() == [True, True]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text("Ii~", min_size=1, max_size=120), st.sampled_from([0.0, 4.0, 10.0]))
+def test_floes_and_the_leads_between_them_are_the_whole_track(picture: str, least: float) -> None:
+    track = drawn(picture)
+    leads = openings(track, LENGTH, GAP)
+    found = floes(track.x, leads, LENGTH, least, GAP)
+    assert found.chord.sum() + leads.width[leads.width >= least].sum() == pytest.approx(LENGTH * len(picture))
+    assert np.nansum(leads.spacing) == pytest.approx(np.ptp(leads.x) if len(leads) else 0.0)
+    assert (~found.censored).sum() == max((leads.width >= least).sum() - 1, 0)
 
 
 def test_nothing_has_no_shape() -> None:
