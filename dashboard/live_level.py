@@ -146,11 +146,7 @@ class LiveLevels:
 
     def stage(self, granule: str, beam: str, run: str) -> Freeboard:
         """The stage as a run was made of a track; raises as its table does when it cannot be read."""
-        path = self.workspace.project.table_path("freeboard", granule, beam, run)
-        stamp = tables.read_stamp(path)
-        made = self.workspace.project.stage(Freeboard).values_dict()
-        known = {name: value for name, value in (stamp.parameters if stamp else {}).items() if name in made}
-        return Freeboard(**(made | known))
+        return Freeboard(**self._values(granule, beam, run))
 
     def settings(self, granule: str, beam: str, run: str) -> Settings:
         """What a run was made with, read once until it is made anew."""
@@ -247,8 +243,21 @@ class LiveLevels:
         usual = self.workspace.project.stage(Freeboard).values_dict()
         return {name: value for name, value in wanted.items() if value != usual[name]}
 
+    def _values(self, granule: str, beam: str, run: str) -> dict[str, Any]:
+        """Parameters that a run was made with, read once until it is made anew."""
+        path = self.workspace.project.table_path("freeboard", granule, beam, run)
+
+        def read() -> dict[str, Any]:
+            stamp = tables.read_stamp(path)
+            usual = Freeboard().values_dict()
+            return usual | {name: value for name, value in (stamp.parameters if stamp else {}).items() if name in usual}
+
+        key = ("values", granule, beam, run, self._made(granule, beam, run))
+        found: dict[str, Any] = self._kept.get(key, read)
+        return found
+
     def _stage_with(self, granule: str, beam: str, run: str, settings: Settings) -> Freeboard:
-        return Freeboard(**(self.stage(granule, beam, run).values_dict() | vars(settings)))
+        return Freeboard(**(self._values(granule, beam, run) | vars(settings)))
 
     def _again(self, run: str) -> str:
         return f"{self.workspace.command('freeboard')} --run-name {run}"
@@ -300,7 +309,7 @@ class LiveLevels:
 
     def _read(self, granule: str, beam: str, run: str, height: str) -> Basis:
         project = self.workspace.project
-        stage = Freeboard(**(self.stage(granule, beam, run).values_dict() | {"height": height}))
+        stage = Freeboard(**(self._values(granule, beam, run) | {"height": height}))
         job = job_of(project, stage)
         segments = project.table_path("segments", granule, beam)
         length = self._segment_length(granule, beam)

@@ -58,7 +58,8 @@ class BeamLines(AlongTrack):
         granule = place.granule
         if granule is None or state.together == "one":
             return []
-        wanted = [beam.name for beam in granule.beams if beam.rows and (beam.strong or state.together == "all")]
+        every = state.together == "all"
+        wanted = [beam.name for beam in granule.beams if beam.rows and (every or beam.strong is not False)]
         return wanted[:MOST]
 
     def paint(self, theme: str) -> None:

@@ -60,6 +60,20 @@ def test_what_is_tried_out_equals_the_stage_bit_for_bit(tmp_path: Path, levels: 
     np.testing.assert_array_equal(tried.height, there.height)
 
 
+def test_what_is_in_sight_is_the_same_alone_as_in_the_whole(levels: LiveLevels) -> None:
+    other, core = replace(OWN, estimator="average", window=800.0, stride=400.0), (START + 900.0, START + 2_300.0)
+    part, whole = levels.near(*TRACK, other, core), levels.level(*TRACK, other)
+    x = levels.workspace.track(GRANULE, "gt1l").x_atc
+    inside = (x >= core[0]) & (x < core[1])
+    assert part.holds(START + 1_000.0, START + 2_000.0)
+    assert not part.holds(START, START + 2_000.0)
+    assert part.leads is whole.leads
+    np.testing.assert_array_equal(part.sea.freeboard[inside], whole.sea.freeboard[inside])
+    np.testing.assert_array_equal(part.sea.chosen[inside], whole.sea.chosen[inside])
+    np.testing.assert_array_equal(part.sea.source[inside], whole.sea.source[inside])
+    np.testing.assert_array_equal(part.flags[inside], whole.flags[inside])
+
+
 def test_the_run_is_shown_as_it_is_and_kept(levels: LiveLevels) -> None:
     assert levels.settings(*TRACK) == OWN
     assert levels.at_hand(*TRACK, OWN) is None
