@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -65,10 +64,8 @@ def track_thickness(project: Project, track: MeasuredTrack) -> Thickness:
 
 def provenance(project: Project, run: str, tracks: Sequence[tuple[str, str]]) -> str:
     """Where what derives from some tracks of a freeboard run comes from, and the parameters it was made with; JSON."""
-    chain = json.loads(lineage(project, "freeboard", run, tracks).to_json())
-    kinds = (ThicknessStage, Shape, Aggregate)
-    chain["made_with"] = {kind.key: project.stage(kind).values_dict() for kind in kinds}
-    return json.dumps(chain, sort_keys=True)
+    settings = {kind.key: project.stage(kind).values_dict() for kind in (ThicknessStage, Shape, Aggregate)}
+    return replace(lineage(project, "freeboard", run, tracks), derived=settings).to_json()
 
 
 def is_water(track: MeasuredTrack) -> npt.NDArray[np.bool_]:
