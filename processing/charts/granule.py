@@ -13,6 +13,18 @@ from matplotlib.figure import Figure
 from processing.charts import style
 from processing.charts.along import Steps, runs, steps_of
 from processing.charts.granule_map import track_map
+from processing.charts.panels import (
+    class_name,
+    dash,
+    dot_key,
+    legend,
+    lettered,
+    limit,
+    limits,
+    line_key,
+    patch_key,
+    surface_colour,
+)
 from processing.core.agreement import block_numbers
 from processing.core.block_means import block_sum
 from processing.core.mean_freeboard import group_means
@@ -135,21 +147,21 @@ def _draw_freeboard(axes: Axes, track: Profile, steps: Steps) -> None:
     at = (steps.middle - steps.edges[0]) / 1000.0
     axes.fill_between(at, there - 2 * sigma, there + 2 * sigma, color=style.colour("accent"), alpha=0.25, lw=0)
     axes.plot(at, there, color=style.colour("ink"), lw=0.7)
-    _limit(axes, track.freeboard)
+    limit(axes, track.freeboard)
     axes.axhline(0.0, color=style.colour("soft"), lw=0.6)
     axes.set_ylabel("freeboard (m)")
     step = steps.edges[1] - steps.edges[0]
-    keys = [_dot(style.class_colour(code), class_name(code)) for code in CLASSES]
-    keys.append(_line(style.colour("ink"), f"mean over {step:.3g} m"))
-    keys.append(_patch(style.colour("accent"), "its uncertainty, 95 %", alpha=0.25))
-    _legend(axes, keys, 5)
+    keys = [dot_key(style.class_colour(code), class_name(code)) for code in CLASSES]
+    keys.append(line_key(style.colour("ink"), f"mean over {step:.3g} m"))
+    keys.append(patch_key(style.colour("accent"), "its uncertainty, 95 %", alpha=0.25))
+    legend(axes, keys, 5)
 
 
 def _draw_heights(axes: Axes, track: Profile, steps: Steps, surfaces: Mapping[str, F4]) -> None:
     at = (steps.middle - steps.edges[0]) / 1000.0
     axes.plot(at, steps.mean(track.height), color=style.colour("soft"), alpha=0.55, lw=0.7, zorder=1)
     shown = dict(surfaces) or {track.estimator: track.sea_surface}
-    keys = [_line(style.colour("soft"), "surface", alpha=0.55)]
+    keys = [line_key(style.colour("soft"), "surface", alpha=0.55)]
     for name, values in shown.items():
         chosen = name == track.estimator
         look: dict[str, Any] = {
@@ -159,22 +171,22 @@ def _draw_heights(axes: Axes, track: Profile, steps: Steps, surfaces: Mapping[st
             "zorder": 4 if chosen else 3,
         }
         axes.plot(at, steps.mean(values), **look)
-        keys.append(_line(look["color"], name, ls=look["ls"], lw=look["lw"]))
+        keys.append(line_key(look["color"], name, ls=look["ls"], lw=look["lw"]))
     level, sigma = steps.mean(track.sea_surface), steps.mean(track.sea_surface_sigma)
     axes.fill_between(at, level - 2 * sigma, level + 2 * sigma, color=surface_colour(track.estimator), alpha=0.2, lw=0)
     x, height = leads_of(track)
     axes.plot(
         (x - steps.edges[0]) / 1000.0, height, "v", ms=3, mfc="white", mew=0.6, mec=style.class_colour(2), zorder=5
     )
-    keys.append(_dot(style.class_colour(2), "lead", marker="v"))
+    keys.append(dot_key(style.class_colour(2), "lead", marker="v"))
     for first, stop in runs(steps.any(track.sea_surface_source == SeaSurfaceSource.INTERPOLATED)):
         span = (steps.edges[[first, stop]] - steps.edges[0]) / 1000.0
         axes.axvspan(*span, color=style.colour("warn"), alpha=0.1, lw=0, zorder=0)
-    keys.append(_patch(style.colour("warn"), "interpolated", alpha=0.1))
+    keys.append(patch_key(style.colour("warn"), "interpolated", alpha=0.1))
     low = np.concatenate([np.asarray(values, np.float64) for values in (*shown.values(), height)])
-    _limit(axes, np.concatenate([low, steps.mean(track.height)]), (0.0, 100.0))
+    limit(axes, np.concatenate([low, steps.mean(track.height)]), (0.0, 100.0))
     axes.set_ylabel("height (m)")
-    _legend(axes, keys, 8)
+    legend(axes, keys, 8)
 
 
 def _draw_strips(axes: Axes, track: Profile, steps: Steps) -> None:
@@ -196,7 +208,7 @@ def _draw_strips(axes: Axes, track: Profile, steps: Steps) -> None:
     axes.set_yticks([0.4, 1.4], ["source", "class"])
     axes.spines[["left"]].set_visible(False)
     names = ("from leads", "interpolated", "none")
-    _legend(axes, [_patch(tint, name) for tint, name in zip(sources.values(), names, strict=True)], 3)
+    legend(axes, [patch_key(tint, name) for tint, name in zip(sources.values(), names, strict=True)], 3)
 
 
 def _strip(axes: Axes, edges: F8, low: float, codes: npt.NDArray[np.int64], colours: Mapping[int, str]) -> None:
@@ -223,7 +235,7 @@ def distribution(tracks: Sequence[Profile], foot: str) -> Figure:
     freeboard = np.concatenate([track.freeboard for track in tracks]).astype(np.float64)
     label = np.concatenate([track.label for track in tracks])
     blocks = np.concatenate([block_numbers(track.x_atc, BLOCK) for track in tracks])
-    low, high = _limits(freeboard, (0.2, 99.0))
+    low, high = limits(freeboard, (0.2, 99.0))
     edges = np.arange(np.floor(low * 50) / 50, high + 0.02, 0.02)
     for code in CLASSES:
         its = (label == code) & np.isfinite(freeboard)
@@ -278,12 +290,12 @@ def _draw_beams(axes: Axes, tracks: Sequence[Profile]) -> None:
     axes.set_xlabel("freeboard of ice (m)")
     axes.grid(axis="x")
     keys = [
-        _dot(style.colour("accent"), "mean, 95 %"),
-        _dot(style.class_colour(1), "mode", marker="v"),
-        _dot(style.colour("soft"), "median", marker="|"),
-        _patch(style.colour("line"), "quartiles"),
+        dot_key(style.colour("accent"), "mean, 95 %"),
+        dot_key(style.class_colour(1), "mode", marker="v"),
+        dot_key(style.colour("soft"), "median", marker="|"),
+        patch_key(style.colour("line"), "quartiles"),
     ]
-    _legend(axes, keys, 2)
+    legend(axes, keys, 2)
 
 
 def beams_together(tracks: Sequence[Profile], foot: str) -> Figure:
@@ -306,81 +318,13 @@ def beams_together(tracks: Sequence[Profile], foot: str) -> Figure:
         axes.set_ylabel(track.beam)
         lettered(axes, letter)
     every = np.concatenate([steps_of(track.x_atc, track.segment_length, 360).mean(track.freeboard) for track in tracks])
-    rows[0].set_ylim(-0.15, _limits(every, (0.0, 99.5))[1])
+    rows[0].set_ylim(-0.15, limits(every, (0.0, 99.5))[1])
     rows[-1].set_xlim(0.0, max((end - start) / 1000.0, 1e-3))
     rows[-1].set_xlabel(f"distance along the track from x_atc = {start / 1000.0:,.3f} km (km)")
     figure.supylabel("freeboard (m)", fontsize=7.5, color=style.colour("soft"))
     keys = [
-        _line(style.colour("accent"), "mean and its uncertainty, 95 %"),
-        _dot(style.class_colour(2), "open water", marker="|"),
+        line_key(style.colour("accent"), "mean and its uncertainty, 95 %"),
+        dot_key(style.class_colour(2), "open water", marker="|"),
     ]
-    _legend(rows[0], keys, 2)
+    legend(rows[0], keys, 2)
     return figure
-
-
-def class_name(code: int) -> str:
-    return str(style.palette()["classes"][str(int(code))]["name"])
-
-
-def surface_colour(name: str) -> str:
-    return str(style.palette()["sea_surfaces"][name]["light"])
-
-
-def dash(name: str) -> str:
-    """Matplotlib's line style of an estimator."""
-    kinds = {"dotted": ":", "dashed": "--", "dotdash": "-.", "dashdot": "-.", "solid": "-"}
-    return kinds[style.palette()["sea_surfaces"][name]["dash"]]
-
-
-def lettered(axes: Axes, letter: str) -> None:
-    """Write the panel's letter at its top left, outside the frame."""
-    axes.annotate(
-        letter, (0, 1), (-26, 3), xycoords="axes fraction", textcoords="offset points", fontsize=9, fontweight="bold"
-    )
-
-
-def _limits(values: npt.ArrayLike, shares: tuple[float, float] = (0.2, 99.8)) -> tuple[float, float]:
-    known = np.asarray(values, np.float64)
-    known = known[np.isfinite(known)]
-    if not len(known):
-        return -0.1, 1.0
-    low, high = np.percentile(known, shares)
-    room = max(0.05 * (high - low), 0.02)
-    return float(low - room), float(high + room)
-
-
-def _limit(axes: Axes, values: npt.ArrayLike, shares: tuple[float, float] = (0.2, 99.8)) -> None:
-    axes.set_ylim(*_limits(values, shares))
-
-
-def _legend(axes: Axes, keys: Sequence[Any], columns: int) -> None:
-    legend = axes.legend(
-        handles=list(keys),
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
-        ncols=columns,
-        borderaxespad=0.2,
-        columnspacing=1.1,
-        handlelength=1.8,
-        fontsize=6.5,
-    )
-    legend.set_in_layout(False)
-    axes.set_title("\n" * (-(-len(keys) // columns) - 1) + " ", fontsize=7)
-
-
-def _line(tint: str, name: str, **look: Any) -> Any:
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=tint, label=name, **look)
-
-
-def _dot(tint: str, name: str, marker: str = "o") -> Any:
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=tint, label=name, marker=marker, ls="", ms=4)
-
-
-def _patch(tint: str, name: str, alpha: float = 1.0) -> Any:
-    from matplotlib.patches import Patch
-
-    return Patch(color=tint, label=name, alpha=alpha, lw=0)
