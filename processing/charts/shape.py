@@ -18,6 +18,7 @@ from processing.core.distributions import Fit, survival
 F8 = npt.NDArray[np.float64]
 
 _HEIGHT = 2.9
+_POINTS = 300
 _DOTS: dict[str, Any] = {"marker": "o", "markersize": 2.2, "linestyle": "none", "markeredgewidth": 0.0}
 
 
@@ -76,7 +77,8 @@ def _tail(
     figure = sheet(_HEIGHT, title, f"{len(sizes)} along the tracks{partial}; {about}", COLUMN)
     axes = figure.subplots()
     size, share = survival(sizes, censored)
-    seen = share > 0
+    seen = np.flatnonzero(share > 0)
+    seen = seen[_thinned(share[seen])]
     axes.plot(size[seen], share[seen], color=class_colour(hue), label="measured", **_DOTS)
     for fit, dash in zip([fit for fit in fits if fit is not None], ("-", (0, (4, 2))), strict=False):
         _draw_law(axes, fit, size, share, dash)
@@ -85,6 +87,15 @@ def _tail(
     axes.grid(visible=True, axis="both")
     axes.legend(loc="lower left" if log_x else "upper right")
     return figure
+
+
+def _thinned(share: F8) -> npt.NDArray[np.int64]:
+    """Rows of some hundred points, even in number and in the logarithm of their falling shares; all of few."""
+    if len(share) <= 2 * _POINTS:
+        return np.arange(len(share))
+    by_share = np.searchsorted(-share, -np.geomspace(share[0], share[-1], _POINTS))
+    by_row = np.linspace(0, len(share) - 1, _POINTS).astype(np.int64)
+    return np.unique(np.concatenate([np.minimum(by_share, len(share) - 1), by_row]))
 
 
 def _draw_law(axes: Axes, fit: Fit, size: F8, share: F8, dash: object) -> None:

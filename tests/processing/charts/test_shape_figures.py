@@ -20,8 +20,8 @@ def test_nothing_makes_no_figure() -> None:
 
 def test_laws_are_drawn_beside_what_was_measured() -> None:
     tables = {name: DERIVED[name].fields.empty_table() for name in ("leads", "floes", "ridges", "roughness")}
-    heights = 0.6 + np.random.default_rng(0).exponential(0.5, 200)
-    columns = {name: np.zeros(200) for name in tables["ridges"].column_names} | {"height": heights}
+    heights = 0.6 + np.random.default_rng(0).exponential(0.5, 5000)
+    columns = {name: np.zeros(5000) for name in tables["ridges"].column_names} | {"height": heights}
     tables["ridges"] = type(tables["ridges"]).from_pydict(columns)
     fit = exponential(heights, 0.6)
     assert fit is not None
@@ -29,6 +29,9 @@ def test_laws_are_drawn_beside_what_was_measured() -> None:
         figures = shape_figures(tables, {"ridges.height exponential": fit}, (np.ones(10, np.int64), 0.1), "made")
         assert set(figures) == {"ridge_heights", "thickness"}
         figures["ridge_heights"].canvas.draw()
+    measured = figures["ridge_heights"].axes[0].lines[0]
+    assert 300 <= len(measured.get_xdata()) <= 600
+    assert max(measured.get_xdata()) > 0.95 * heights.max() - 0.6
     labels = figures["ridge_heights"].axes[0].get_legend_handles_labels()[1]
     assert labels[1].startswith("exponential, mean 0.")
     assert labels[1].endswith(" m")
