@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import freeboard_truth
 from benchmarks.harness import Row, best_of
 from processing.core.freeboard import TrackFreeboard, freeboard_of_track
 from processing.core.painting import Strokes, paint
@@ -19,7 +20,7 @@ from processing.local.resample import resample
 from processing.progress import progress_bar
 from processing.project import Project
 from processing.provenance import Stamp
-from processing.schema import SEGMENT, TRUTH, SeaSurfaceSource
+from processing.schema import SEGMENT, TRUTH, Quality, SeaSurfaceSource
 from processing.stages import Resample
 from processing.twin.granule import write_granule
 from processing.twin.parameters import Twin
@@ -43,6 +44,8 @@ class Track:
     std: np.ndarray
     count: np.ndarray
     water: np.ndarray
+    rate: np.ndarray
+    quality: np.ndarray
 
     def first(self, segments: int) -> Track:
         return Track(*(getattr(self, name)[:segments] for name in self.__dataclass_fields__))
@@ -57,20 +60,27 @@ def made_track(segments: int, seed: int = 1) -> Track:
     sea = 0.1 * np.sin(x / 9000.0)
     height = sea + np.where(water, 0.0, 0.35) + rng.normal(0, 0.04, segments)
     std = rng.uniform(0.06, 0.14, segments).astype(np.float32)
-    return Track(x, height.astype(np.float32), std, rng.integers(1, 20, segments, np.int32), water)
+    count = rng.integers(1, 20, segments, np.int32)
+    quality = np.full(segments, int(Quality.FIRST_PHOTON_CORRECTED), np.uint32)
+    return Track(x, height.astype(np.float32), std, count, water, (count / 3).astype(np.float32), quality)
 
 
 def ours(track: Track) -> np.ndarray:
     return freeboard_of_track(
-        track.x, track.height, track.std, track.count, track.water, Rules(), "robust"
+        track.x, track.height, track.std, track.count, track.water, Rules(), "robust", track.rate, track.quality
     ).freeboard_sigma
 
 
 def peer(track: Track) -> np.ndarray:
-    """Sliding windows over a pandas frame with one estimator, the published weighted leads, and no uncertainty of the
-    interpolation: what a careful scientist would write in a notebook."""
+    """Sliding windows over a pandas frame with one estimator, the published weighted leads, dark leads under cloud left
+    out, and no uncertainty of the interpolation: what a careful scientist would write in a notebook."""
     frame = pd.DataFrame({"x": track.x, "h": track.height, "s": track.std / np.sqrt(track.count), "water": track.water})
     frame["lead"] = (frame.water != frame.water.shift()).cumsum()
+    rate = pd.Series(track.rate)
+    dark = rate.groupby(frame.lead).transform("mean") < 1.6
+    frame["water"] &= ~(
+        dark & (rate.where(~frame.water).rolling(1000, min_periods=1, center=True).quantile(0.75) < 2.5)
+    )
     centres = np.arange(0.0, track.x[-1] + 5000.0, 5000.0)
     levels, sigmas = [], []
     for centre in centres:
@@ -105,7 +115,7 @@ def rows() -> Iterator[Row]:
     part = track.first(PEER_SEGMENTS)
     scale = SEGMENTS / PEER_SEGMENTS
     yield Row(
-        "freeboard of 10 M segments, five sea surfaces",
+        "freeboard of 10 M segments, five sea surfaces, trust, flags, uncertainty",
         seconds,
         "s",
         "<= 5 s a core",
@@ -116,6 +126,7 @@ def rows() -> Iterator[Row]:
     )
     yield _painting(track.first(PEER_SEGMENTS))
     yield from _errors()
+    yield from freeboard_truth.rows()
 
 
 def _painting(track: Track) -> Row:
@@ -195,6 +206,6 @@ def _tracks(folder: Path, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFram
 
 
 def _freeboard(segments: pd.DataFrame, truth: pd.DataFrame) -> TrackFreeboard:
-    names = ("x_atc", "height_median", "height_std", "photon_count")
-    x, height, std, count = (segments[name].to_numpy() for name in names)
-    return freeboard_of_track(x, height, std, count, truth.label.to_numpy() == 2, Rules(), "robust")
+    names = ("x_atc", "height_median", "height_std", "photon_count", "photon_rate", "quality")
+    x, height, std, count, *returns = (segments[name].to_numpy() for name in names)
+    return freeboard_of_track(x, height, std, count, truth.label.to_numpy() == 2, Rules(), "robust", *returns)

@@ -110,9 +110,9 @@ class Segments:
     median: bool = True
     signal: Signal | None = None
 
-    def part(self, rows: slice) -> tuple[Floats, Floats, Floats]:
-        """Position, height and standard error of the height of some rows, f8 m."""
-        sigma = height_sigma(self.height_std[rows], self.photon_count[rows], median=self.median)
+    def part(self, rows: slice, water: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+        """Position, height and standard error of the height of some rows, f8 m; ``water`` says which are sea level."""
+        sigma = height_sigma(self.height_std[rows], self.photon_count[rows], median=self.median, water=water)
         return self.x[rows], np.ascontiguousarray(self.height[rows], np.float64), sigma
 
 
@@ -160,9 +160,10 @@ def survey(
     columns = np.asarray(height), np.asarray(height_std), np.asarray(photon_count)
     segments = Segments(place, *columns, rules.median, signal_of(photon_rate, quality))
     codes = np.array(label, np.int8)
-    leads = find_leads(place, _water(segments, codes, slice(None)), rules.minimum_lead_segments, rules.segment_length)
+    water = _water(segments, codes, slice(None))
+    leads = find_leads(place, water, rules.minimum_lead_segments, rules.segment_length)
     leads = _judged(segments, codes, leads, rules, slice(0, len(place)))
-    evidence = sea_level_evidence(*segments.part(slice(None)), leads, rules)
+    evidence = sea_level_evidence(*segments.part(slice(None), water), leads, rules)
     pieces = find_pieces(place, rules.window)
     lines = tuple(surface_line(evidence, begin, end, rules, estimator) for begin, end in pieces)
     return Survey(segments, codes, rules, estimator, leads, evidence, pieces, lines)
@@ -180,7 +181,7 @@ def revise(before: Survey, label: npt.ArrayLike) -> Survey:
     leads, found = _leads_after(before, codes, reach)
     if found is None:
         return replace(before, label=codes)
-    evidence = _evidence_after(before, leads, found)
+    evidence = _evidence_after(before, codes, leads, found)
     lines = _lines_after(before, evidence, before.segments.x[reach.start], before.segments.x[reach.stop - 1])
     return replace(before, label=codes, leads=leads, evidence=evidence, lines=lines)
 
@@ -317,15 +318,16 @@ def _judged(segments: Segments, label: Classes, leads: Leads, rules: Rules, rows
     """Leads of the track judged by what is in ``rows``."""
     if segments.signal is None:
         return leads
-    x, height, sigma = segments.part(rows)
+    water = _water(segments, label, rows)
+    x, height, sigma = segments.part(rows, water)
     signal = segments.signal.rows(rows)
-    cloudy = under_cloud(x, _water(segments, label, rows), signal, rules.trust)
+    cloudy = under_cloud(x, water, signal, rules.trust)
     inside = replace(leads, first=leads.first - rows.start, stop=leads.stop - rows.start)
     judged = judge_leads(x, height, sigma, inside, cloudy, signal, rules.trust, rules.segment_length)
     return replace(judged, first=leads.first, stop=leads.stop)
 
 
-def _evidence_after(before: Survey, leads: Leads, middles: tuple[float, float]) -> Evidence:
+def _evidence_after(before: Survey, label: Classes, leads: Leads, middles: tuple[float, float]) -> Evidence:
     """The evidence with the leads between ``middles`` and every window that one of them may be in computed anew."""
     margin = 0.5 * before.rules.window + 1.0
     core = (middles[0] - margin, middles[1] + margin)
@@ -336,7 +338,8 @@ def _evidence_after(before: Survey, leads: Leads, middles: tuple[float, float]) 
         return join_evidence([ahead, behind])
     rows = slice(int(near.first[0]), int(near.stop[-1]))
     own = replace(near, first=near.first - rows.start, stop=near.stop - rows.start)
-    fresh = sea_level_evidence(*before.segments.part(rows), own, before.rules, core)
+    water = _water(before.segments, label, rows)
+    fresh = sea_level_evidence(*before.segments.part(rows, water), own, before.rules, core)
     return join_evidence([ahead, fresh, behind])
 
 
@@ -360,7 +363,7 @@ def _shifts(before: Survey, after: Survey) -> tuple[Floats, Floats, int, int]:
         low, high = (begin, end) if old is None or new is None else _moved_between(old, new, begin, end)
         rows = slice(*np.searchsorted(before.segments.x, [low, np.nextafter(high, np.inf)]).tolist())
         if old is not None and new is not None:
-            x, height, sigma = before.segments.part(rows)
+            x, height, sigma = before.segments.part(rows, _water(before.segments, after.label, rows))
             was, now = read_line(x, old), read_line(x, new)
             sea.append(now.astype(np.float64) - was)
             above.append(_above(height, sigma, now) - _above(height, sigma, was))

@@ -174,7 +174,7 @@ def stretch_of(
     if not _ascends(place):
         raise ValueError("segments must ascend along the track")
     level = np.ascontiguousarray(height, np.float64)
-    sigma = height_sigma(height_std, photon_count, median=rules.median)
+    sigma = height_sigma(height_std, photon_count, median=rules.median, water=water)
     leads = find_leads(place, water, rules.minimum_lead_segments, rules.segment_length)
     signal = signal_of(photon_rate, quality)
     if signal is None:

@@ -24,9 +24,9 @@ from processing.core.leads import Floats, biweight_of, weighted_quantile
 SPREAD = 0.12
 """Standard deviation of sea level about its mean along a piece of track, m."""
 
-LENGTH = 24_000.0
+LENGTH = 23_000.0
 """Length over which sea level forgets itself, m; places d apart, d well below it, differ by ``SPREAD d / LENGTH``:
-2.4 cm in 5 km, 4.4 cm in 10 km.
+2.5 cm in 5 km, 4.6 cm in 10 km.
 
 Between the leads of a real ATL10 granule (Fram Strait, 2022-01-07) sea level gathers 1.8 cm at 4 to 7 km and 3.3 cm at
 7 to 13 km, beyond the 2.3 cm by which leads less than 500 m apart differ; on synthetic tracks up to twice as much. A

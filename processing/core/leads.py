@@ -33,7 +33,7 @@ SPREAD_WEIGHT = 4.0
 
 RELIEF = 0.02
 """What a segment's height departs from the mean of its window beyond photon noise, m, however many photons there are:
-the footprint is five windows long, and the snow beside the track and the next windows shares it."""
+the footprint is five windows long, and the snow beside the track and the next windows shares it. Water lies level."""
 
 EDGE = 6.0
 """Distance from a lead's border within which the footprint also sees the ice beside it, m: about half a footprint."""
@@ -106,17 +106,25 @@ class LeadHeights:
     robust_x: Floats
 
 
-def height_sigma(height_std: npt.ArrayLike, photon_count: npt.ArrayLike, *, median: bool = True) -> Floats:
+def height_sigma(
+    height_std: npt.ArrayLike,
+    photon_count: npt.ArrayLike,
+    *,
+    median: bool = True,
+    water: npt.NDArray[np.bool_] | None = None,
+) -> Floats:
     """Standard error of a segment's height, the median or mean of its photons, m (f8).
 
     ``sqrt(e (n s^2 + v s0^2) / (n - 1 + v) / n + r^2)`` with n photons of population standard deviation s: the
     segment's own spread pooled with PHOTON_SPREAD (s0) at SPREAD_WEIGHT (v) degrees of freedom, so that one or two
-    photons that happen to agree do not pass for certainty; and RELIEF (r). e is 1 for the mean, and for the median of n
-    normal values, from three on, ``(pi/2) n / (n + 0.5)`` (n odd) or ``(pi/2) n / (n + 1.3)`` (n even): within 2 % of
-    the exact variance ratio, which tends to pi/2 (Kendall and Stuart, *The Advanced Theory of Statistics* 1, 14).
+    photons that happen to agree do not pass for certainty; and RELIEF (r), which open ``water`` has not. e is 1 for the
+    mean, and for the median of n normal values, from three on, ``(pi/2) n / (n + 0.5)`` (n odd) or
+    ``(pi/2) n / (n + 1.3)`` (n even): within 2 % of the exact variance ratio, which tends to pi/2 (Kendall and Stuart,
+    *The Advanced Theory of Statistics* 1, 14).
     """
     std = np.ascontiguousarray(height_std, np.float64)
-    return _height_sigma(std, np.ascontiguousarray(photon_count, np.float64), median)
+    level = np.zeros(len(std), np.bool_) if water is None else np.require(water, np.bool_, ["C", "W"])
+    return _height_sigma(std, np.ascontiguousarray(photon_count, np.float64), median, level)
 
 
 def find_leads(x: Floats, water: npt.NDArray[np.bool_], minimum: int, segment_length: float) -> Leads:
@@ -166,14 +174,14 @@ def lead_heights(x: Floats, h: Floats, s: Floats, leads: Leads, segment_length: 
 
 
 @njit(cache=True)
-def _height_sigma(std: Floats, count: Floats, median: bool) -> Floats:
+def _height_sigma(std: Floats, count: Floats, median: bool, level: Any) -> Floats:
     out = np.empty(len(std))
     for i in range(len(std)):
         n = max(count[i], 1.0)
         variance = (n * std[i] ** 2 + SPREAD_WEIGHT * PHOTON_SPREAD**2) / (n - 1.0 + SPREAD_WEIGHT)
         if median and n > 2.0:
             variance *= 0.5 * np.pi * n / (n + (0.5 if n % 2.0 == 1.0 else 1.3))
-        out[i] = np.sqrt(variance / n + RELIEF**2)
+        out[i] = np.sqrt(variance / n + (0.0 if level[i] else RELIEF**2))
     return out
 
 

@@ -161,6 +161,7 @@ def measured_track(project: Project, granule: str, beam: str, run: str = "") -> 
     own = {name: segments[name].to_numpy() for name in _SEGMENT}
     height = own.pop(f"height_{kind}")
     own.pop("height_mean" if kind == "median" else "height_median")
+    label = _labels(project, granule, beam, parameters, own["segment"])
     return MeasuredTrack(
         granule,
         beam,
@@ -170,9 +171,14 @@ def measured_track(project: Project, granule: str, beam: str, run: str = "") -> 
         _segment_length(owner),
         stamp or Stamp("freeboard"),
         height=height,
-        height_sigma=height_sigma(own["height_std"], own["photon_count"], median=kind == "median").astype(np.float32),
+        height_sigma=height_sigma(
+            own["height_std"],
+            own["photon_count"],
+            median=kind == "median",
+            water=label == int(SurfaceClass.OPEN_WATER),
+        ).astype(np.float32),
         sea_surface=level[f"sea_surface_{estimator}"].to_numpy(),
-        label=_labels(project, granule, beam, parameters, own["segment"]),
+        label=label,
         **{name: level[name].to_numpy() for name in _FREEBOARD[1:]},
         **own,
     )

@@ -109,4 +109,4 @@ def test_the_default_sea_surface_is_within_two_centimetres_and_unbiased(errors: 
 def test_the_published_ones_are_worse_in_the_way_expected(errors: Errors) -> None:
     assert errors.bias["minimum"] < errors.bias["nearest"] < errors.bias["weighted"] < -0.005, errors
     assert errors.bias["average"] > 0.01, "ice in the footprint at the edges of leads"
-    assert min(errors.rms[name] for name in ESTIMATORS[:-1]) > 1.5 * errors.rms["robust"], errors
+    assert min(errors.rms[name] for name in ESTIMATORS[:-1]) > 1.3 * errors.rms["robust"], errors
