@@ -30,9 +30,12 @@ HALF = 150.0
 """What the image shows either side of the track, m."""
 
 _LEAST = 150.0
+_LEFT = 76
+"""Room for the labels at the left of both figures, pixels, so that they align."""
+
 _PIXELS = 680
 _SEGMENT: dict[str, list[Any]] = {
-    name: [] for name in ("x", "y", "low", "high", "fill", "size", "robust", "published", "rate", "sigma")
+    name: [] for name in ("x", "y", "low", "high", "fill", "size", "edge", "robust", "published", "rate", "sigma")
 }
 
 
@@ -77,7 +80,7 @@ class LeadCard:
             looks.paint(plot, theme, "sea" if plot is self.image else "card")
         self.image.grid.visible = False
         water = palette.class_colour(2, theme)
-        self._dots.glyph.update(fill_color=water, line_color=water)
+        self._dots.glyph.update(fill_color=water)
         self._bars.glyph.line_color = ink["soft"]
         self._robust.line_color = palette.surface("robust", theme).colour
         self._published.line_color = palette.surface("weighted", theme).colour
@@ -137,6 +140,7 @@ class LeadCard:
             "x": found.x - middle, "y": found.height, "low": found.height - found.sigma,
             "high": found.height + found.sigma, "fill": np.where(found.inside, 0.25 + 0.75 * share, 0.0),
             "size": np.where(found.inside, 5.0 + 4.0 * share, 4.0), "robust": found.robust,
+            "edge": np.where(found.inside, palette.class_colour(2, self.theme), palette.theme(self.theme)["soft"]),
             "published": found.published, "rate": card.rate, "sigma": found.sigma,
         }  # fmt: skip
         self._fit(found)
@@ -230,7 +234,8 @@ class LeadCard:
         self._segments = ColumnDataSource(dict(_SEGMENT))
         self._bars = looks.draw(plot, "segment", "x", "low", "x", "high", source=self._segments, line_width=1,
                                 line_alpha=0.6)  # fmt: skip
-        self._dots = looks.draw(plot, "scatter", "x", "y", source=self._segments, size="size", fill_alpha="fill")
+        self._dots = looks.draw(plot, "scatter", "x", "y", source=self._segments, size="size", fill_alpha="fill",
+                                line_color="edge")  # fmt: skip
         self._robust = Span(location=0, dimension="width", line_width=2)
         self._published = Span(location=0, dimension="width", line_width=1.6, line_dash="dashdot")
         plot.add_layout(self._robust)
@@ -249,3 +254,4 @@ def flag_names(flags: int) -> list[str]:
 def _still(plot: figure) -> None:
     plot.toolbar.update(active_drag=None, active_scroll=None)
     plot.tools = []
+    plot.min_border_left = _LEFT
