@@ -20,6 +20,7 @@ from dashboard.views import product_looks, product_tables
 from dashboard.views.along_track import Reading
 from dashboard.views.compare_controls import Waiting
 from dashboard.views.map_frame import joined
+from dashboard.views.product_histogram import BIN
 from dashboard.views.product_layout import ProductLayout
 from dashboard.views.product_scatter import Box, in_box
 from processing.core.paired import Agreement
@@ -28,6 +29,8 @@ from processing.stages import Compare, Match
 
 _NO_STRETCH: dict[str, Any] = {"stretch_start": math.nan, "stretch_end": math.nan}
 _LOOK = 3_000.0
+_FINE_BIN = 0.005
+"""Width of the bins of sea surface, m."""
 _NEAR = 5.0
 """Marks of chosen segments nearer to one another than this (m) are one."""
 
@@ -287,7 +290,8 @@ class ProductsPage(Page):
         freeboard = quantity == "freeboard"
         modes = {"ours": found.modes.ours.value, "theirs": found.modes.theirs.value} if freeboard else {}
         values = {"ours": pairs.ours, "theirs": pairs.theirs}
-        self.layout.histogram.show(values, modes, {"ours": "ours", "theirs": name}, title)
+        width = _FINE_BIN if quantity == "sea_surface" else BIN
+        self.layout.histogram.show(values, modes, {"ours": "ours", "theirs": name}, title, width)
         self._tell(found)
 
     def _track(self, found: Compared) -> TrackComparison | None:

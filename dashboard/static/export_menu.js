@@ -85,6 +85,8 @@ export function render({ model, el }) {
 
   menu.addEventListener("toggle", ({ newState }) => {
     const shown = newState === "open";
+    if (shown) window.addEventListener("keydown", leave, true);
+    else window.removeEventListener("keydown", leave, true);
     open.setAttribute("aria-expanded", String(shown));
     if (shown) selects.extent.focus();
     else if (!looking) tell();
@@ -95,8 +97,15 @@ export function render({ model, el }) {
     menu.style.top = `${box.bottom + 6}px`;
     menu.style.left = `${Math.max(8, Math.min(box.right - 348, innerWidth - 360))}px`;
   });
-  // The page's keys are letters; in the menu they choose in the lists.
-  menu.addEventListener("keydown", (event) => { if (event.key !== "Escape") event.stopPropagation(); });
+  // The page's keys are letters; in the menu they choose in the lists. Esc leaves the menu before it leaves anything else.
+  menu.addEventListener("keydown", (event) => event.stopPropagation());
+  const leave = (event) => {
+    if (event.key !== "Escape") return;
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    menu.hidePopover();
+    open.focus();
+  };
   for (const name of ["extents", "tables", "formats", "links"]) model.on(name, draw);
   el.append(open, menu, frame);
   draw();

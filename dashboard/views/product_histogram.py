@@ -23,7 +23,7 @@ Values = NDArray[np.float64]
 
 
 class PairHistogram:
-    """Share of a product's segments per 2 cm: ``ours`` and ``theirs`` as lines, what is chosen filled."""
+    """Share of segments per bin: ``ours`` and ``theirs`` as lines, what is chosen filled."""
 
     def __init__(self, theme: str) -> None:
         self.x, self.y = Range1d(-0.1, 1.0), Range1d(0, 10)
@@ -43,13 +43,16 @@ class PairHistogram:
             self._bars[name].glyph.fill_color = colour
         self._words.glyph.update(background_fill_color=palette.theme(theme)["card"])
 
-    def show(self, values: dict[str, Values], modes: dict[str, float], names: dict[str, str], axis: str) -> None:
+    def show(
+        self, values: dict[str, Values], modes: dict[str, float], names: dict[str, str], axis: str, width: float = BIN
+    ) -> None:
         """Draw ``values`` by ``ours`` and ``theirs`` (f8 m), with their modes or, where there are none, means.
 
-        ``names`` are shown at the marks.
+        ``names`` are shown at the marks; ``width`` that of a bin, m.
         """
         self.figure.xaxis.axis_label = axis
-        edges = _edges(np.concatenate([np.zeros(0), *values.values()]))
+        edges = _edges(np.concatenate([np.zeros(0), *values.values()]), width)
+        self.figure.yaxis.axis_label = f"Segments (% per {100 * width:g} cm)"
         highest = 0.0
         for name, source in self.sources.items():
             share = _share(values.get(name, np.zeros(0)), edges)
@@ -103,7 +106,6 @@ class PairHistogram:
         self._words = looks.draw(plot, "text", "x", "y", "text", source=self.marks, text_color="colour", x_offset=5,
                                  text_baseline="middle", text_font=value(looks.FONT), text_font_size="11px",
                                  background_fill_alpha=0.75)  # fmt: skip
-        plot.yaxis.axis_label = "Segments (% per 2 cm)"
         plot.xaxis.formatter = NumeralTickFormatter(format="0.0[0]")
         plot.xgrid.visible = False
         return plot
@@ -120,12 +122,12 @@ class PairHistogram:
         }
 
 
-def _edges(values: Values) -> Values:
+def _edges(values: Values, width: float) -> Values:
     good = values[np.isfinite(values)]
     if len(good) == 0:
-        return np.arange(-5.0, 51.0) * BIN
+        return np.arange(-5.0, 51.0) * width
     low, high = np.percentile(good, (0.3, 99.0))
-    return np.asarray(np.arange(np.floor(low / BIN) - 2, np.ceil(high / BIN) + 3) * BIN, np.float64)
+    return np.asarray(np.arange(np.floor(low / width) - 2, np.ceil(high / width) + 3) * width, np.float64)
 
 
 def _share(values: Values, edges: Values) -> Values:
