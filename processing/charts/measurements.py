@@ -190,10 +190,19 @@ def _time(matches: Matches) -> Figure:
     panels[0].set(xlabel="time of the measurement [UTC]", ylabel="ours minus theirs [m]")
     _course(panels[1], matches.hours, matches.difference)
     panels[1].set(xlabel="our time minus theirs [h]")
+    _no_narrower(panels[0], 10.0 / 1440.0)
+    _no_narrower(panels[1], 0.1)
     reach = 1.15 * max(float(np.percentile(np.abs(matches.difference), 99)), 0.01)
     panels[0].set_ylim(-reach, reach)
     note(panels[0], f"bias {told(matches.agreement.bias, sign=True)} m; black: medians and quartiles")
     return figure
+
+
+def _no_narrower(axes: Axes, least: float) -> None:
+    """Let an axis reach over ``least`` units at least, where all lie at about one value."""
+    low, high = axes.dataLim.intervalx
+    if high - low < least:
+        axes.set_xlim((low + high - least) / 2, (low + high + least) / 2)
 
 
 def _course(axes: Axes, at: npt.NDArray[Any], value: F8) -> None:

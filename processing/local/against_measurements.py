@@ -89,16 +89,16 @@ def _matched(project: Project, wanted: list[tuple[Measurements, Theirs]], run: s
     gatherings = [Gathering(len(theirs)) for _, theirs in wanted]
     laid: list[dict[PolarPlane, LaidOut]] = [{} for _ in wanted]
     drifts: dict[str, tuple[float, float]] = {}
-    near = np.zeros((len(wanted),), np.int64)
+    in_time = 0
     with progress_bar("match", len(tracks), "tracks") as bar:
         for number, (granule, beam) in enumerate(tracks):
             bar.advance(0, f"{granule} {beam}")
             if _may_meet(project, granule, beam, [theirs for _, theirs in wanted], stage.hours):
                 track = measured_track(project, granule, beam, run)
                 for k, (_, theirs) in enumerate(wanted):
-                    near[k] += _gather(project, track, number, theirs, laid[k], stage, gatherings[k], drifts)
+                    in_time += _gather(project, track, number, theirs, laid[k], stage, gatherings[k], drifts)
             bar.advance(1)
-    if stage.drift == "estimated" and near.any() and not drifts:
+    if stage.drift == "estimated" and in_time and not drifts:
         raise MissingError(
             "no drift was estimated between any of these tracks and a scene",
             where=project.root,
@@ -135,8 +135,8 @@ def _gather(
     gathering: Gathering,
     drifts: dict[str, tuple[float, float]],
 ) -> int:
-    """Add a track to the sums over the footprints of both hemispheres; returns how many it passes."""
-    passed = 0
+    """Add a track to the sums over the footprints of both hemispheres; returns how many are in time."""
+    total = 0
     for plane, part in _by_hemisphere(track):
         if plane not in laid:
             laid[plane] = lay_footprints(theirs, stage, plane, _ZERO)
@@ -151,8 +151,8 @@ def _gather(
         sums = average_track(points, prints, near, gaussian=stage.weights == "gaussian")
         whole = replace(sums, near=replace(near, index=rows[near.index]))
         gathering.add(whole, number)
-        passed += len(near)
-    return passed
+        total += len(in_time)
+    return total
 
 
 def _by_hemisphere(track: MeasuredTrack) -> Iterator[tuple[PolarPlane, MeasuredTrack]]:
