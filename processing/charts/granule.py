@@ -127,7 +127,7 @@ def profile(track: Profile, foot: str, surfaces: Mapping[str, F4]) -> Figure:
 
 def _draw_freeboard(axes: Axes, track: Profile, steps: Steps) -> None:
     km = (track.x_atc - steps.edges[0]) / 1000.0
-    size = 3.0 if len(km) < _FEW else 1.4
+    size, above = (3.0, 3) if len(km) < _FEW else (1.4, 1)
     for code in CLASSES:
         its = track.label == code
         axes.plot(
@@ -137,6 +137,7 @@ def _draw_freeboard(axes: Axes, track: Profile, steps: Steps) -> None:
             ms=size,
             mew=0,
             alpha=0.5,
+            zorder=above,
             color=style.class_colour(code),
             rasterized=True,
         )

@@ -24,7 +24,7 @@ COLOURS = "cividis"
 """Colours of freeboard: alike to readers of every colour vision, and in grey."""
 
 _STEPS = 240
-_SPACINGS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+_SPACINGS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 
 
 def track_map(tracks: Sequence[Any], foot: str) -> Figure:
@@ -122,12 +122,16 @@ def _spots(x: F8, y: F8, values: F8, levels: Iterable[float]) -> list[tuple[floa
 
 
 def _latitude(value: float) -> str:
-    return f"{abs(value):.4g}° {'N' if value >= 0 else 'S'}"
+    return f"{_degrees(value)}° {'N' if value >= 0 else 'S'}"
 
 
 def _longitude(value: float) -> str:
     lon = (value + 180.0) % 360.0 - 180.0
-    return f"{abs(lon):.4g}° {'E' if lon > 0 else 'W'}"
+    return f"{_degrees(lon)}° {'E' if lon > 0 else 'W'}"
+
+
+def _degrees(value: float) -> str:
+    return f"{abs(value):.3f}".rstrip("0").rstrip(".")
 
 
 def _scale(axes: Axes, view: tuple[float, float, float, float]) -> None:

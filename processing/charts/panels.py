@@ -13,7 +13,6 @@ from matplotlib.patches import Patch
 
 from processing.charts import style
 
-
 _DASHES: dict[str, Any] = {
     "dotted": ":",
     "dashed": "--",
