@@ -200,7 +200,7 @@ def alone(found: Alone, beam: str, theme: str) -> str:
     synthetic = " · <b>synthetic</b>" if info.synthetic else ""
     release = f" release {escape(info.release)}" if info.release else ""
     rows = "".join(_summary(one, beam) for one in found.product.summaries)
-    head = "".join(f"<th>{name}</th>" for name in ("n", "fb", "mean", "median", "mode", "leads"))
+    head = "".join(f"<th>{name}</th>" for name in ("n", "freeboard", "mean", "median", "mode", "leads"))
     shown = next((one for one in found.product.summaries if one.beam == beam), None)
     return (
         f"<p class='ground'><b>{escape(found.choice.name)}</b>{release}, on its own{synthetic}"

@@ -13,7 +13,7 @@ CONTENT = {
     "overview": ("Granules", "Scenes", "L1C"),
     "review": ("Queue", "Nothing selected", "What this edit does"),
     "freeboard": ("Freeboard (m)", "robust", "mean"),
-    "products": ("Modal freeboard", "ssh_flag", "Export"),
+    "products": ("A click opens", "ours − theirs", "Export"),
     "agreement": ("second opinion",),
     "jobs": ("New job", "Everything follows from its inputs", "Choose a job to see what it does"),
     "compare": ("Models",),
