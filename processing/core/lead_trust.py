@@ -6,8 +6,8 @@
   sky is trusted, and so is a bright one under cloud, which only calm water can be.
 - Waves: swell lifts and lowers the water of a lead together with the ice around. Along a lead of LEAST_CELLS cells or
   more it shows as heights that scatter beyond their errors and do so alike in neighbouring cells. A shorter lead shows
-  one phase of the wave only, so it takes what longer leads within REACH show. Waves that no lead nearby is long enough
-  for, or that pass as the relief of floes, stay unseen.
+  one phase of the wave only, so it takes what longer leads within REACH show; ``robust`` gives it that much leave to
+  stray where leads within half a window show waves. Waves that no lead there is long enough for stay unseen.
 - First photons: a detector channel is blind after each photon, so that strong returns are measured too high. Where the
   granule's table did not correct it, the expected bias becomes uncertainty, and half of it where the detector was
   saturated, beyond which the table was not made.
@@ -140,7 +140,7 @@ def judge_leads(
     rules: TrustRules,
     segment_length: float,
 ) -> Leads:
-    """The leads with their ``flags``, ``trusted`` and ``extra``.
+    """The leads with their ``flags``, ``trusted``, ``extra`` and ``waves``.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def judge_leads(
     bounds = (leads.first, leads.stop)
     _photons(x, signal.photon_rate, signal.quality, *bounds, segment_length, rate, flags, extra)
     _waves(x, h, s, *bounds, waves)
-    waves = _waves_near(leads.middle, waves)
+    told, waves = waves, _waves_near(leads.middle, waves)
     flags[rate < rules.dark_rate] |= _DARK
     flags[waves >= rules.wave_least] |= _WAVES
     if count:
@@ -169,7 +169,7 @@ def judge_leads(
     flags[doubtful] |= _DOUBTFUL
     length = x[leads.stop - 1] - x[leads.first] + segment_length
     swell = np.where(waves >= rules.wave_least, waves * np.sqrt(np.minimum(1.0, WAVE_LENGTH / length)), 0.0)
-    return replace(leads, flags=flags, trusted=~doubtful, extra=np.hypot(extra, swell))
+    return replace(leads, flags=flags, trusted=~doubtful, extra=np.hypot(extra, swell), waves=told)
 
 
 def segment_flags(x: Floats, leads: Leads, cloudy: npt.NDArray[np.bool_], signal: Signal) -> npt.NDArray[np.uint32]:

@@ -57,7 +57,8 @@ class Leads:
     open_left, open_right : bool, whether that end is a cut inside a longer lead and not a border with ice.
     middle : f8 m, middle of the lead along the track.
     flags : u4, schema.FreeboardFlag. trusted : bool, whether the lead carries sea level. extra : f8 m, uncertainty of
-        its height that its segments' own errors do not show. Where not given: 0, True and 0.
+        its height that its segments' own errors do not show. waves : f8 m, standard deviation of waves along the lead,
+        NaN where it is too short to tell. Where not given: 0, True, 0 and NaN.
         ``lead_trust.judge_leads`` tells them.
     """
 
@@ -69,12 +70,14 @@ class Leads:
     flags: npt.NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     trusted: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     extra: Floats = field(default_factory=lambda: np.empty(0))
+    waves: Floats = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         if len(self.flags) != len(self.first):
             object.__setattr__(self, "flags", np.zeros(len(self.first), np.uint32))
             object.__setattr__(self, "trusted", np.ones(len(self.first), np.bool_))
             object.__setattr__(self, "extra", np.zeros(len(self.first)))
+            object.__setattr__(self, "waves", np.full(len(self.first), np.nan))
 
     def __len__(self) -> int:
         return len(self.first)
@@ -95,6 +98,7 @@ class LeadHeights:
     robust, robust_sigma : m, precision-weighted biweight height of the lead's inner part and its uncertainty.
     robust_noise : m, the part of ``robust_sigma`` that does not come from the lead being narrow.
     robust_x : m, centroid of the weights of ``robust`` along the track.
+    waves : m, as of the lead.
     """
 
     middle: Floats
@@ -104,6 +108,7 @@ class LeadHeights:
     robust_sigma: Floats
     robust_noise: Floats
     robust_x: Floats
+    waves: Floats
 
 
 def height_sigma(
@@ -170,7 +175,7 @@ def lead_heights(x: Floats, h: Floats, s: Floats, leads: Leads, segment_length: 
     columns = np.empty((6, len(leads)))
     open_ends = leads.open_left, leads.open_right
     _lead_heights(x, h, s, leads.first, leads.stop, *open_ends, leads.extra, segment_length, columns)
-    return LeadHeights(leads.middle, *columns)
+    return LeadHeights(leads.middle, *columns, leads.waves)
 
 
 @njit(cache=True)
