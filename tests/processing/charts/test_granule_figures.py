@@ -39,7 +39,6 @@ def track(beam: str, rows: int, **changed: object) -> SimpleNamespace:
 
 
 def texts(figure: Figure) -> str:
-    figure.canvas.draw()
     return " ".join(each.get_text() for each in figure.findobj(Text))
 
 
