@@ -334,6 +334,7 @@ def density_figure(comparison: GranuleComparison) -> Figure:
     _density_bars(figure.add_subplot(grid[0, 0]), comparison, name)
     _lengths(figure.add_subplot(grid[0, 1]), comparison, name)
     axes = figure.add_subplot(grid[1, :])
+    axes.set(yscale="log", ylim=(1, 1000))
     if len(track):
         step = part.step_for(track.x_atc, 1000.0)
         edges = np.arange(np.ceil(track.x_atc[0] / step), np.floor(track.x_atc[-1] / step) + 1) * step
@@ -343,7 +344,7 @@ def density_figure(comparison: GranuleComparison) -> Figure:
                 middle, density_profile(x, edges), color=colour, drawstyle="steps-mid", linewidth=1.1, label=label
             )
         axes.set_title(f"{track.beam}, over each {step / 1000:g} km")
-    axes.set(yscale="log", ylim=(1, 1000), ylabel="segments a km")
+    axes.set(ylabel="segments a km")
     axes.legend(loc="lower left", ncols=2, frameon=True, framealpha=0.85, edgecolor="none")
     part.along(axes, start)
     return figure
@@ -351,12 +352,12 @@ def density_figure(comparison: GranuleComparison) -> Figure:
 
 def _density_bars(axes: Axes, comparison: GranuleComparison, name: str) -> None:
     place = np.arange(len(comparison.tracks))
+    axes.set(xticks=place, xticklabels=[track.beam for track in comparison.tracks], yscale="log", ylim=(1, 3000))
     pairs_of = [(track.density.ours, track.density.theirs) for track in comparison.tracks]
     for side, (colour, label) in enumerate(((part.OURS, "ours, 2 m"), (part.THEIRS, name))):
         values = [each[side] for each in pairs_of]
-        bars = axes.bar(place + (side - 0.5) * 0.4, np.nan_to_num(values), 0.38, color=colour, label=label)
-        axes.bar_label(bars, [f"{value:.0f}" for value in values], fontsize=6, padding=1)
-    axes.set(xticks=place, xticklabels=[track.beam for track in comparison.tracks], yscale="log", ylim=(1, 3000))
+        bars = axes.bar(place + (side - 0.5) * 0.4, values, 0.38, color=colour, label=label)
+        axes.bar_label(bars, [f"{value:.0f}" if np.isfinite(value) else "–" for value in values], fontsize=6, padding=1)
     axes.set(ylabel="segments a km")
     axes.set_title("by beam, over the common stretch")
     axes.legend(loc="upper right", ncols=2, borderpad=0.1)

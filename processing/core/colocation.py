@@ -64,6 +64,7 @@ class Offset:
     Attributes
     ----------
     placed : how many of the segments of the product that were tried lie beside the track. tried : how many those were.
+    places : how many of them tell where they are.
     along : m, what the product's along-track distance lacks of ours at the same place, or, where it tells no place, at
         the same time; NaN where none was placed.
     across : m, distance of the product's places from our beam.
@@ -75,6 +76,7 @@ class Offset:
 
     placed: int
     tried: int
+    places: int
     along: float
     across: float
     clock: float
@@ -91,15 +93,16 @@ def find_offset(ours: Line, theirs: Line) -> Offset:
     overlap = _overlap(ours.x, theirs.x)
     some = _some(theirs)
     if not len(ours) or not len(some):
-        return Offset(0, len(some), np.nan, np.nan, np.nan, speed, np.nan, overlap)
+        return Offset(0, len(some), 0, np.nan, np.nan, np.nan, speed, np.nan, overlap)
     placed, x, across = place_along(ours, some)
     clock = _seconds(some.time[placed], _time_at(ours, x[placed], speed))
     far = _seconds(some.time, _time_at(ours, some.x, speed))
-    unplaced = not (np.isfinite(some.lat) & np.isfinite(some.lon)).any()
-    along = _median(far) * speed if unplaced else _median(x[placed] - some.x[placed])
+    places = int((np.isfinite(some.lat) & np.isfinite(some.lon)).sum())
+    along = _median(far) * speed if not places else _median(x[placed] - some.x[placed])
     return Offset(
         int(placed.sum()),
         len(some),
+        places,
         along,
         _median(across[placed]),
         _median(clock),

@@ -39,6 +39,9 @@ __all__ = ["Agreement", "Interval", "ProductGranule", "TrackComparison", "agreem
 _SLACK = 20_000.0
 """Beyond our track, m: what a product says to lie there may lie on it, where its distances are off."""
 
+_COMMON = 1000.0
+"""Length of track, m, over which equal distances in different places tell another pass."""
+
 _TOLD_CLOCK = 0.01
 """Offset of a clock that is worth telling, s: 70 m of track."""
 
@@ -217,7 +220,7 @@ def _compared(track: MeasuredTrack, project: Project, info: ProductInfo, stage: 
         )
     fine = _fine(project, track)
     if track.beam not in info.beams:
-        return _side_by_side(track, info, empty_beam(info.kind), Offset(0, 0, *(np.nan,) * 5, 0.0), stage, fine)
+        return _side_by_side(track, info, empty_beam(info.kind), Offset(0, 0, 0, *(np.nan,) * 5, 0.0), stage, fine)
     found = read_beam(info.path, info.kind, track.beam)
     ours = Line(track.x_atc, track.time.astype("datetime64[ns]"), track.lat, track.lon)
     offset = find_offset(ours, _near(found, track.x_atc))
@@ -242,13 +245,15 @@ def _check(offset: Offset, track: MeasuredTrack, info: ProductInfo, stage: Compa
     if abs(offset.clock) > stage.clock:
         what = f"{track.beam} was measured {offset.clock:.0f} s after ours at the same place: of another pass"
         raise InputError(what, where=info.path, mend=mend)
-    if not offset.placed and offset.tried and offset.overlap > 1000.0 and not np.isfinite(offset.along):
+    if offset.places and not offset.placed and offset.overlap > _COMMON:
         what = f"{track.beam} has the along-track distances of our {track.beam} in another place: of another pass"
         raise InputError(what, where=info.path, mend=mend)
 
 
 def _notes(offset: Offset, *, corrected: bool) -> tuple[str, ...]:
     found = []
+    if offset.tried and not np.isfinite(offset.along) and not offset.places:
+        found.append("the product tells neither place nor time to check its along-track distance with")
     if corrected:
         found.append(f"the product's along-track distance lacked {offset.along:.1f} m of ours; matched by place")
     if abs(offset.clock) > _TOLD_CLOCK:
@@ -304,10 +309,11 @@ def _side_by_side(
 
 
 def _rows_on(track: MeasuredTrack, x: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Rows of the product's segments that reach our track."""
+    """Rows of the product's segments that reach our track, along it."""
     if not len(track):
         return np.zeros(0, np.int64)
-    return np.flatnonzero((x + length / 2 > track.x_atc[0]) & (x - length / 2 < track.x_atc[-1]))
+    rows = np.flatnonzero((x + length / 2 > track.x_atc[0]) & (x - length / 2 < track.x_atc[-1]))
+    return rows[np.argsort(x[rows], kind="stable")]
 
 
 def _segments(track: MeasuredTrack) -> Segments:

@@ -121,6 +121,22 @@ def test_empty_days_are_normal(project: Project, tmp_path: Path) -> None:
         compare_granule(project, "gone", item, STAGE)
 
 
+def test_order_fill_and_missing_places_do_no_harm(project: Project, tmp_path: Path) -> None:
+    whole = segments()
+    nothing = np.full(len(whole["x"]), np.nan)
+    right = compare_track(project, GRANULE, "gt1l", "", products_of(project, GRANULE)[1], STAGE)
+    backwards = write_atl10(tmp_path / "backwards.h5", {"gt1l": {name: each[::-1] for name, each in whole.items()}})
+    found = compare_track(project, GRANULE, "gt1l", "", backwards, STAGE)
+    np.testing.assert_array_equal(found.x_atc, right.x_atc)
+    np.testing.assert_array_equal(found.ours.freeboard, right.ours.freeboard)
+    unplaced = whole | {"lat": nothing, "lon": nothing, "delta_time": nothing}
+    found = compare_track(project, GRANULE, "gt1l", "", write_atl07(tmp_path / "u.h5", {"gt1l": unplaced}), STAGE)
+    assert len(found) == len(right)
+    assert "neither place nor time" in found.notes[0]
+    one = write_atl10(tmp_path / "one.h5", {"gt1l": {name: each[300:301] for name, each in whole.items()}})
+    assert len(compare_track(project, GRANULE, "gt1l", "", one, STAGE)) == 1
+
+
 def test_the_real_granules_by_beam(shared_data: Path) -> None:
     found = read_product(next((shared_data / "atl10").glob("*.h5")))
     counts = {each.beam: each.with_freeboard for each in found.summaries if each.with_freeboard}
