@@ -32,7 +32,7 @@ from processing.progress import progress_bar
 from processing.project import Project
 
 _FOLDER = files("processing.local") / "templates"
-_NONE = "\N{EN DASH}"
+_NONE, _EMPTY = "\N{EN DASH}", "(empty)"
 _MOST_SVG = 300_000
 _DOTS = 220
 _MEANINGS = {
@@ -273,5 +273,5 @@ def moment(value: np.datetime64) -> str:
 def plain(values: Mapping[str, Any] | Iterable[Any]) -> str:
     """Parameters or other values in one line."""
     if isinstance(values, Mapping):
-        return ", ".join(f"{name} = {value}" for name, value in values.items()) or _NONE
+        return ", ".join(f"{name} = {_EMPTY if value == '' else value}" for name, value in values.items()) or _NONE
     return ", ".join(str(value) for value in values) or _NONE

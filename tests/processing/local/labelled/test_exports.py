@@ -20,8 +20,9 @@ from processing.local.export_sources import KEPT, names, source
 from processing.local.freeboard import freeboard
 from processing.local.lineage import lineage
 from processing.local.measured import measured_track
+from processing.local.snapshot import snapshot
 from processing.project import Project
-from processing.stages import Freeboard
+from processing.stages import Freeboard, Snapshot
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,16 @@ def test_provenance_leads_from_granule_to_freeboard(made: SimpleNamespace, proje
     chain = lineage(project, "freeboard", made.run, [made.tracks[0]])
     assert chain.links[-1].differing == {"window": 2000.0, "stride": 1000.0}
     assert chain.links[-1].inputs["predictions"]
+
+
+def test_freeboard_of_labels_comes_from_scene_and_snapshot(made: SimpleNamespace, tmp_path: Path) -> None:
+    project = made.make_project(tmp_path / "project", kilometres=2)
+    frozen = snapshot(project, Snapshot())
+    run = freeboard(project, Freeboard(source="labels"))
+    chain = lineage(project, "freeboard", run, list(made.tracks))
+    assert [link.table for link in chain.links] == ["segments", "autolabels", "snapshots", "freeboard"]
+    assert (chain.snapshot["name"], chain.model) == (frozen, {})
+    assert chain.links[-1].differing == {"source": "labels"}
 
 
 def test_what_is_not_there_is_named(project: Project, tmp_path: Path) -> None:
