@@ -12,7 +12,7 @@ import numpy as np
 from bokeh.model import Model
 from numpy.typing import NDArray
 
-from dashboard import beside_products, detail
+from dashboard import beside_products, detail, words
 from dashboard.beside_products import Alone, Choice, Compared, Matched, Pairs
 from dashboard.pages.base import Page
 from dashboard.state import Change
@@ -131,7 +131,7 @@ class ProductsPage(Page):
         if self._kind == "atl07":
             quantities = {title: key for title, key in quantities.items() if key != "freeboard"}
         choice = self.choice
-        titles = {one.title: one.ident for one in self._choices}
+        titles = words.distinct({one.ident: one.title for one in self._choices})
         layout.follow(titles, choice.ident if choice else None, quantities)
         if choice is not None:
             layout.explain(choice.name, self.theme)

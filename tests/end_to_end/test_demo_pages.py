@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("ch
 CONTENT = {
     "overview": ("Granules", "Scenes", "L1C"),
     "review": ("Queue", "Nothing selected", "What this edit does"),
-    "freeboard": ("Freeboard (m)", "robust", "mean"),
+    "freeboard": ("Freeboard (m)", "sea surface, robust", "mean ± σ"),
     "products": ("A click opens", "ours − theirs", "Export"),
     "agreement": ("second opinion",),
     "jobs": ("New job", "Everything follows from its inputs", "Choose a job to see what it does"),
