@@ -83,6 +83,11 @@ class ShownLevel:
         if _ROOM * span < 0.5 * (high - low):
             start, end = self.place.state.window
             core = start - _ROOM * span, end + _ROOM * span
+            if self.levels.is_quick(*track, settings.height):
+                self._reading.drop()
+                self._take(self.levels.near(*track, settings, core))
+                self._go_on(track, settings)
+                return
             self._reading.ask(
                 lambda: self.levels.near(*track, settings, core),
                 lambda found: self._show_near(track, found),
@@ -96,10 +101,14 @@ class ShownLevel:
 
     def _show_near(self, track: tuple[str, str, str], found: Level) -> None:
         self._take(found)
-        self.waits = not found.holds(*self._needed())
+        self._go_on(track, found.settings)
         self.on_found()
-        if self.waits:
-            self._ask_whole(track, found.settings)
+
+    def _go_on(self, track: tuple[str, str, str], settings: Settings) -> None:
+        """Have all of the track computed where the part in sight is not enough."""
+        if self._level is not None and not self._level.holds(*self._needed()):
+            self.waits = True
+            self._ask_whole(track, settings)
 
     def _show(self, found: Level) -> None:
         self._take(found)

@@ -186,6 +186,11 @@ class LiveLevels:
         leads = self._leads(granule, beam, run, settings.height)
         return Level(settings, True, sea, height, spread(part.flags), leads, core)
 
+    def is_quick(self, granule: str, beam: str, run: str, height: str) -> bool:
+        """Whether what is near a place is computed in a moment, since nothing has to be read for it."""
+        key = ("leads", granule, beam, run, self._made(granule, beam, run), height)
+        return self._kept.peek(key) is not None
+
     def at_hand(self, granule: str, beam: str, run: str, settings: Settings) -> Level | None:
         """The same if nothing has to be read or computed for it."""
         found: Level | None = self._kept.peek(self._key(granule, beam, run, settings))

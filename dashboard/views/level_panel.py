@@ -20,6 +20,7 @@ from dashboard.state import Change, Later
 from dashboard.statistics import StretchColumns, StretchFigures, stretch_figures
 from dashboard.views import level_side
 from dashboard.views.along_track import Reading
+from dashboard.views.clickable import Clickable
 from dashboard.views.histogram import Histogram, Look
 from dashboard.views.level_beams import beam_colours
 from dashboard.views.level_controls import COPY
@@ -40,7 +41,8 @@ class LevelPanel:
         self.place, self.shown, self.theme = place, shown, theme
         self.sums = Distributions(place.workspace)
         self.histogram = Histogram(theme)
-        self.side = controls.html("side-card", sizing_mode="stretch_width")
+        self.side = Clickable(_no_links, sizing_mode="stretch_width")
+        self.side.stylesheets = [controls.sheet("text.css"), controls.sheet("level.css")]
         self.binned = 0.0
         self._reading = Reading(place, later)
         self._told: tuple[Any, Level | None] | None = None
@@ -68,7 +70,7 @@ class LevelPanel:
         """Tell nothing."""
         self._reading.drop()
         self._told, self._found = None, None
-        self.side.object = ""
+        self.side.content = ""
         self.histogram.clear()
 
     def follow(self, change: Change, binned: float) -> None:
@@ -141,7 +143,7 @@ class LevelPanel:
             run = self.place.workspace.command("freeboard")
             none = f"<p>This beam has no freeboard yet.</p><p><code>{escape(run)}</code></p>"
             told = "<p>Being computed…</p>" if self.shown.waits else none if self.place.run is None else ""
-            self.side.object = f"<div class='side'>{told}</div>" if told else ""
+            self.side.content = f"<div class='side'>{told}</div>" if told else ""
             return
         state, source = self.place.state, self.place.source
         wanted = Wanted(*self.shown.track, level.settings, source.key if source else "", state.scope, state.by,
@@ -200,11 +202,11 @@ class LevelPanel:
         below = level_side.surfaces(level, rows, self.theme, self.binned)
         if self.place.state.scope in WHOLE:
             below = "<p class='soft'>Added up from the runs on disk, by the classes they were made with.</p>"
-        self.side.object = f"<div class='side'>{self._stale()}{told}{companion}{below}</div>"
+        self.side.content = f"<div class='side'>{self._stale()}{told}{companion}{below}</div>"
 
     def _fail(self, line: str) -> None:
         self.clear()
-        self.side.object = f"<div class='side'><p class='warn'>▲ {escape(line)}</p></div>"
+        self.side.content = f"<div class='side'><p class='warn'>▲ {escape(line)}</p></div>"
 
     def _from_to(self) -> tuple[str, str]:
         ends, origin = self.place.state.stretch or (0.0, 0.0), self.place.origin
@@ -263,6 +265,10 @@ def _plain(html: str) -> str:
     import re
 
     return re.sub(r"<[^>]+>", "", html).strip()
+
+
+def _no_links(_: dict[str, Any]) -> None:
+    """There is nothing to click in the figures."""
 
 
 def _nothing() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ from dashboard.views.level_marks import LevelMarks
 
 _BINS = 900
 _POINTS = 6_000
-_CROWD = 60
+_DOT = 2
+"""Edge of the squares that many segments are drawn as, pixels."""
+
 _HOLE = 500.0
 _LOOKED_AT = 20_000
 _LINE: dict[str, list[Any]] = {"x": [], "y": []}
@@ -198,12 +200,11 @@ class SeaLevelView(AlongTrack):
                 "km": x / 1000,
             }
             return
-        top = detail.raster(points.x, points.y, points.rank, view)
-        if len(points.x) < _CROWD * view.width:
-            top = detail.thicken(top, 1)
+        coarse = replace(view, width=max(view.width // _DOT, 1), height=max(view.height // _DOT, 1))
+        top = detail.raster(points.x, points.y, points.rank, coarse)
         if len(layer.points.data["x"]):
             layer.points.data = dict(_POINT)
-        layer.image.data = self._picture(top, view)
+        layer.image.data = self._picture(top, coarse)
 
     def _draw_surfaces(self, track: Track, level: Level, stretch: Stretch) -> None:
         origin = self.place.origin

@@ -88,7 +88,7 @@ def test_freeboard_of_the_beam_before_does_not_stay_either(root: Path) -> None:
     app.state.move(beam="gt2l")
     assert page.level._above.points.data["y"] == []
     assert page.histogram._source.data["left"] == []
-    assert page._side.object == ""
+    assert page._side.content == ""
     assert page._beam.widget.value == "gt2l"
     assert page._run.widget.value == "lstm-v0001"
     app.state.move(beam="gt1l")
