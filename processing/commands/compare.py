@@ -13,11 +13,21 @@ from processing.project import Project
 from processing.stages import Compare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
     from rich.table import Table
 
+    from processing.core.paired import Interval
     from processing.core.product_comparison import GranuleComparison, TrackComparison
     from processing.local.against_products import ProductGranule
 
+_ROOMY = 140
+_LEGEND = (
+    "differences are ours minus the product's, in metres, intervals 95 %; sea bias: that of the sea surface",
+    "leads found: of its sea-level segments those that are mostly our open water; confirmed: of ours those it flags",
+    "per km: segments a kilometre, ours and its",
+)
 
 _dots = click.option(
     "--dots",
@@ -66,10 +76,13 @@ def compare_command(
     opened = Project(project)
     stage = opened.stage(Compare, given(options, Compare))
     chosen = products_to_compare(opened, run, granules, products)
+    console = _console()
     for granule, files in chosen.items():
         found = [compare_granule(opened, granule, file, stage, run, beams) for file in files]
         for each in found:
-            _say(_comparison_table(each), each.left_out, {note for track in each.tracks for note in track.notes})
+            notes = {note for track in each.tracks for note in track.notes}
+            table = _comparison_table(each, roomy=console.width >= _ROOMY)
+            _say(console, table, [*_LEGEND, *sorted(each.left_out), *sorted(notes)])
         folder = out / granule if len(chosen) > 1 else out
         written = written_comparison(opened, found, files, stage, folder)
         written += _drawn(found, folder, dots) if figures else []
@@ -83,46 +96,49 @@ def _drawn(found: list[GranuleComparison], folder: Path, dots: int) -> list[Path
     return written_all(folder, comparison_figures(found), dots=dots)
 
 
-def _say(table: Table, *more: Any) -> None:
+def _console() -> Console:
     from rich.console import Console
 
-    console = Console()
+    return Console()
+
+
+def _say(console: Console, table: Table, lines: Iterable[str] = ()) -> None:
     console.print(table)
-    for lines in more:
-        for line in sorted(lines):
-            console.print(f"  {line}", highlight=False)
+    for line in lines:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _comparison_table(comparison: GranuleComparison) -> Table:
+def _table(title: str, heads: Iterable[str]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
-    kind = comparison.product_kind.upper()
-    synthetic = ", synthetic" if comparison.synthetic else ""
-    title = f"{comparison.granule} against {kind} release {comparison.release}{synthetic}; ours minus product, m"
-    table = Table(title=title, title_justify="left")
-    quantity = "freeboard" if comparison.product_kind == "atl10" else "height"
-    heads = (
-        "beam",
-        "segments",
-        f"{quantity} bias",
-        "RMS",
-        "r",
-        "sea surface bias",
-        "leads found",
-        "confirmed",
-        "per km",
-    )
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for head in heads:
-        table.add_column(head, justify="left" if head == "beam" else "right")
-    for track in comparison.tracks:
-        table.add_row(track.beam, *_row([track], comparison, quantity), _density(track))
-    if len(comparison.tracks) > 1:
-        table.add_section()
-        table.add_row("all", *_row(list(comparison.tracks), comparison, quantity), "")
+        table.add_column(escape(head), justify="left" if head == "beam" else "right", no_wrap=True)
     return table
 
 
-def _row(tracks: list[TrackComparison], comparison: GranuleComparison, quantity: Any) -> tuple[str, ...]:
+def _comparison_table(comparison: GranuleComparison, *, roomy: bool) -> Table:
+    """A row a beam; intervals beside the bias alone, and no densities, where there is no room."""
+    kind = comparison.product_kind.upper()
+    synthetic = ", synthetic" if comparison.synthetic else ""
+    title = f"{comparison.granule} against {kind} release {comparison.release}{synthetic}"
+    quantity = "freeboard" if comparison.product_kind == "atl10" else "height"
+    heads = ["beam", "n", f"{quantity} bias [m]", "RMS", "r", "sea bias", "leads found", "confirmed", "per km"]
+    table = _table(title, heads if roomy else heads[:-2])
+    rows = [(track.beam, [track], _density(track)) for track in comparison.tracks]
+    if len(comparison.tracks) > 1:
+        rows.append(("all", list(comparison.tracks), ""))
+    for name, tracks, density in rows:
+        cells = (name, *_row(tracks, comparison, quantity, roomy=roomy), density)
+        table.add_row(*cells[: len(table.columns)], end_section=len(tracks) == 1 and tracks[0] is comparison.tracks[-1])
+    return table
+
+
+def _row(
+    tracks: list[TrackComparison], comparison: GranuleComparison, quantity: Any, *, roomy: bool
+) -> tuple[str, ...]:
     from processing.core.product_comparison import agreement, leads
 
     rules = comparison.rules
@@ -132,9 +148,9 @@ def _row(tracks: list[TrackComparison], comparison: GranuleComparison, quantity:
     return (
         f"{found.count:,}",
         _told(found.bias, sign=True),
-        _told(found.rms),
-        _told(found.correlation, 2),
-        _told(level.bias, sign=True),
+        _told(found.rms, around=roomy),
+        _told(found.correlation, 2, around=roomy),
+        _told(level.bias, sign=True, around=roomy),
         f"{both} of {theirs}",
         f"{both} of {ours}",
     )
@@ -144,12 +160,12 @@ def _density(track: TrackComparison) -> str:
     return f"{track.density.ours:.0f} / {track.density.theirs:.0f}"
 
 
-def _told(found: Any, digits: int = 3, *, sign: bool = False) -> str:
+def _told(found: Interval, digits: int = 3, *, sign: bool = False, around: bool = True) -> str:
     if not isfinite(found.value):
         return "–"
     shape = f"{'+' if sign else ''}.{digits}f"
-    around = f" [{found.low:{shape}} {found.high:{shape}}]" if isfinite(found.low) else ""
-    return f"{found.value:{shape}}{around}"
+    interval = f" [{found.low:{shape}} {found.high:{shape}}]" if around and isfinite(found.low) else ""
+    return f"{found.value:{shape}}{interval}"
 
 
 @click.command("product")
@@ -162,9 +178,10 @@ def product_command(files: tuple[Path, ...], out: Path | None, dots: int) -> Non
     """Read ATL07 or ATL10 FILES, print what each beam holds, and draw it with --out."""
     from processing.local.against_products import read_product
 
+    console = _console()
     for path in files:
         found = read_product(path)
-        _say(_product_table(found))
+        _say(console, _product_table(found), _spans(found))
         if out is not None:
             from processing.charts.product_alone import product_figures
             from processing.charts.style import written_all
@@ -174,24 +191,24 @@ def product_command(files: tuple[Path, ...], out: Path | None, dots: int) -> Non
 
 
 def _product_table(found: ProductGranule) -> Table:
-    from rich.table import Table
-
     info = found.info
     synthetic = ", synthetic" if info.synthetic else ""
-    table = Table(
-        title=f"{info.ident}: {info.kind.upper()} release {info.release or '?'}{synthetic}", title_justify="left"
-    )
-    heads = ("beam", "segments", "with freeboard", "mean m", "median m", "mode m", "sea level", "leads")
-    for head in (*heads, "cloud/ice/specular/dark", "first to last, UTC", "km"):
-        table.add_column(head, justify="left" if head == "beam" else "right")
+    heads = ("beam", "n", "valid", "mean [m]", "median", "mode", "ssh", "leads", "cloud/ice/spec/dark")
+    table = _table(f"{info.ident}: {info.kind.upper()} release {info.release or '?'}{synthetic}", heads)
     for each in found.summaries:
-        span = f"{str(each.first)[:19]} to {str(each.last)[11:19]}"
         numbers = (_number(value) for value in (each.mean, each.median, each.mode.value))
         counts = (str(each.sea_level_segments), str(each.leads) if info.kind == "atl10" else "–")
         types = "/".join(str(count) for count in each.types.values())
-        row = (each.beam, str(each.segments), str(each.with_freeboard), *numbers, *counts, types, span)
-        table.add_row(*row, f"{each.length / 1000:.1f}")
+        table.add_row(each.beam, str(each.segments), str(each.with_freeboard), *numbers, *counts, types)
     return table
+
+
+def _spans(found: ProductGranule) -> list[str]:
+    """When and over what length each beam was measured."""
+    return [
+        f"{each.beam}: {str(each.first)[:19]} to {str(each.last)[11:19]} UTC, {each.length / 1000:.1f} km"
+        for each in found.summaries
+    ]
 
 
 def _number(value: float) -> str:
