@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from processing.core.leads import Floats, biweight_of, weighted_quantile
+from processing.core.leads import Floats, LeadHeights, biweight_of, weighted_quantile
 
 SPREAD = 0.12
 """Standard deviation of sea level about its mean along a piece of track, m."""
@@ -67,6 +67,23 @@ def gathered(distance: npt.ArrayLike) -> Floats:
     """Variance, m2 (f8), of the difference of sea level at places ``distance`` m apart."""
     ratio = np.abs(np.asarray(distance, np.float64)) / LENGTH
     return np.asarray(2.0 * SPREAD**2 * (1.0 - (1.0 + ratio) * np.exp(-ratio)))
+
+
+def in_waves(leads: LeadHeights, window: float, least: float) -> tuple[Floats, Floats]:
+    """``robust_sigma`` and ``robust_noise``, m (f8), of leads among waves.
+
+    The noise of leads too short to tell is at least the mean of what leads within half a ``window`` (m) show, if that
+    is ``least`` (m) or more: among short leads waves would look like leads that disagree, of which the lower are
+    believed.
+    """
+    known = np.isfinite(leads.waves)
+    upto = np.concatenate([[0.0], np.cumsum(leads.waves[known])])
+    low = np.searchsorted(leads.middle[known], leads.middle - 0.5 * window, "left")
+    high = np.searchsorted(leads.middle[known], leads.middle + 0.5 * window, "right")
+    waves = (upto[high] - upto[low]) / np.maximum(high - low, 1)
+    swell = np.where(~known & (waves >= least), waves, 0.0)
+    noise = np.maximum(leads.robust_noise, swell)
+    return np.sqrt(leads.robust_sigma**2 + (noise**2 - leads.robust_noise**2)), noise
 
 
 def lead_levels(x: Floats, height: Floats, sigma: Floats, noise: Floats, window: float, stride: float) -> LeadLevels:

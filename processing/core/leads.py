@@ -175,7 +175,8 @@ def lead_heights(x: Floats, h: Floats, s: Floats, leads: Leads, segment_length: 
     columns = np.empty((6, len(leads)))
     open_ends = leads.open_left, leads.open_right
     _lead_heights(x, h, s, leads.first, leads.stop, *open_ends, leads.extra, segment_length, columns)
-    return LeadHeights(leads.middle, *columns, leads.waves)
+    weighted, weighted_sigma, robust, sigma, noise, place = columns
+    return LeadHeights(leads.middle, weighted, weighted_sigma, robust, sigma, noise, place, leads.waves)
 
 
 @njit(cache=True)

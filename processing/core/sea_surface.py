@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from processing.core.lead_levels import LENGTH, SPREAD, held_windows, lead_levels, levels_at
+from processing.core.lead_levels import LENGTH, SPREAD, held_windows, in_waves, lead_levels, levels_at
 from processing.core.lead_trust import HALO, TrustRules
 from processing.core.leads import FOOTPRINT, SECTION, Floats, Ints, LeadHeights, Leads, lead_heights
 from processing.schema import SeaSurfaceSource
@@ -340,7 +340,7 @@ def _published_line(windows: Windows, rules: Rules, estimator: str) -> Line:
 
 
 def _robust_line(leads: LeadHeights, begin: float, end: float, rules: Rules) -> Line:
-    sigma, noise = _in_waves(leads, rules)
+    sigma, noise = in_waves(leads, rules.window, rules.trust.wave_least)
     parts = (leads.robust_x, leads.robust, sigma)
     found = lead_levels(*parts, noise, rules.window, rules.stride)
     held = held_windows(leads.robust_x, sigma, found.trust, rules.window, rules.stride, FIXED)
@@ -348,22 +348,6 @@ def _robust_line(leads: LeadHeights, begin: float, end: float, rules: Rules) -> 
     place = np.unique(np.concatenate([[begin, end], nodes, leads.robust_x]))
     level, error = levels_at(place, *parts, found)
     return Line(place, level[None], error, held)
-
-
-def _in_waves(leads: LeadHeights, rules: Rules) -> tuple[Floats, Floats]:
-    """``robust_sigma`` and ``robust_noise`` of leads among waves.
-
-    The noise of leads too short to tell is at least the mean of what leads within half a window show: among short leads
-    waves would look like leads that disagree, of which the lower are believed.
-    """
-    known = np.isfinite(leads.waves)
-    upto = np.concatenate([[0.0], np.cumsum(leads.waves[known])])
-    low = np.searchsorted(leads.middle[known], leads.middle - 0.5 * rules.window, "left")
-    high = np.searchsorted(leads.middle[known], leads.middle + 0.5 * rules.window, "right")
-    waves = (upto[high] - upto[low]) / np.maximum(high - low, 1)
-    swell = np.where(~known & (waves >= rules.trust.wave_least), waves, 0.0)
-    noise = np.maximum(leads.robust_noise, swell)
-    return np.sqrt(leads.robust_sigma**2 + (noise**2 - leads.robust_noise**2)), noise
 
 
 def _within(evidence: Evidence, begin: float, end: float, rules: Rules) -> Evidence:

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processing.core.lead_levels import LENGTH, LEVEL_SPREAD, SPREAD, gathered, held_windows, lead_levels, levels_at
+from processing.core.lead_levels import (
+    LENGTH,
+    LEVEL_SPREAD,
+    SPREAD,
+    gathered,
+    held_windows,
+    in_waves,
+    lead_levels,
+    levels_at,
+)
+from processing.core.leads import LeadHeights
 from processing.io import atl10
 
 WINDOW, STRIDE = 10_000.0, 5000.0
@@ -102,6 +112,14 @@ def test_any_leads_give_finite_levels_about_their_heights(drawn: list[tuple[int,
     assert found.level.min() >= height.min() - reach
     assert found.level.max() <= height.max() + reach
     assert ((found.trust >= 0) & (found.trust <= 1)).all()
+
+
+def test_short_leads_have_leave_to_stray_as_far_as_leads_within_half_a_window_show_waves() -> None:
+    middle, waves = np.array([0.0, 4000.0, 9000.0, 20_000.0]), np.array([np.nan, 0.1, np.nan, np.nan])
+    columns = [middle, *np.full((3, 4), 0.0), np.full(4, 0.05), np.full(4, 0.03), middle, waves]
+    sigma, noise = in_waves(LeadHeights(*columns), WINDOW, 0.02)
+    assert noise == pytest.approx([0.1, 0.03, 0.1, 0.03])
+    assert sigma**2 - noise**2 == pytest.approx(np.full(4, 0.05**2 - 0.03**2))
 
 
 def test_windows_held_are_those_whose_leads_fix_the_level() -> None:
