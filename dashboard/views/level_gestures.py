@@ -27,6 +27,7 @@ class LevelGestures(Gestures):
         self, place: Place, later: Later, x_range: Range1d, figures: Sequence[figure], shown: ShownLevel
     ) -> None:
         self.shown = shown
+        self._owes = False
         super().__init__(place, later, x_range, figures, None)  # type: ignore[arg-type]
 
     def update(self, change: Change) -> None:
@@ -38,6 +39,9 @@ class LevelGestures(Gestures):
         if change.touches("granule", "beam"):
             low, high = self.place.extent
             self.x.update(min_interval=SPANS[0], max_interval=max(1.2 * (high - low), 200.0))
+        if self._owes:
+            self._owes = False
+            self._answer()
 
     def _lead(self) -> list[tuple[float, float]]:
         level, state = self.shown.level, self.place.state
@@ -52,10 +56,11 @@ class LevelGestures(Gestures):
 
     def _select(self, drawn: Drawn) -> None:
         start, end = (at + self.place.origin for at in sorted((drawn.start, drawn.end)))
-        try:
-            choose(self.place, start, end)
-        finally:
+        if (start, end) == self.place.state.stretch:
             self.later(self._answer)
+            return
+        self._owes = True
+        choose(self.place, start, end)
 
     def _click(self, clicked: Clicked) -> None:
         level, x = self.shown.level, clicked.x + self.place.origin
