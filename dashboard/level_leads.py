@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.live_level import Basis, LiveLevels, Settings
 from processing.core.freeboard import SeaLevel
-from processing.core.lead_levels import lead_levels
+from processing.core.lead_levels import in_waves, lead_levels
 from processing.core.leads import BIWEIGHT, EDGE, LeadHeights, Leads, lead_heights, weighted_quantile
 from processing.core.sea_surface import Rules
 
@@ -144,11 +144,10 @@ def _trusted_precision(known: SeaLevel, rules: Rules) -> F8:
     for begin, end in known.pieces.tolist():
         own = (leads.robust_x >= begin - 1.0) & (leads.robust_x <= end + 1.0)
         if own.any():
-            x, height, sigma, noise = (
-                part[own] for part in (leads.robust_x, leads.robust, leads.robust_sigma, leads.robust_noise)
-            )
-            trust = lead_levels(x, height, sigma, noise, rules.window, rules.stride).trust
-            found[own] = trust / leads.robust_sigma[own] ** 2
+            part = LeadHeights(*(getattr(leads, field.name)[own] for field in fields(leads)))
+            sigma, noise = in_waves(part, rules.window, rules.trust.wave_least)
+            trust = lead_levels(part.robust_x, part.robust, sigma, noise, rules.window, rules.stride).trust
+            found[own] = trust / sigma**2
     return found
 
 
