@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from processing.core.mean_freeboard import group_means
+from processing.core.mean_freeboard import COMMON_HEIGHT, group_means
 from processing.schema import SeaSurfaceSource
 
 BIN = 0.02
@@ -129,8 +129,8 @@ def stretch_figures(found: StretchColumns, segment_length: float, window: float)
 def mean_sigma(found: StretchColumns, window: float) -> float:
     """Standard uncertainty of the mean freeboard, m.
 
-    Height errors are independent. Those of the sea surface are common to the segments of a block of ``window`` m,
-    since they share their leads, and independent between blocks. NaN without any segment.
+    Height errors are independent but for COMMON_HEIGHT. Those of the sea surface are common to the segments of a block
+    of ``window`` m, since they share their leads, and independent between blocks. NaN without any segment.
     """
     if len(found.x) == 0:
         return float("nan")
@@ -138,11 +138,14 @@ def mean_sigma(found: StretchColumns, window: float) -> float:
         np.maximum(found.freeboard_sigma.astype(float) ** 2 - found.sea_surface_sigma.astype(float) ** 2, 0)
     )
     block = ((found.x - found.x[0]) / window).astype(np.int64)
-    _, sigma, count = group_means(found.freeboard, height, found.sea_surface_sigma, block, int(block[-1]) + 1)
+    _, sigma, count = group_means(
+        found.freeboard, height, found.sea_surface_sigma, block, int(block[-1]) + 1, common=0.0
+    )
     used = count > 0
     if not used.any():
         return float("nan")
-    return float(np.sqrt(np.sum((count[used] * sigma[used]) ** 2)) / count[used].sum())
+    apart = np.sqrt(np.sum((count[used] * sigma[used]) ** 2)) / count[used].sum()
+    return float(np.hypot(apart, COMMON_HEIGHT))
 
 
 def _mean(values: NDArray[np.float32]) -> float:

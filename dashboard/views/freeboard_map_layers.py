@@ -123,8 +123,8 @@ class FreeboardLayers:
     def _colour_bar(self) -> ColorBar:
         white = {"title_text_color": "#ffffff", "major_label_text_color": "#ffffff", "major_tick_line_color": "#ffffff"}
         return ColorBar(
-            color_mapper=self._mapper, ticker=self._ticker, orientation="horizontal", location="bottom_left", width=_BAR,
-            height=9, title="Freeboard (m)", padding=8, margin=8, title_standoff=4, label_standoff=5,
+            color_mapper=self._mapper, ticker=self._ticker, orientation="horizontal", location="bottom_left",
+            width=_BAR, height=9, title="Freeboard (m)", padding=8, margin=8, title_standoff=4, label_standoff=5,
             bar_line_color=None,
             title_text_font=looks.FONT, title_text_font_size="11px", title_text_font_style="normal",
             major_label_text_font=looks.FONT, major_label_text_font_size="10.5px", border_line_color=None,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from processing.core.mean_freeboard import group_means
+from processing.core.mean_freeboard import COMMON_HEIGHT, group_means
 from processing.core.ridges import mode_of
 from processing.core.stretches import Floats, Ints, Mask, mean_over_runs, over_runs
 from processing.schema import SurfaceClass
@@ -28,7 +28,7 @@ class OverIce:
     value : NaN where there is none, as over open water.
     random : its standard error from photon noise, of each segment for itself.
     surface : its standard error from the sea surface, common to neighbours.
-    common : its standard error from what is wrong alike everywhere (snow, densities); 0 for freeboard.
+    common : its standard error from what is wrong alike everywhere (heights of ice against water, snow, densities).
     """
 
     value: Floats
@@ -87,9 +87,8 @@ def freeboard_of_ice(
     """Freeboard of all that is not open water: f8 m, label i1; NaN freeboard where there is no sea surface."""
     water = np.asarray(label) == SurfaceClass.OPEN_WATER
     value = np.where(water, np.nan, np.asarray(freeboard, np.float64))
-    return OverIce(
-        value, np.asarray(height_sigma, np.float64), np.asarray(surface_sigma, np.float64), np.zeros(len(value))
-    )
+    random, surface = np.asarray(height_sigma, np.float64), np.asarray(surface_sigma, np.float64)
+    return OverIce(value, random, surface, np.full(len(value), COMMON_HEIGHT))
 
 
 def means(what: OverIce, x: Floats, cells: Cells, common_length: float, mode_width: float, least: int) -> Means:
@@ -109,7 +108,7 @@ def means(what: OverIce, x: Floats, cells: Cells, common_length: float, mode_wid
     group = np.repeat(np.arange(len(cells)), cells.stop - cells.first)
     apart = np.maximum(1.0, (x[cells.stop - 1] - x[cells.first]) / common_length)
     level = what.surface / np.sqrt(np.repeat(apart, cells.stop - cells.first))
-    mean, sigma, count = group_means(what.value, what.random, level, np.where(known, group, -1), len(cells))
+    mean, sigma, count = group_means(what.value, what.random, level, np.where(known, group, -1), len(cells), common=0.0)
     common = mean_over_runs(np.where(known, what.common, np.nan), cells.first, cells.stop)
     shape = np.full((3, len(cells)), np.nan)
     _shapes(what.value, known, cells.first, cells.stop, mode_width, shape)

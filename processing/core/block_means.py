@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from processing.core.agreement import block_numbers
-from processing.core.mean_freeboard import group_means
+from processing.core.mean_freeboard import COMMON_HEIGHT, group_means
 
 
 @dataclass(frozen=True)
 class Sum:
-    """Sum of freeboard (m), the variance of that sum (m2) and the number of segments; sums of beams may be added."""
+    """Sum of freeboard (m), its variance by errors not common to all (m2), and the segments; sums may be added."""
 
     total: float
     variance: float
@@ -26,8 +26,8 @@ class Sum:
 
     @property
     def sigma(self) -> float:
-        """m, standard uncertainty of the mean; NaN without segments."""
-        return self.variance**0.5 / self.count if self.count else float("nan")
+        """m, standard uncertainty of the mean, with what all heights share; NaN without segments."""
+        return float(np.hypot(self.variance**0.5 / self.count, COMMON_HEIGHT)) if self.count else float("nan")
 
     def plus(self, other: Sum) -> Sum:
         """Of both together, whose errors are independent of each other."""
@@ -51,5 +51,5 @@ def block_sum(
     Segments with a NaN are left out.
     """
     blocks, index = np.unique(block_numbers(x, length), return_inverse=True)
-    mean, sigma, count = group_means(freeboard, height_sigma, surface_sigma, index, len(blocks))
+    mean, sigma, count = group_means(freeboard, height_sigma, surface_sigma, index, len(blocks), common=0.0)
     return Sum(float(np.nansum(mean * count)), float(np.nansum((sigma * count) ** 2)), int(count.sum()))

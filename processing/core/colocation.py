@@ -15,6 +15,7 @@ import numpy.typing as npt
 from numba import njit
 from scipy.spatial import cKDTree
 
+from processing.core.mean_freeboard import COMMON_HEIGHT
 from processing.schema import SurfaceClass
 
 F8 = npt.NDArray[np.float64]
@@ -248,8 +249,8 @@ class Aggregated:
     ----------
     count : i8, our segments whose centre lies within. covered : f8, share of the product's segment that our windows
         cover, 0 to 1.
-    freeboard : f8 m, mean. freeboard_sigma : f8 m, its standard uncertainty: the heights' errors are independent, the
-        sea surface's is common to all.
+    freeboard : f8 m, mean. freeboard_sigma : f8 m, its standard uncertainty, as ``mean_freeboard`` has
+        it: the heights' errors are independent but for COMMON_HEIGHT, the sea surface's is common to all.
     sea_surface, height, reference : f8 m, means. sea_surface_sigma : f8 m, mean uncertainty of the sea surface.
     label : i1, the class most segments have (the lower code of two equal ones); -1 where none has a class.
     shares : f8 (n, 3), share of the segments with a class in each of CLASSES.
@@ -340,7 +341,7 @@ def _gathered(
                 means[row, column] = total[column] / count[column]
         if count[0]:
             sigmas[row, 1] = common / count[0]
-            sigmas[row, 0] = np.sqrt(noise / count[0] ** 2 + sigmas[row, 1] ** 2)
+            sigmas[row, 0] = np.sqrt(noise / count[0] ** 2 + sigmas[row, 1] ** 2 + COMMON_HEIGHT**2)
     return means, sigmas, counts
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from processing.core.footprint_means import FootprintMeans, Gathering, shared_length
 from processing.core.footprints import TrackPoints, average_track, near_track
 from processing.core.matches import Matches, agreements, blocks_of, class_names, normalised
+from processing.core.mean_freeboard import COMMON_HEIGHT
 from processing.core.paired import paired_agreement
 from processing.errors import InputError, MissingError
 from processing.io.measurements import KIND, Measurements
@@ -171,7 +172,8 @@ def _in_time(seconds: F8, track: MeasuredTrack, hours: float) -> npt.NDArray[np.
 def _points(track: MeasuredTrack, measure: str, stage: Match, plane: PolarPlane) -> TrackPoints:
     """The segments of a track that have the quantity, in the plane."""
     value = track.height_ellipsoid if measure == "elevation" else track.freeboard
-    common = np.zeros(len(track), np.float32) if measure == "elevation" else track.sea_surface_sigma
+    level = 0.0 if measure == "elevation" else track.sea_surface_sigma
+    common = np.hypot(level, np.full(len(track), COMMON_HEIGHT))
     known = np.isfinite(value) & np.isfinite(track.height_sigma) & np.isfinite(common)
     if stage.surface == "ice":
         known &= track.label != SurfaceClass.OPEN_WATER

@@ -77,9 +77,8 @@ def over_ice(track: MeasuredTrack, of: Thickness) -> tuple[along.OverIce, along.
     """Freeboard and thickness of a track's ice with their errors parted by what is common to whom."""
     freeboard = along.freeboard_of_ice(track.freeboard, track.height_sigma, track.sea_surface_sigma, track.label)
     factor = of.freeboard_factor
-    return freeboard, along.OverIce(
-        of.thickness, factor * freeboard.random, factor * freeboard.surface, of.sigma_common
-    )
+    common = np.hypot(of.sigma_common, factor * freeboard.common)
+    return freeboard, along.OverIce(of.thickness, factor * freeboard.random, factor * freeboard.surface, common)
 
 
 def track_leads(project: Project, track: MeasuredTrack) -> Openings:

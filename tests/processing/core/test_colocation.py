@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processing.core.colocation import Aggregated, Line, Segments, aggregate, find_offset
+from processing.core.mean_freeboard import COMMON_HEIGHT
 
 SPEED = 7000.0
 EPOCH = np.datetime64("2019-11-04T20:00:00", "ns")
@@ -35,7 +36,7 @@ def test_four_segments_by_hand() -> None:
     assert found.count.tolist() == [3, 1, 1, 0, 0]
     np.testing.assert_allclose(found.covered, [6 / 8, 1.0, 0.75, 0.0, 0.0])
     np.testing.assert_allclose(found.freeboard, [0.3, 0.4, 0.6, np.nan, np.nan], rtol=1e-6)
-    np.testing.assert_allclose(found.freeboard_sigma[0], np.hypot(0.04 / np.sqrt(2), 0.03), rtol=1e-6)
+    np.testing.assert_allclose(found.freeboard_sigma[0], np.sqrt(0.04**2 / 2 + 0.03**2 + COMMON_HEIGHT**2), rtol=1e-6)
     np.testing.assert_allclose(found.sea_surface, [0.1, 0.1, 0.1, np.nan, np.nan], rtol=1e-6)
     np.testing.assert_allclose(found.sea_surface_sigma, [0.03, 0.03, 0.03, np.nan, np.nan], rtol=1e-6)
     assert found.label.tolist() == [2, 2, -1, -1, -1]
@@ -52,7 +53,7 @@ def brute(ours: Segments, middle: float, length: float) -> tuple[int, float, flo
     covered = np.maximum(shared, 0.0).sum() / length
     if not known.any():
         return int(inside.sum()), covered, np.nan, np.nan
-    noise = np.sqrt((ours.height_sigma[known].astype(np.float64) ** 2).sum()) / known.sum()
+    noise = np.hypot(np.sqrt((ours.height_sigma[known].astype(np.float64) ** 2).sum()) / known.sum(), COMMON_HEIGHT)
     return (
         int(inside.sum()),
         covered,

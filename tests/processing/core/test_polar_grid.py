@@ -16,7 +16,7 @@ from processing.core.along_means import (
     root_mean_square,
     share,
 )
-from processing.core.mean_freeboard import group_means
+from processing.core.mean_freeboard import COMMON_HEIGHT, group_means
 from processing.core.polar_grid import GridSums, grid_maps, track_sums
 
 CELL = 100.0
@@ -68,7 +68,9 @@ def test_errors_of_the_sea_surface_become_independent_far_apart() -> None:
     x = np.arange(10_000) * 10.0
     n = len(x)
     what = freeboard_of_ice(np.full(n, 0.3), np.zeros(n), np.full(n, 0.02), np.zeros(n, np.int8))
-    assert means(what, x, cells_along(x, 1e6), 10_000.0, 0.05, 1).sigma == pytest.approx(0.02 / np.sqrt(10), rel=1e-3)
+    assert means(what, x, cells_along(x, 1e6), 10_000.0, 0.05, 1).sigma == pytest.approx(
+        np.hypot(0.02 / np.sqrt(10), COMMON_HEIGHT), rel=1e-3
+    )
     close = means(what, x, cells_along(x, 1000.0), 10_000.0, 0.05, 1)
     groups = np.arange(n) // 100
     np.testing.assert_allclose(close.sigma, group_means(what.value, what.random, what.surface, groups, 100)[1])

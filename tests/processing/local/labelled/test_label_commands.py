@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from processing.commands.freeboard import export_command, freeboard_command
+from processing.commands.export import export_command
+from processing.commands.freeboard import freeboard_command
 from processing.commands.labels import label_group, snapshot_command
 from processing.errors import InputError
 from processing.labels import LabelStore, Stroke
