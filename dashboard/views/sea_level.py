@@ -161,9 +161,10 @@ class SeaLevelView(AlongTrack):
 
     def _build_freeboard(self) -> None:
         self._above = Layer(self.freeboard)
-        self._spread = ColumnDataSource({"xs": [], "ys": []})
+        self._spread = ColumnDataSource(dict(_LINE))
         self._line = ColumnDataSource(dict(_LINE))
-        self._band = self.freeboard.patches("xs", "ys", source=self._spread, fill_alpha=0.22, line_color=None)
+        self._band = looks.draw(self.freeboard, "patch", "x", "y", source=self._spread, fill_alpha=0.22,
+                                line_color=None)  # fmt: skip
         self._mean = looks.draw(self.freeboard, "line", "x", "y", source=self._line, line_width=1.6)
         self._nasa = ColumnDataSource({"x": [], "y": [], "km": []})
         self._companion = looks.draw(self.freeboard, "line", "x", "y", source=self._nasa, line_width=1.4,
@@ -182,9 +183,8 @@ class SeaLevelView(AlongTrack):
     def _clear(self) -> None:
         self._ice.clear()
         self._above.clear()
-        for source in (*self._level.values(), self._guessed, self._line):
+        for source in (*self._level.values(), self._guessed, self._line, self._spread):
             source.data = dict(_LINE)
-        self._spread.data = {"xs": [], "ys": []}
         self._nasa.data = {"x": [], "y": [], "km": []}
         self.marks.clear()
 
@@ -278,13 +278,16 @@ def _near_the_sea(heights: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _ribbons(
     x: NDArray[np.float64], low: NDArray[np.float32], high: NDArray[np.float32]
-) -> dict[str, list[NDArray[np.float64]]]:
-    """Closed outlines between ``low`` and ``high``, one for each run of bins without a hole."""
+) -> dict[str, NDArray[np.float64]]:
+    """Closed outlines between ``low`` and ``high``, one for each run of bins without a hole, parted by NaN.
+
+    Bokeh fails to paint several patches of which one goes while they are in sight.
+    """
     good = np.isfinite(low) & np.isfinite(high)
     starts = np.flatnonzero(good & ~np.concatenate([[False], good[:-1]]))
     ends = np.flatnonzero(good & ~np.concatenate([good[1:], [False]])) + 1
     pieces = [slice(start, end) for start, end in zip(starts, ends, strict=True)]
-    return {
-        "xs": [np.concatenate([x[piece], x[piece][::-1]]) for piece in pieces],
-        "ys": [np.concatenate([low[piece], high[piece][::-1]]) for piece in pieces],
-    }
+    gap = np.array([np.nan])
+    xs = [part for piece in pieces for part in (x[piece], x[piece][::-1], gap)]
+    ys = [part for piece in pieces for part in (low[piece], high[piece][::-1], gap)]
+    return {"x": np.concatenate([*xs, np.empty(0)]), "y": np.concatenate([*ys, np.empty(0)])}
