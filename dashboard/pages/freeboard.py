@@ -13,6 +13,7 @@ from dashboard import controls
 from dashboard.level_shown import ShownLevel
 from dashboard.pages.base import Page
 from dashboard.state import Change
+from dashboard.views.export_menu import ExportMenu
 from dashboard.views.freeboard_map import FreeboardMap
 from dashboard.views.level_beams import BeamLines
 from dashboard.views.level_controls import LevelControls
@@ -97,6 +98,7 @@ class FreeboardPage(Page):
         self._apart = controls.button(
             "Apart", "Beams below one another, or in one figure", lambda: state.move(apart=not state.apart)
         )
+        self._export = ExportMenu(self.place)
         label = pn.pane.HTML(
             "<span style='color:var(--soft);font-size:12px'>Beams</span>", margin=(0, 0, 8, 0), align="end"
         )
@@ -110,6 +112,7 @@ class FreeboardPage(Page):
             self._together.widget,
             self._apart,
             controls.button("Fit", "The whole track (Home)", self.place.show_whole),
+            self._export,
         )
 
     @property
@@ -174,6 +177,7 @@ class FreeboardPage(Page):
         controls.press(self._apart, state.apart)
         self._apart.disabled = state.together == "one"
         self.live.follow()
+        self._export.follow()
         views = {
             "distribution": self.panel.view,
             "map": self._map_box,

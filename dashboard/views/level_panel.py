@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 import panel as pn
@@ -27,11 +26,8 @@ from dashboard.views.level_controls import COPY
 
 SCOPES = {"In view": "view", "Stretch": "stretch", "Whole beam": "beam", "Granule": "granule", "Project": "project"}
 BY = {"class": "class", "beam": "beam", "granule": "granule", "run": "run"}
-FORMATS = {"CSV": "csv", "Parquet": "parquet", "GeoParquet": "geoparquet", "NetCDF": "netcdf"}
 _AT_ONCE = 200_000
 """Segments up to which figures are told at once; of more they come from a worker."""
-
-_ALL = {"view": "in view", "stretch": "stretch", "beam": "whole beam", "granule": "granule", "project": "project"}
 
 
 class LevelPanel:
@@ -52,9 +48,7 @@ class LevelPanel:
         self._text = ColumnDataSource({"text": [""]}, name="stretch-text")
         self._copy = controls.button("Copy", "Copy the figures as text", _nothing)
         self._copy.js_on_click(args={"held": self._text}, code=COPY)
-        self._export = controls.html("export-menu", align="end")
-        self._export.stylesheets = [*self._export.stylesheets, controls.sheet("level.css")]
-        head = pn.Row(self._scope.widget, self._by.widget, self._copy, self._export, sizing_mode="stretch_width",
+        head = pn.Row(self._scope.widget, self._by.widget, self._copy, sizing_mode="stretch_width",
                       margin=(8, 12, 0, 12), styles={"gap": "8px", "align-items": "flex-end"})  # fmt: skip
         chart = pn.Column(controls.Chart(self.histogram.figure, "stretch_both"), height=230,
                           sizing_mode="stretch_width", margin=(8, 4, 0, 4))  # fmt: skip
@@ -104,31 +98,6 @@ class LevelPanel:
         ends = state.stretch
         self._scope.follow({name: key for name, key in SCOPES.items() if key != "stretch" or ends})
         self._by.follow(BY)
-        menu = self._menu()
-        if self._export.object != menu:
-            self._export.object = menu
-
-    def _menu(self) -> str:
-        """Links that download what is told."""
-        state, run = self.place.state, self.place.run
-        if run is None:
-            return ""
-        ends = self._ends()
-        asked = {"what": "freeboard", "granule": state.granule, "beam": state.beam, "run": run}
-        if state.scope == "project":
-            asked = {"what": "freeboard", "run": run}
-        elif state.scope == "granule":
-            asked.pop("beam")
-        if ends is not None:
-            asked |= {"from": f"{ends[0]:.2f}", "to": f"{ends[1]:.2f}"}
-        links = "".join(
-            f"<a href='export?{escape(urlencode(asked | {'format': form}))}' download>{name}</a>"
-            for name, form in FORMATS.items()
-        )
-        what = (
-            "the run as it is on disk" if self.shown.level is not None and self.shown.level.live else _ALL[state.scope]
-        )
-        return f"<details class='menu'><summary>Export</summary><div><p class='soft'>{what}</p>{links}</div></details>"
 
     def _ends(self) -> tuple[float, float] | None:
         """Along-track ends of the scope; None for whole beams."""

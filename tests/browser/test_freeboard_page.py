@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import small_project
+import xarray
 from small_project import GRANULE, START
 
 from processing.local.freeboard import freeboard
@@ -69,7 +71,7 @@ def _row(tab: Any, name: str) -> str:
     return str(tab.locator("table.figures tr", has_text=name).inner_text())
 
 
-def test_a_stretch_is_selected_and_told_and_let_go(page: Any) -> None:
+def test_a_stretch_is_selected_told_exported_and_let_go(page: Any, tmp_path: Path) -> None:
     page.mouse.move(*_at(page, 700.0))
     page.mouse.down()
     page.mouse.move(*_at(page, 1300.0), steps=5)
@@ -83,12 +85,19 @@ def test_a_stretch_is_selected_and_told_and_let_go(page: Any) -> None:
     assert found["scope"] == "stretch"
     ends = float(found["stretch_start"]), float(found["stretch_end"])
     assert ends == (pytest.approx(START + 700.0, abs=4.0), pytest.approx(START + 1300.0, abs=4.0))
-    page.locator("summary", has_text="Export").click()
-    link = page.locator("details.menu a", has_text="NetCDF").get_attribute("href")
-    asked = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
-    assert asked["format"] == "netcdf"
-    assert asked["beam"] == "gt1l"
-    assert float(asked["from"]) == pytest.approx(ends[0], abs=0.01)
+    page.get_by_role("button", name="Export").click()
+    menu = page.get_by_role("dialog", name="Export")
+    assert menu.get_by_label("Part").input_value() == "stretch"
+    menu.get_by_label("Format").select_option("netcdf")
+    with page.expect_download() as coming:
+        menu.get_by_role("button", name="Download").click()
+    coming.value.save_as(tmp_path / "stretch.nc")
+    with xarray.open_dataset(tmp_path / "stretch.nc") as read_back:
+        x = read_back["x_atc"].to_numpy()
+        assert (x.min(), x.max()) == (pytest.approx(ends[0], abs=4.0), pytest.approx(ends[1], abs=4.0))
+        assert f"{len(x):,}" in told
+    page.keyboard.press("Escape")
+    menu.wait_for(state="hidden")
     page.reload()
     _settle(page)
     card.wait_for()
