@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import param
 import pyarrow as pa
 
 from processing import schema
-from processing.stages import SECTIONS, STAGES, Stage
+from processing.cli import cli, load_commands
+from processing.stages import SECTIONS, Stage
 from processing.twin.parameters import Twin
 
 DOCS = Path(__file__).resolve().parent
@@ -123,11 +125,19 @@ def stage_section(stage: type[Stage]) -> str:
     """One stage: what it reads and writes, and each parameter."""
     reads = ", ".join(stage.inputs)
     flow = f" Reads {reads}; writes {stage.output or 'nothing'}." if reads else ""
-    runs = stage.key in STAGES or stage.key not in SECTIONS
-    if not runs:
+    typed = set(stage.own_parameters()) <= typed_options()
+    if not typed:
         flow += f" No command takes these options; set them under `[stage.{stage.key}]` in `project.toml`."
-    rows = [option(name, stage.param[name], typed=runs) for name in stage.own_parameters()]
+    rows = [option(name, stage.param[name], typed=typed) for name in stage.own_parameters()]
     return f"## {stage.key}\n\n{first_line(stage)}{flow}\n\n{grid(('option', 'default', 'allowed', 'meaning'), rows)}\n"
+
+
+@cache
+def typed_options() -> frozenset[str]:
+    """Names of the options that any command takes."""
+    if not cli.commands:
+        load_commands()
+    return frozenset(str(each.name) for command in cli.commands.values() for each in command.params)
 
 
 def option(name: str, parameter: Any, *, typed: bool) -> tuple[str, str, str, str]:
