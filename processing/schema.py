@@ -90,7 +90,7 @@ class FreeboardFlag(IntFlag):
     DARK_LEAD = 4
     """A lead that returns few photons: rough water, or cloud taken for it."""
     WAVES = 8
-    """A lead whose heights scatter along the track beyond photon noise: waves or swell."""
+    """Swell in the heights around, or a lead whose heights scatter along the track beyond photon noise."""
     SATURATED = 16
     """Detector saturated over the lead, or photons too many for the first-photon table to correct."""
     NO_FIRST_PHOTON = 32

@@ -244,9 +244,11 @@ class Freeboard(Stage):
     cloud_rate = _number(
         2.5, "Photons a shot (likewise) that bright ice within 1 km returns under a clear sky at least", "1", (0, 100)
     )
-    wave_least = _number(0.02, "Standard deviation of waves along a lead from which it is flagged", "m", (0.001, 10.0))
+    wave_least = _number(
+        0.02, "Standard deviation of waves, in the heights around or along a lead, that counts", "m", (0.001, 10.0)
+    )
     wave_most = _number(
-        0.15, "Standard deviation of waves from which a lead no longer carries sea level", "m", (0.001, 10.0)
+        0.5, "Standard deviation of waves from which a lead no longer carries sea level", "m", (0.001, 10.0)
     )
 
 

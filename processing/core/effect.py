@@ -39,6 +39,8 @@ from processing.core.sea_surface import (
     sea_level_evidence,
     surface_line,
 )
+from processing.core.waves import REACH as SWELL_REACH
+from processing.core.waves import swell_along
 from processing.schema import SurfaceClass
 
 Classes = npt.NDArray[np.int8]
@@ -305,7 +307,8 @@ def _judged_near(segments: Segments, label: Classes, leads: Leads, rules: Rules,
     near = slice(*np.searchsorted(leads.middle, [low, np.nextafter(high, np.inf)]).tolist())
     # What these are judged by: leads whose middle is within REACH of theirs, whole, and ice as far around.
     around = slice(*np.searchsorted(leads.middle, [low - spread, high + spread]).tolist())
-    first, stop = np.searchsorted(segments.x, [low - 2.0 * spread, high + 2.0 * spread]).tolist()
+    far = max(2.0 * spread, SWELL_REACH)
+    first, stop = np.searchsorted(segments.x, [low - far, high + far]).tolist()
     if near.start == near.stop or segments.signal is None:
         return leads, slice(0, 0)
     rows = slice(min(first, int(leads.first[around.start])), max(stop, int(leads.stop[around.stop - 1])))
@@ -323,7 +326,8 @@ def _judged(segments: Segments, label: Classes, leads: Leads, rules: Rules, rows
     signal = segments.signal.rows(rows)
     cloudy = under_cloud(x, water, signal, rules.trust)
     inside = replace(leads, first=leads.first - rows.start, stop=leads.stop - rows.start)
-    judged = judge_leads(x, height, sigma, inside, cloudy, signal, rules.trust, rules.segment_length)
+    swell = swell_along(x, height)
+    judged = judge_leads(x, height, sigma, inside, cloudy, swell, signal, rules.trust, rules.segment_length)
     return replace(judged, first=leads.first, stop=leads.stop)
 
 

@@ -31,6 +31,7 @@ from processing.core.sea_surface import (
     sea_level_evidence,
     surface_lines,
 )
+from processing.core.waves import swell_along
 from processing.schema import FreeboardFlag, SurfaceClass
 from processing.stages import Freeboard
 
@@ -45,6 +46,7 @@ class Stretch:
     height, sigma : f8 m, surface height and its standard error.
     leads : all of them, trusted or not.
     flags : u4, schema.FreeboardFlag, all but NEGATIVE.
+    lifted : f8 m, standard deviation of the swell that each segment rides on; None without any.
     """
 
     x: Floats
@@ -52,6 +54,7 @@ class Stretch:
     sigma: Floats
     leads: Leads
     flags: npt.NDArray[np.uint32]
+    lifted: Floats | None = None
 
     def within(self, core: tuple[float, float]) -> slice:
         """The segments in ``core[0] <= x < core[1]``, m."""
@@ -180,8 +183,12 @@ def stretch_of(
     if signal is None:
         return Stretch(place, level, sigma, leads, np.zeros(len(place), np.uint32))
     cloudy = under_cloud(place, water, signal, rules.trust)
-    leads = judge_leads(place, level, sigma, leads, cloudy, signal, rules.trust, rules.segment_length)
-    return Stretch(place, level, sigma, leads, segment_flags(place, leads, cloudy, signal))
+    swell = swell_along(place, level)
+    leads = judge_leads(place, level, sigma, leads, cloudy, swell, signal, rules.trust, rules.segment_length)
+    lifted = swell.at(place)
+    flags = segment_flags(place, leads, cloudy, lifted, signal, rules.trust)
+    least = rules.trust.wave_least
+    return Stretch(place, level, sigma, leads, flags, np.where(lifted >= least, lifted, 0.0))
 
 
 def sea_level_of(stretch: Stretch, rules: Rules, core: tuple[float, float] = EVERYWHERE) -> SeaLevel:
@@ -215,7 +222,8 @@ def freeboard_of_stretch(
     own = stretch.within(core)
     sea = read_surfaces(stretch.x[own], lines, rules, estimator)
     chosen = sea.surface[ESTIMATORS.index(estimator)]
-    above, above_sigma = freeboard(stretch.height[own], stretch.sigma[own], chosen, sea.sigma)
+    own_sigma = stretch.sigma[own] if stretch.lifted is None else np.hypot(stretch.sigma[own], stretch.lifted[own])
+    above, above_sigma = freeboard(stretch.height[own], own_sigma, chosen, sea.sigma)
     numbers = lead_numbers(stretch.leads, stretch.x, rules.segment_length)
     flags = stretch.flags[own] | np.where(above < 0.0, np.uint32(FreeboardFlag.NEGATIVE), np.uint32(0))
     return TrackFreeboard(sea, above, above_sigma, numbers[own], flags)

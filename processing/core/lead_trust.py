@@ -4,10 +4,10 @@
   returns fewer photons a shot than clear sky would let through, the place is under cloud. A dark lead there may be no
   lead: release 3 of ATL07 stopped taking dark leads for sea level for this reason (the ATBD). A dark lead under a clear
   sky is trusted, and so is a bright one under cloud, which only calm water can be.
-- Waves: swell lifts and lowers the water of a lead together with the ice around. Along a lead of LEAST_CELLS cells or
-  more it shows as heights that scatter beyond their errors and do so alike in neighbouring cells. A shorter lead shows
-  one phase of the wave only, so it takes what longer leads within REACH show; ``robust`` gives it that much leave to
-  stray where leads within half a window show waves. Waves that no lead there is long enough for stay unseen.
+- Waves: swell lifts and lowers the water of a lead together with the ice around. It shows as a line in the spectrum of
+  all heights around (:mod:`processing.core.waves`), and along a lead of LEAST_CELLS cells or more as heights that
+  scatter beyond their errors and do so alike in neighbouring cells. A shorter lead shows one phase of the wave only,
+  so it takes what the heights around or longer leads within REACH show; ``robust`` gives it that much leave to stray.
 - First photons: a detector channel is blind after each photon, so that strong returns are measured too high. Where the
   granule's table did not correct it, the expected bias becomes uncertainty, and half of it where the detector was
   saturated, beyond which the table was not made.
@@ -24,19 +24,22 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from processing.core import waves
 from processing.core.leads import PULSE_SPREAD, SECTION, Floats, Ints, Leads
+from processing.core.waves import Swell
 from processing.schema import FreeboardFlag, Quality
 
 Flags = npt.NDArray[np.uint32]
 
 REACH = 1000.0
-"""How far around a place ice tells of cloud, and a lead of waves, m."""
+"""How far around a place ice tells of cloud, and another lead of waves, m."""
 
 BLOCK = 100.0
 """Length over which ice's photon rate is averaged before the brighter blocks are looked for, m."""
 
-HALO = REACH + BLOCK + SECTION
-"""Track beyond a lead that its trust depends on, m: ice within REACH, and whole leads that begin within it."""
+HALO = max(REACH + BLOCK, waves.REACH) + SECTION
+"""Track beyond a lead that its trust depends on, m: heights that tell of cloud and swell, and whole leads that begin
+among them."""
 
 BRIGHTER = 0.75
 """Quantile of the blocks' rates that stands for bright ice: thin ice, dark under any sky, lies below it."""
@@ -89,7 +92,7 @@ class TrustRules:
     dark_rate: float = 1.6
     cloud_rate: float = 2.5
     wave_least: float = 0.02
-    wave_most: float = 0.15
+    wave_most: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ def judge_leads(
     s: Floats,
     leads: Leads,
     cloudy: npt.NDArray[np.bool_],
+    swell: Swell,
     signal: Signal,
     rules: TrustRules,
     segment_length: float,
@@ -145,6 +149,7 @@ def judge_leads(
     Parameters
     ----------
     x, h, s : f8 m, position, height and standard error of every segment. cloudy : from :func:`under_cloud`.
+    swell : of the same segments.
 
     A lead is not trusted when it is dark and under cloud (unless ``dark_leads``), or when waves along it, or along
     those near it, reach ``wave_most``. Its ``extra`` uncertainty is made of waves, whose standard deviation falls with
@@ -153,41 +158,48 @@ def judge_leads(
     saturated.
     """
     count = len(leads)
-    rate, waves, extra = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count)
+    rate, own, extra = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count)
     flags = np.zeros(count, np.uint32)
     bounds = (leads.first, leads.stop)
     _photons(x, signal.photon_rate, signal.quality, *bounds, segment_length, rate, flags, extra)
-    _waves(x, h, s, *bounds, waves)
-    told, waves = waves, _waves_near(leads.middle, waves)
+    _waves(x, h, s, *bounds, own)
+    around = swell.at(leads.middle) if count else np.empty(0)
+    told = np.where(around >= rules.wave_least, np.fmax(own, around), own)
+    near = _waves_near(leads.middle, told)
     flags[rate < rules.dark_rate] |= _DARK
-    flags[waves >= rules.wave_least] |= _WAVES
+    flags[near >= rules.wave_least] |= _WAVES
     if count:
         block = np.floor(leads.middle / BLOCK).astype(np.int64) - int(np.floor(x[0] / BLOCK))
         flags[cloudy[block]] |= _CLOUD
     doubtful = np.zeros(count, np.bool_) if rules.dark_leads else flags & (_DARK | _CLOUD) == _DARK | _CLOUD
-    doubtful |= waves >= rules.wave_most
+    doubtful |= near >= rules.wave_most
     flags[doubtful] |= _DOUBTFUL
     length = x[leads.stop - 1] - x[leads.first] + segment_length
-    swell = np.where(waves >= rules.wave_least, waves * np.sqrt(np.minimum(1.0, WAVE_LENGTH / length)), 0.0)
-    return replace(leads, flags=flags, trusted=~doubtful, extra=np.hypot(extra, swell), waves=told)
+    lifted = np.where(near >= rules.wave_least, near * np.sqrt(np.minimum(1.0, WAVE_LENGTH / length)), 0.0)
+    return replace(leads, flags=flags, trusted=~doubtful, extra=np.hypot(extra, lifted), waves=told)
 
 
-def segment_flags(x: Floats, leads: Leads, cloudy: npt.NDArray[np.bool_], signal: Signal) -> npt.NDArray[np.uint32]:
-    """schema.FreeboardFlag of each segment (u4): its own, and those of the lead that it belongs to."""
-    flags = np.zeros(len(x), np.uint32)
+def segment_flags(
+    x: Floats, leads: Leads, cloudy: npt.NDArray[np.bool_], lifted: Floats, signal: Signal, rules: TrustRules
+) -> npt.NDArray[np.uint32]:
+    """schema.FreeboardFlag of each segment (u4): its own, and those of the lead that it belongs to.
+
+    lifted : f8 m, standard deviation of the swell around each segment.
+    """
+    flags = np.where(lifted >= rules.wave_least, _WAVES, np.uint32(0))
     _mark(x, cloudy, signal.quality, leads.first, leads.stop, leads.flags, flags)
     return flags
 
 
-def _waves_near(middle: Floats, waves: Floats) -> Floats:
+def _waves_near(middle: Floats, told: Floats) -> Floats:
     """Of leads that cannot tell (NaN) the mean of those within REACH that can, 0 where there are none."""
-    known = np.isfinite(waves)
-    place, told = middle[known], waves[known]
+    known = np.isfinite(told)
+    place, sure = middle[known], told[known]
     low, high = np.searchsorted(place, middle - REACH), np.searchsorted(place, middle + REACH, "right")
     near = np.zeros(len(middle))
     for lead in np.flatnonzero(~known & (high > low)):
-        near[lead] = told[low[lead] : high[lead]].mean()
-    return np.where(known, waves, near)
+        near[lead] = sure[low[lead] : high[lead]].mean()
+    return np.where(known, told, near)
 
 
 _CLOUD, _DARK, _WAVES, _SATURATED, _UNCORRECTED, _DOUBTFUL = (

@@ -10,6 +10,7 @@ from dashboard import statistics
 from dashboard.data import Workspace
 from dashboard.distributions import Distributions, Wanted
 from dashboard.live_level import levels_of
+from processing.core.mean_freeboard import COMMON_HEIGHT
 
 RUN = "lstm-v0001"
 
@@ -68,9 +69,9 @@ def test_the_mean_of_a_stretch_has_the_uncertainty_of_its_blocks() -> None:
     )  # fmt: skip
     found = statistics.stretch_figures(columns, 2.0, 10_000.0)
     height = np.sqrt(float(flat[0]) ** 2 - float(sea[0]) ** 2)
-    assert found.sigma == pytest.approx(np.hypot(height / 10.0, 0.04), rel=1e-5)
+    assert found.sigma == pytest.approx(np.sqrt(height**2 / 100.0 + 0.04**2 + COMMON_HEIGHT**2), rel=1e-5)
     halves = statistics.mean_sigma(columns, 100.0)
-    assert halves == pytest.approx(np.hypot(height / 10.0, 0.04 / np.sqrt(2.0)), rel=1e-5)
+    assert halves == pytest.approx(np.sqrt(height**2 / 100.0 + 0.04**2 / 2.0 + COMMON_HEIGHT**2), rel=1e-5)
     assert (found.length, found.segments, found.leads) == (pytest.approx(200.0), 100, 1)
     assert found.classes.keys() == {0}
     assert found.sources[1] == 1.0

@@ -17,6 +17,7 @@ from processing.core.lead_trust import (
 )
 from processing.core.leads import PULSE_SPREAD, Leads, find_leads
 from processing.core.sea_surface import ESTIMATORS, Rules
+from processing.core.waves import Swell
 from processing.schema import FreeboardFlag as Flag
 from processing.schema import Quality, SeaSurfaceSource
 
@@ -37,6 +38,7 @@ class Drawn:
         self.height = np.where(self.water, 0.0, 0.3)
         self.rate = np.where(self.water, 8.0, 6.0)
         self.quality = np.full(len(self.x), CORRECTED, np.uint32)
+        self.swell = Swell(0, np.zeros(100), np.full(100, np.nan))
 
     def near(self, place: float, reach: float) -> np.ndarray:
         return np.abs(self.x - place) < reach
@@ -45,7 +47,9 @@ class Drawn:
         signal = Signal(self.rate, self.quality)
         leads = find_leads(self.x, self.water, 1, 2.0)
         cloudy = under_cloud(self.x, self.water, signal, rules)
-        found = judge_leads(self.x, self.height, np.full(len(self.x), 0.03), leads, cloudy, signal, rules, 2.0)
+        found = judge_leads(
+            self.x, self.height, np.full(len(self.x), 0.03), leads, cloudy, self.swell, signal, rules, 2.0
+        )
         assert found.first.tolist() == leads.first.tolist()
         return found
 
@@ -122,7 +126,9 @@ def test_saturation_and_a_missing_correction_become_uncertainty() -> None:
     assert found.flags.tolist() == [Flag.SATURATED, Flag.NO_FIRST_PHOTON]
     assert found.extra == pytest.approx(HIGHER_OF_TWO * PULSE_SPREAD * 8.0 / 16.0 * np.array([0.5, 1.0]))
     assert found.trusted.all()
-    marked = segment_flags(drawn.x, found, np.zeros(201, bool), Signal(drawn.rate, drawn.quality))
+    marked = segment_flags(
+        drawn.x, found, np.zeros(201, bool), np.zeros(len(drawn.x)), Signal(drawn.rate, drawn.quality), USUAL.trust
+    )
     assert marked[drawn.near(5000, 400)].tolist() == [Flag.SATURATED] * 400
     assert marked[drawn.near(15_000, 10)].tolist() == [Flag.NO_FIRST_PHOTON] * 10
     assert marked[0] == 0
