@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dashboard import palette
-from processing.core.product_agreement import TYPES
 
 QUANTITIES = {
     "Freeboard": "freeboard",
@@ -41,11 +40,6 @@ def theirs(theme: str) -> str:
 def type_colour(group: int, theme: str) -> str:
     """Colour of a group of surface types, -1 for one that is not defined."""
     return _TYPES[theme][group] if group >= 0 else palette.class_colour(-1, theme)
-
-
-def type_name(group: int) -> str:
-    """What a group of surface types is called."""
-    return TYPES[group] if group >= 0 else "not defined"
 
 
 def chosen(theme: str) -> str:

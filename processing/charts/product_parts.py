@@ -194,13 +194,13 @@ def all_pairs(comparison: GranuleComparison, quantity: str) -> tuple[F8, F8]:
     return np.concatenate([none, *(each[0] for each in found)]), np.concatenate([none, *(each[1] for each in found)])
 
 
-def told(interval: Interval, digits: int = 3, *, sign: bool = False) -> str:
-    """A value with its 95 % interval, such as ``+0.012 [0.004, 0.020]``."""
+def told(interval: Interval, digits: int = 3, *, sign: bool = False, around: bool = True) -> str:
+    """A value, and its 95 % interval ``around`` it, such as ``+0.012 [0.004, 0.020]``."""
     if not np.isfinite(interval.value):
         return "–"
     shape = f"{'+' if sign else ''}.{digits}f"
     text = format(interval.value, shape)
-    if np.isfinite(interval.low):
+    if around and np.isfinite(interval.low):
         text += f" [{interval.low:{shape}}, {interval.high:{shape}}]"
     return text.replace("-", "−")
 

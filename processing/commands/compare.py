@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from processing.core.paired import Interval
     from processing.core.product_comparison import GranuleComparison, TrackComparison
     from processing.local.against_products import ProductGranule
 
@@ -139,6 +138,7 @@ def _comparison_table(comparison: GranuleComparison, *, roomy: bool) -> Table:
 def _row(
     tracks: list[TrackComparison], comparison: GranuleComparison, quantity: Any, *, roomy: bool
 ) -> tuple[str, ...]:
+    from processing.charts.product_parts import told
     from processing.core.product_comparison import agreement, leads
 
     rules = comparison.rules
@@ -147,10 +147,10 @@ def _row(
     theirs, ours, both = (sum(getattr(each, name) for each in matches) for name in ("theirs", "ours", "both"))
     return (
         f"{found.count:,}",
-        _told(found.bias, sign=True),
-        _told(found.rms, around=roomy),
-        _told(found.correlation, 2, around=roomy),
-        _told(level.bias, sign=True, around=roomy),
+        told(found.bias, sign=True),
+        told(found.rms, around=roomy),
+        told(found.correlation, 2, around=roomy),
+        told(level.bias, sign=True, around=roomy),
         f"{both} of {theirs}",
         f"{both} of {ours}",
     )
@@ -158,14 +158,6 @@ def _row(
 
 def _density(track: TrackComparison) -> str:
     return f"{track.density.ours:.0f} / {track.density.theirs:.0f}"
-
-
-def _told(found: Interval, digits: int = 3, *, sign: bool = False, around: bool = True) -> str:
-    if not isfinite(found.value):
-        return "–"
-    shape = f"{'+' if sign else ''}.{digits}f"
-    interval = f" [{found.low:{shape}} {found.high:{shape}}]" if around and isfinite(found.low) else ""
-    return f"{found.value:{shape}}{interval}"
 
 
 @click.command("product")

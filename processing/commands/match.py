@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,8 +143,8 @@ def _table(matches: Matches, roomy: bool) -> Table:
             lengths = told(each.rms), told(each.centred_rms)
             table.add_row(name, n, bias, *lengths, told(each.correlation, 2), told(each.slope, 2))
         else:
-            bare = [replace(other, low=nan, high=nan) for other in (each.rms, each.correlation, each.slope)]
-            table.add_row(name, n, bias, *(told(other, digits) for other, digits in zip(bare, (3, 2, 2), strict=True)))
+            rest = (each.rms, 3), (each.correlation, 2), (each.slope, 2)
+            table.add_row(name, n, bias, *(told(other, digits, around=False) for other, digits in rest))
     return table
 
 

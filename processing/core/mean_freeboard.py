@@ -64,15 +64,6 @@ def group_means(
     return sums[1] / total, np.hypot(np.sqrt(sums[2] + sums[3] ** 2) / total, common), count
 
 
-def sigma_of_mean(
-    height_sigma: npt.ArrayLike, surface_sigma: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> float:
-    """Standard uncertainty, m, of the mean freeboard of these segments; NaN without any. As :func:`group_means`."""
-    heights = np.asarray(height_sigma, np.float64)
-    _, sigma, _ = group_means(np.zeros(len(heights)), heights, surface_sigma, np.zeros(len(heights)), 1, weights)
-    return float(sigma[0])
-
-
 @njit(cache=True)
 def _add(values: F8, height: F8, surface: F8, weight: F8, index: I8, sums: F8, count: I8) -> None:
     """Into ``sums``: weights, weighted values, squares of weighted height errors, weighted surface errors."""

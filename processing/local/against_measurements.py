@@ -222,16 +222,7 @@ def _told(
     ours, sigma = means.value, means.sigma
     if theirs.quantity == "thickness":
         ours, sigma = in_thickness(project, theirs, stage, ours, sigma)
-    reasons = {
-        f"with no segment within {stage.within:g} m and {stage.hours:g} h": means.count == 0,
-        f"with fewer than {stage.least_segments} segments": means.count < stage.least_segments,
-        "without a snow depth": np.isnan(ours),
-    }
-    kept, refused = np.ones(len(theirs), np.bool_), dict(theirs.refused)
-    for reason, bad in reasons.items():
-        refused[reason] = int((kept & bad).sum())
-        kept &= ~bad
-    some = np.flatnonzero(kept)
+    some, refused = _met(stage, theirs, means.count, np.isnan(ours))
     names = np.array([tracks[k] for k in means.track[some]], object).reshape(-1, 2)
     block = blocks_of(names[:, 0], means.x_atc[some], stage.block)
     pair = ours[some], theirs.value[some]
@@ -267,9 +258,25 @@ def _told(
         normalised=normalised(*pair, sigma[some], theirs.sigma[some]),
         shared=shared_length(means.track[some], means.first[some], means.last[some]),
         read=table.read,
-        refused={reason: count for reason, count in refused.items() if count},
+        refused=refused,
         remarks=theirs.remarks + _still(names[:, 0], stage, drifts),
     )
+
+
+def _met(
+    stage: Match, theirs: Theirs, count: npt.NDArray[np.int64], unknown: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], dict[str, int]]:
+    """Rows that enough segments met, and how many were not, by reason."""
+    reasons = {
+        f"with no segment within {stage.within:g} m and {stage.hours:g} h": count == 0,
+        f"with fewer than {stage.least_segments} segments": count < stage.least_segments,
+        "without a snow depth": unknown,
+    }
+    kept, refused = np.ones(len(theirs), np.bool_), dict(theirs.refused)
+    for reason, bad in reasons.items():
+        refused[reason] = int((kept & bad).sum())
+        kept &= ~bad
+    return np.flatnonzero(kept), {reason: number for reason, number in refused.items() if number}
 
 
 def _still(

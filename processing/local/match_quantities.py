@@ -8,20 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from processing.core.thickness import Densities, thickness
 from processing.errors import InputError
-from processing.io.gridded import Quantity, value_at
+from processing.io.gridded import value_at
 from processing.io.measurements import Measurements
-from processing.local.shapes import SNOW_DEPTH
+from processing.local.shapes import SNOW_DEPTH, floating
 from processing.project import Project
 from processing.stages import Match
 from processing.stages import Thickness as ThicknessStage
 
 F8 = npt.NDArray[np.float64]
-
-_WATER = Quantity("density of sea water", "kg/m3", ("water_density", "density"), "sea_water_density", 990.0, 1050.0)
-_ICE = Quantity("density of sea ice", "kg/m3", ("ice_density", "density"), "sea_ice_density", 700.0, 950.0)
-_SNOW = Quantity("density of snow", "kg/m3", ("snow_density", "density"), "snow_density", 50.0, 700.0)
 
 
 @dataclass(frozen=True)
@@ -137,16 +132,5 @@ def in_thickness(project: Project, theirs: Theirs, stage: Match, freeboard: F8, 
     )
     depth = np.where(np.isnan(theirs.snow_depth), usual, theirs.snow_depth)
     depth_sigma = np.where(np.isnan(theirs.snow_sigma), own.snow_depth_sigma, theirs.snow_sigma)
-    densities = Densities(
-        value_at(own.water_density, _WATER, *at),
-        value_at(own.ice_density, _ICE, *at),
-        value_at(own.snow_density, _SNOW, *at),
-        own.water_density_sigma,
-        own.ice_density_sigma,
-        own.snow_density_sigma,
-    )
-    try:
-        found = thickness(freeboard, sigma, depth, depth_sigma, densities, limit_snow=own.limit_snow)
-    except ValueError as error:
-        raise InputError(str(error), where=project.root / "project.toml", mend="mend the densities") from None
+    found = floating(project, at, (freeboard, sigma), (depth, depth_sigma))
     return found.thickness, found.sigma

@@ -38,7 +38,24 @@ def track_thickness(project: Project, track: MeasuredTrack) -> Thickness:
     Raises InputError and MissingError for grids of snow or density that cannot be used.
     """
     stage = project.stage(ThicknessStage)
-    at = track.lon, track.lat
+    depth = value_at(stage.snow_depth, SNOW_DEPTH, track.lon, track.lat)
+    freeboard = track.freeboard, track.freeboard_sigma
+    return floating(project, (track.lon, track.lat), freeboard, (depth, stage.snow_depth_sigma), is_water(track))
+
+
+def floating(
+    project: Project,
+    at: tuple[F8, F8],
+    freeboard: tuple[npt.ArrayLike, npt.ArrayLike],
+    snow: tuple[npt.ArrayLike, npt.ArrayLike],
+    water: npt.ArrayLike = False,
+) -> Thickness:
+    """Thickness at places (longitude and latitude, degrees) from freeboard and snow depth, each with its uncertainty
+    (m), by the densities of the stage ``thickness``.
+
+    Raises InputError and MissingError for grids of density that cannot be used, and for densities of what would sink.
+    """
+    stage = project.stage(ThicknessStage)
     densities = Densities(
         value_at(stage.water_density, _WATER, *at),
         value_at(stage.ice_density, _ICE, *at),
@@ -47,17 +64,8 @@ def track_thickness(project: Project, track: MeasuredTrack) -> Thickness:
         stage.ice_density_sigma,
         stage.snow_density_sigma,
     )
-    depth = value_at(stage.snow_depth, SNOW_DEPTH, *at)
     try:
-        return thickness(
-            track.freeboard,
-            track.freeboard_sigma,
-            depth,
-            stage.snow_depth_sigma,
-            densities,
-            limit_snow=stage.limit_snow,
-            water=is_water(track),
-        )
+        return thickness(*freeboard, *snow, densities, limit_snow=stage.limit_snow, water=water)
     except ValueError as error:
         raise InputError(str(error), where=project.root / "project.toml", mend="mend the densities") from None
 

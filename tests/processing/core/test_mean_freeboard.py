@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processing.core.mean_freeboard import COMMON_HEIGHT, group_means, sigma_of_mean
+from processing.core.mean_freeboard import COMMON_HEIGHT, group_means
 
 
 @pytest.mark.kernel
@@ -28,8 +28,9 @@ def test_weights_count_and_a_missing_uncertainty_leaves_a_segment_out() -> None:
     )
     assert (mean[0], count[0]) == (pytest.approx(2.0), 2)
     assert sigma[0] == pytest.approx(np.hypot(np.hypot(2 * 0.1, 0.2), 0.3) / 3.0)
-    assert sigma_of_mean([0.1, 0.2], [0.0, 0.3], [2.0, 1.0]) == pytest.approx(np.hypot(sigma[0], COMMON_HEIGHT))
-    assert np.isnan(sigma_of_mean([], []))
+    _, wider, _ = group_means([1.0, 4.0], [0.1, 0.2], [0.0, 0.3], [0, 0], 1, [2.0, 1.0])
+    assert wider[0] == pytest.approx(np.hypot(sigma[0], COMMON_HEIGHT))
+    assert np.isnan(group_means([], [], [], [], 1)[1][0])
     with pytest.raises(ValueError, match="differ in length"):
         group_means([1.0], [1.0], [1.0, 1.0], [0], 1)
 
@@ -40,5 +41,5 @@ def test_the_quoted_uncertainty_is_the_scatter_that_such_errors_have(seed: int, 
     rng = np.random.default_rng(seed)
     height, surface = rng.uniform(0.01, 0.2), rng.uniform(0.0, 0.05)
     draws = height * rng.normal(size=(4000, n)) + np.hypot(surface, COMMON_HEIGHT) * rng.normal(size=(4000, 1))
-    told = sigma_of_mean(np.full(n, height), np.full(n, surface))
+    told = group_means(np.zeros(n), np.full(n, height), np.full(n, surface), np.zeros(n), 1)[1][0]
     assert draws.mean(axis=1).std() == pytest.approx(told, rel=0.08)
