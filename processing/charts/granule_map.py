@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from pyproj import Transformer
 
 from processing.charts import style
 from processing.charts.along import steps_of
-from processing.charts.coast import coastline, outline
+from processing.charts.ground import draw_ground, draw_whereabouts
 from processing.schema import SurfaceClass
 
 F8 = npt.NDArray[np.float64]
@@ -24,7 +24,6 @@ COLOURS = "cividis"
 """Colours of freeboard: alike to readers of every colour vision, and in grey."""
 
 _STEPS = 240
-_SPACINGS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 
 
 def track_map(tracks: Sequence[Any], foot: str) -> Figure:
@@ -39,16 +38,18 @@ def track_map(tracks: Sequence[Any], foot: str) -> Figure:
     known = values[np.isfinite(values)]
     top = float(np.percentile(known, 98)) if len(known) else 1.0
     for segments, shown in parts:
-        lines = LineCollection(list(segments), cmap=COLOURS, array=shown, linewidths=2.4, capstyle="butt")
+        lines = LineCollection(list(segments), cmap=COLOURS, array=shown, linewidths=2.4, capstyle="butt", zorder=4)
         lines.set_clim(0.0, max(top, 0.05))
         axes.add_collection(lines)
     view = _view(np.concatenate([segments.reshape(-1, 2) for segments, _ in parts]))
-    _ground(axes, epsg, view)
+    axes.set_facecolor(style.colour("sea"))
+    draw_ground(axes, f"EPSG:{epsg}", view)
+    _scale(axes, view)
     _names(axes, tracks, forward, 0.03 * (view[2] - view[0]))
     bar = figure.colorbar(lines, ax=axes, shrink=0.7, extend="both", pad=0.02)
     bar.set_label("mean freeboard of ice (m)")
     bar.outline.set_linewidth(0.5)
-    _whereabouts(axes, epsg, view)
+    draw_whereabouts(axes, f"EPSG:{epsg}", view, (0.01, 0.01))
     return figure
 
 
@@ -72,66 +73,6 @@ def _view(places: F8) -> tuple[float, float, float, float]:
     width = max(size[0], 1.5 * size[1])
     height = max(size[1], width / 1.5)
     return (middle[0] - width / 2, middle[1] - height / 2, middle[0] + width / 2, middle[1] + height / 2)
-
-
-def _ground(axes: Axes, epsg: int, view: tuple[float, float, float, float]) -> None:
-    axes.set_facecolor(style.colour("sea"))
-    axes.set(xlim=view[::2], ylim=view[1::2], aspect="equal", xticks=[], yticks=[])
-    for ring in coastline(f"EPSG:{epsg}"):
-        if _meets(ring, view):
-            axes.fill(*ring.T, fc=style.colour("land"), ec=style.colour("soft"), lw=0.4, zorder=0)
-    x, y = np.meshgrid(np.linspace(view[0], view[2], 80), np.linspace(view[1], view[3], 60))
-    lon, lat = Transformer.from_crs(epsg, 4326, always_xy=True).transform(x, y)
-    centre = np.rad2deg(np.angle(np.exp(1j * np.deg2rad(lon)).mean()))
-    turned = centre + (lon - centre + 180.0) % 360.0 - 180.0
-    pole = view[0] < 0 < view[2] and view[1] < 0 < view[3]
-    for values, name in ((lat, _latitude), (turned, _longitude)):
-        if pole and name is _longitude:
-            continue
-        lines = axes.contour(
-            x,
-            y,
-            values,
-            levels=_levels(values),
-            colors=style.colour("line"),
-            linewidths=0.6,
-            linestyles="solid",
-            zorder=0.5,
-        )
-        spots = _spots(x[:, -6], y[:, -6], values[:, -6], lines.levels) if name is _latitude else []
-        spots = spots or _spots(x[-5], y[-5], values[-5], lines.levels)
-        axes.clabel(lines, fmt=name, fontsize=6.5, colors=style.colour("soft"), manual=spots)
-    axes.spines[["top", "right"]].set_visible(True)
-    _scale(axes, view)
-
-
-def _levels(values: F8) -> F8:
-    low, high = float(values.min()), float(values.max())
-    spacing = next((each for each in _SPACINGS if (high - low) / each <= 5), _SPACINGS[-1])
-    return np.arange(np.ceil(low / spacing), np.floor(high / spacing) + 1) * spacing
-
-
-def _spots(x: F8, y: F8, values: F8, levels: Iterable[float]) -> list[tuple[float, float]]:
-    """Where along a line near the frame, on which ``values`` rise or fall, each level lies."""
-    order = np.argsort(values)
-    inside = [level for level in levels if values.min() < level < values.max()]
-    return [
-        (float(np.interp(level, values[order], x[order])), float(np.interp(level, values[order], y[order])))
-        for level in inside
-    ]
-
-
-def _latitude(value: float) -> str:
-    return f"{_degrees(value)}° {'N' if value >= 0 else 'S'}"
-
-
-def _longitude(value: float) -> str:
-    lon = (value + 180.0) % 360.0 - 180.0
-    return f"{_degrees(lon)}° {'E' if lon > 0 else 'W'}"
-
-
-def _degrees(value: float) -> str:
-    return f"{abs(value):.3f}".rstrip("0").rstrip(".")
 
 
 def _scale(axes: Axes, view: tuple[float, float, float, float]) -> None:
@@ -167,22 +108,3 @@ def _pair(names: Sequence[str]) -> str:
     """``gt1`` for gt1l and gt1r together, else the names."""
     pairs = {name[:3] for name in names}
     return pairs.pop() if len(pairs) == 1 and len(names) == 2 else ", ".join(names)
-
-
-def _whereabouts(axes: Axes, epsg: int, view: tuple[float, float, float, float]) -> None:
-    """A small map of the polar region with the place marked."""
-    small = axes.inset_axes((0.015, 0.02, 0.26, 0.39))
-    reach = 4.2e6
-    small.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
-    small.set_facecolor("white")
-    for ring in outline(f"EPSG:{epsg}", 30_000.0):
-        if len(ring) > 4:
-            small.fill(*ring.T, fc=style.colour("land"), ec=style.colour("soft"), lw=0.25)
-    middle = (0.5 * (view[0] + view[2]), 0.5 * (view[1] + view[3]))
-    small.plot(*middle, "s", ms=4, mfc="none", mec=style.colour("mark"), mew=1.2)
-    small.spines[["top", "right"]].set_visible(True)
-
-
-def _meets(ring: npt.NDArray[np.float32], view: tuple[float, float, float, float]) -> bool:
-    low, high = ring.min(axis=0), ring.max(axis=0)
-    return bool(low[0] < view[2] and high[0] > view[0] and low[1] < view[3] and high[1] > view[1])

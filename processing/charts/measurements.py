@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon
 from pyproj import Transformer
 
-from processing.charts.coast import Bounds, graticule, outline
+from processing.charts.coast import Bounds
+from processing.charts.ground import draw_ground
 from processing.charts.product_parts import OURS, differences, note, numbers, scatter, told
 from processing.charts.style import COLUMN, WIDTH, colour, drawing, sheet
 from processing.core.matches import Matches
@@ -134,7 +134,7 @@ def _map(matches: Matches) -> Figure:
     view = _view(np.asarray(x), np.asarray(y))
     figure = _sheet(4.6, matches, 1.3 * COLUMN)
     axes = figure.add_subplot()
-    _ground(axes, crs, view)
+    draw_ground(axes, crs, view)
     value = matches.difference[some]
     reach = max(float(np.percentile(np.abs(value), 95)), 0.01)
     order = np.argsort(np.abs(value))
@@ -151,9 +151,6 @@ def _map(matches: Matches) -> Figure:
         rasterized=len(value) > _FEW,
         zorder=4,
     )
-    axes.set(xlim=(view[0], view[2]), ylim=(view[1], view[3]), xticks=[], yticks=[], aspect="equal")
-    for spine in axes.spines.values():
-        spine.set_visible(True)
     bar = figure.colorbar(dots, ax=axes, orientation="horizontal", shrink=0.7, pad=0.02, aspect=30, extend="both")
     bar.set_label("ours minus theirs [m]")
     return figure
@@ -164,19 +161,6 @@ def _view(x: F8, y: F8) -> Bounds:
     half = 0.58 * max(wide, 0.85 * tall), 0.58 * max(tall, 0.7 * wide)
     middle = 0.5 * float(x.min() + x.max()), 0.5 * float(y.min() + y.max())
     return middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1]
-
-
-def _ground(axes: Axes, crs: str, view: Bounds) -> None:
-    for ring in outline(crs, (view[2] - view[0]) / 1500.0):
-        low, high = ring.min(axis=0), ring.max(axis=0)
-        if low[0] < view[2] and high[0] > view[0] and low[1] < view[3] and high[1] > view[1]:
-            axes.add_patch(Polygon(ring, facecolor=colour("land"), edgecolor=colour("soft"), linewidth=0.5, zorder=1))
-    lines = graticule(crs, view)
-    for xs, ys in zip(lines.xs, lines.ys, strict=True):
-        axes.plot(xs, ys, color=colour("soft"), linewidth=0.35, alpha=0.6, zorder=2)
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
-    for x, y, name in zip(lines.label_x, lines.label_y, lines.label, strict=True):
-        axes.text(x, y, name, fontsize=5.5, color=colour("soft"), ha="center", va="center", bbox=box, zorder=5)
 
 
 def _time(matches: Matches) -> Figure:
