@@ -307,7 +307,7 @@ def _judged_near(segments: Segments, label: Classes, leads: Leads, rules: Rules,
     near = slice(*np.searchsorted(leads.middle, [low, np.nextafter(high, np.inf)]).tolist())
     # What these are judged by: leads whose middle is within REACH of theirs, whole, and ice as far around.
     around = slice(*np.searchsorted(leads.middle, [low - spread, high + spread]).tolist())
-    far = max(2.0 * spread, SWELL_REACH)
+    far = spread + max(spread, SWELL_REACH)
     first, stop = np.searchsorted(segments.x, [low - far, high + far]).tolist()
     if near.start == near.stop or segments.signal is None:
         return leads, slice(0, 0)

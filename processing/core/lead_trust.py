@@ -37,9 +37,9 @@ REACH = 1000.0
 BLOCK = 100.0
 """Length over which ice's photon rate is averaged before the brighter blocks are looked for, m."""
 
-HALO = max(REACH + BLOCK, waves.REACH) + SECTION
-"""Track beyond a lead that its trust depends on, m: heights that tell of cloud and swell, and whole leads that begin
-among them."""
+HALO = REACH + max(BLOCK, waves.REACH) + SECTION
+"""Track beyond a lead that its trust depends on, m: leads within REACH, whole, and the heights that tell of swell
+around these; ice that tells of cloud lies nearer."""
 
 BRIGHTER = 0.75
 """Quantile of the blocks' rates that stands for bright ice: thin ice, dark under any sky, lies below it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from processing.core.effect import Survey, revise, survey
 from processing.core.freeboard import TrackFreeboard, freeboard_of_track
 from processing.core.sea_surface import Rules
 from processing.core.waves import REACH, STEP, WINDOW, Swell, swell_along
@@ -82,3 +83,26 @@ def test_swell_neither_bends_the_sea_surface_nor_passes_for_sureness() -> None:
     inner = found.freeboard_sigma[2000:-2000].mean()
     assert inner > 0.25 / np.sqrt(2.0)
     assert calm.freeboard().freeboard_sigma.mean() < 0.5 * inner
+
+
+def test_an_edit_at_the_end_of_swell_judges_leads_as_the_whole_track_does() -> None:
+    """A lead takes what leads near it show, and each of these what the heights around it show."""
+    sea = Sea(0.0, seed=2)
+    swell = (sea.x > 8000.0) & (sea.x < 16_000.0)
+    height = sea.mean + np.where(swell, 0.12 * np.sin(2.0 * np.pi * sea.x / 200.0), 0.0)
+    size = len(sea.x)
+    quality = np.full(size, int(Quality.FIRST_PHOTON_CORRECTED), np.uint32)
+
+    def surveyed(label: np.ndarray) -> Survey:
+        spread, count, rate = np.full(size, 0.1), np.full(size, 8), np.full(size, 6.0)
+        return survey(sea.x, height, spread, count, label, Rules(), "robust", rate, quality)
+
+    before = np.where(sea.water, 2, 0).astype(np.int8)
+    known = surveyed(before)
+    for row in (2600, 4000, 9049):
+        for label in (0, 2):
+            after = before.copy()
+            after[row : row + 60] = label
+            revised, anew = revise(known, after), surveyed(after)
+            np.testing.assert_array_equal(revised.leads.extra, anew.leads.extra)
+            np.testing.assert_array_equal(revised.leads.flags, anew.leads.flags)
