@@ -133,6 +133,7 @@ def test_a_cancelled_command_leaves_no_process_and_no_half_table(
     command.process.send_signal(signal.SIGTERM)
     assert command.process.wait(PATIENCE) == 130
     psutil.wait_procs(bearers, PATIENCE)
+    psutil.wait_procs(command.bearers(), PATIENCE)  # what was being started when the processes were looked for
     assert command.bearers() == []
     told = command.errors.read_text("utf-8")
     assert told.strip().splitlines()[-1].startswith("leadline: interrupted")
