@@ -55,12 +55,25 @@ def _prepare(context: click.Context, root: Path, recipe: str, stages: dict[str, 
         call(context, "new", str(root))
     project = Project(root)
     if kept.exists() and kept.read_text(encoding="utf-8") == recipe:
+        _check_version(project)
         return
     if kept.exists() or project.inputs("granules"):
         raise InputError("not a project of the present demo", where=root, mend="name another with --project")
     for key, values in stages.items():
         project.remember(project.stage(SECTIONS[key], values))
     write_text(kept, recipe)
+
+
+def _check_version(project: Project) -> None:
+    """Refuse a demo whose truth is of another schema version: no stage makes that again."""
+    from processing.io.tables import read_stamp
+    from processing.schema import SCHEMA_VERSION
+
+    for granule, beam in project.tracks("inputs/truth")[:1]:
+        stamp = read_stamp(project.table_path("inputs/truth", granule, beam))
+        if stamp is None or stamp.schema_version != SCHEMA_VERSION:
+            mend = "remove it, or name another with --project"
+            raise InputError("a demo made by another version of Leadline", where=project.root, mend=mend)
 
 
 def _options(values: dict[str, Any]) -> list[str]:
