@@ -12,22 +12,11 @@ import pandas as pd
 
 from benchmarks import freeboard_truth
 from benchmarks.harness import Row, best_of
+from benchmarks.twin_tracks import beams_with_truth
 from processing.core.freeboard import TrackFreeboard, freeboard_of_track
 from processing.core.painting import Strokes, paint
 from processing.core.sea_surface import ESTIMATORS, Rules
-from processing.io import tables
-from processing.local.resample import resample
-from processing.progress import progress_bar
-from processing.project import Project
-from processing.provenance import Stamp
-from processing.schema import SEGMENT, TRUTH, Quality, SeaSurfaceSource
-from processing.stages import Resample
-from processing.twin.granule import write_granule
-from processing.twin.parameters import Twin
-from processing.twin.place import BEAMS
-from processing.twin.products import Companion
-from processing.twin.truth import write_truth
-from processing.twin.world import make_world
+from processing.schema import Quality, SeaSurfaceSource
 
 SEGMENTS = 10_000_000
 PEER_SEGMENTS = 1_000_000
@@ -164,7 +153,9 @@ def _errors() -> Iterator[Row]:
     above: list[np.ndarray] = []
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
-            for segments, truth in _tracks(Path(folder), seed):
+            for _, every, known in beams_with_truth(Path(folder), seed, 60.0):
+                both = every.index.intersection(known.index)
+                segments, truth = every.loc[both], known.loc[both]
                 found = _freeboard(segments, truth)
                 held = found.sea.source == SeaSurfaceSource.LEADS
                 wrong.append((found.sea.surface - truth.sea_surface.to_numpy())[:, held])
@@ -186,23 +177,6 @@ def _errors() -> Iterator[Row]:
     )
     offset = 100 * float(np.concatenate(above).mean())
     yield Row("freeboard of ice, true labels, bias", offset, "cm", "within 1 cm", abs(offset) <= 1.0, note="synthetic")
-
-
-def _tracks(folder: Path, seed: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Segments of each beam of a synthetic granule and their truth, row by row."""
-    world = make_world(Twin(seed=seed, km=60.0, granules=1), 0)
-    granule = world.place.granule_id
-    project = Project.create(folder / "project")
-    with progress_bar("twin", len(BEAMS) * world.place.segments, "segments") as bar:
-        write_granule(folder / f"{granule}.h5", world, Companion(world), bar)
-    project.add_input("granules", granule, "atl03", folder / f"{granule}.h5", {})
-    resample(project, Resample())
-    for beam in BEAMS:
-        write_truth(folder / f"{beam}.parquet", world, beam, Stamp("twin"))
-        segments = tables.read(project.table_path("segments", granule, beam), SEGMENT).to_pandas().set_index("segment")
-        truth = tables.read(folder / f"{beam}.parquet", TRUTH).to_pandas().set_index("segment")
-        both = segments.index.intersection(truth.index)
-        yield segments.loc[both], truth.loc[both]
 
 
 def _freeboard(segments: pd.DataFrame, truth: pd.DataFrame) -> TrackFreeboard:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.harness import Row, best_of
+from benchmarks.twin_tracks import beams_with_truth
 from processing.core.along_means import OverIce, cells_along, freeboard_of_ice, means
 from processing.core.floes import floes
 from processing.core.leads import height_sigma
@@ -20,19 +21,6 @@ from processing.core.polar_grid import track_sums
 from processing.core.ridges import level_ice, ridges, smoothed
 from processing.core.roughness import roughness
 from processing.core.thickness import thickness
-from processing.io import tables
-from processing.local.resample import resample
-from processing.progress import progress_bar
-from processing.project import Project
-from processing.provenance import Stamp
-from processing.schema import SEGMENT, TRUTH
-from processing.stages import Resample
-from processing.twin.granule import write_granule
-from processing.twin.parameters import Twin
-from processing.twin.place import BEAMS
-from processing.twin.products import Companion
-from processing.twin.truth import write_truth
-from processing.twin.world import make_world
 
 SEGMENTS, PEER_SEGMENTS = 10_000_000, 1_000_000
 SEED, KILOMETRES = 911, 60.0
@@ -146,7 +134,7 @@ def _beside_truth() -> Iterator[Row]:
     hits: dict[str, list[np.ndarray]] = {"r": [], "l": []}
     rough: dict[str, list[np.ndarray]] = {"r": [], "l": []}
     with tempfile.TemporaryDirectory() as folder:
-        for beam, segments, truth in _tracks(Path(folder)):
+        for beam, segments, truth in beams_with_truth(Path(folder), SEED, KILOMETRES):
             hits[beam[-1]].append(_hits(segments, truth))
             rough[beam[-1]].append(_roughness_errors(segments, truth))
     for side, name in (("r", "strong"), ("l", "weak")):
@@ -165,20 +153,6 @@ def _beside_truth() -> Iterator[Row]:
             note=f"synthetic; half within {100 * np.median(np.abs(error)):.1f} cm, true median "
             f"{100 * np.median(truth_of):.1f} cm at 2 m, where the footprint of 11 m smooths",
         )
-
-
-def _tracks(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    world = make_world(Twin(seed=SEED, km=KILOMETRES, granules=1), 0)
-    granule = world.place.granule_id
-    project = Project.create(folder / "project")
-    with progress_bar("twin", len(BEAMS) * world.place.segments, "segments") as bar:
-        write_granule(folder / f"{granule}.h5", world, Companion(world), bar)
-    project.add_input("granules", granule, "atl03", folder / f"{granule}.h5", {})
-    resample(project, Resample())
-    for beam in BEAMS:
-        write_truth(folder / f"{beam}.parquet", world, beam, Stamp("twin"))
-        segments = tables.read(project.table_path("segments", granule, beam), SEGMENT).to_pandas().set_index("segment")
-        yield beam, segments, tables.read(folder / f"{beam}.parquet", TRUTH).to_pandas().set_index("segment")
 
 
 def _measured(segments: pd.DataFrame, truth: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
