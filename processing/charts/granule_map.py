@@ -43,7 +43,7 @@ def track_map(tracks: Sequence[Any], foot: str) -> Figure:
         axes.add_collection(lines)
     view = _view(np.concatenate([segments.reshape(-1, 2) for segments, _ in parts]))
     axes.set_facecolor(style.colour("sea"))
-    draw_ground(axes, f"EPSG:{epsg}", view)
+    draw_ground(axes, f"EPSG:{epsg}", view, _taken(parts, view))
     _scale(axes, view)
     _names(axes, tracks, forward, 0.03 * (view[2] - view[0]))
     bar = figure.colorbar(lines, ax=axes, shrink=0.7, extend="both", pad=0.02)
@@ -51,6 +51,14 @@ def track_map(tracks: Sequence[Any], foot: str) -> Figure:
     bar.outline.set_linewidth(0.5)
     draw_whereabouts(axes, f"EPSG:{epsg}", view, (0.01, 0.01))
     return figure
+
+
+def _taken(parts: Sequence[tuple[F8, F8]], view: tuple[float, float, float, float]) -> list[tuple[float, float]]:
+    """Places that tracks and the small map stand at, for names to keep clear of."""
+    tracks = np.concatenate([segments[::4, 0] for segments, _ in parts])
+    small = np.stack(np.meshgrid(np.linspace(0.02, 0.28, 5), np.linspace(0.02, 0.33, 8)), axis=-1).reshape(-1, 2)
+    corner, size = np.array(view[:2]), np.array([view[2] - view[0], view[3] - view[1]])
+    return [(float(x), float(y)) for x, y in np.concatenate([tracks, corner + small * size])]
 
 
 def _coloured(track: Any, forward: Transformer) -> tuple[F8, F8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -17,17 +18,18 @@ _MARK = 300_000.0
 """Least edge of the frame on it, m, so that it can be seen."""
 
 
-def draw_ground(axes: Axes, crs: str, view: Bounds) -> None:
+def draw_ground(axes: Axes, crs: str, view: Bounds, taken: Sequence[tuple[float, float]] = ()) -> None:
     """Land, graticule and frame of a view in metres of EPSG:3413 or EPSG:3031.
 
-    Land has ``zorder`` 1, lines 3 and their names 5, so that areas are drawn at 2 and points at 4.
+    Land has ``zorder`` 1, lines 3 and their names 5, so that areas are drawn at 2 and points at 4. Names
+    keep clear of the places ``taken``.
     """
     for ring in outline(crs, (view[2] - view[0]) / 1500.0):
         low, high = ring.min(axis=0), ring.max(axis=0)
         if low[0] < view[2] and high[0] > view[0] and low[1] < view[3] and high[1] > view[1]:
             land: dict[str, Any] = {"facecolor": paper.colour("land"), "edgecolor": paper.colour("soft")}
             axes.add_patch(Polygon(ring, **land, linewidth=0.4, zorder=1))
-    lines = graticule(crs, view)
+    lines = graticule(crs, view, taken)
     for xs, ys in zip(lines.xs, lines.ys, strict=True):
         axes.plot(xs, ys, color=paper.colour("soft"), linewidth=0.35, alpha=0.6, zorder=3)
     for x, y, name in zip(lines.label_x, lines.label_y, lines.label, strict=True):
